@@ -1,0 +1,1 @@
+"""Tables from scored runs."""

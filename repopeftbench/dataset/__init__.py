@@ -1,0 +1,1 @@
+"""The dataset on disk: tables, folder, manifest."""

@@ -1,0 +1,1 @@
+"""From git histories to assertion sites, commit by commit."""

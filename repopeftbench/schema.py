@@ -1,0 +1,217 @@
+"""The frozen records that every layer exchanges, and how their ids are made.
+
+This module knows what a task, a reject and a commit are. It does not know how they are mined, split, stored or answered.
+Offsets are bytes of the raw file, half-open; line numbers start at 1; times are seconds since the Unix epoch (committer time).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Track(StrEnum):
+    """Where a task comes from: one snapshot, or the commits of a history."""
+
+    STATIC = "static"
+    EVOLUTION = "evolution"
+
+
+class Family(StrEnum):
+    """The kind of an assertion site; one site has exactly one, the most specific."""
+
+    ASSERT = "assert"
+    UNITTEST = "unittest"
+    RAISES = "raises"
+    APPROX = "approx"
+    NUMPY = "numpy"
+    MOCK = "mock"
+    OTHER = "other"
+
+
+class Event(StrEnum):
+    """Why a site is a task: it stands in a snapshot, or a commit added or modified it."""
+
+    SNAPSHOT = "snapshot"
+    ADDED = "added"
+    MODIFIED = "modified"
+
+
+class Split(StrEnum):
+    """Suite and role of a task, written together (`cr_test`)."""
+
+    IR_TRAIN = "ir_train"
+    IR_VAL = "ir_val"
+    IR_TEST = "ir_test"
+    CR_VAL = "cr_val"
+    CR_TEST = "cr_test"
+    OOD_TEST = "ood_test"
+
+    @property
+    def suite(self) -> str:
+        """`ir`, `cr` or `ood`."""
+        return self.value.partition("_")[0]
+
+    @property
+    def role(self) -> str:
+        """`train`, `val` or `test`."""
+        return self.value.partition("_")[2]
+
+
+class TargetType(StrEnum):
+    """The syntactic kind of a target."""
+
+    NUMBER = "number"
+    STRING = "string"
+    BOOL = "bool"
+    NONE = "none"
+    COLLECTION = "collection"
+    CALL = "call"
+    NAME = "name"
+    ATTRIBUTE = "attribute"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One assertion to complete: text before the cut, the gap, the target, the rest of the statement.
+
+    `statement` re-assembles as the end of `prefix`, then `gap`, `target` and `suffix`; `prefix` never ends in white space.
+    """
+
+    task_id: str
+    repo_id: str
+    track: Track
+    split: Split
+    commit_sha: str
+    commit_index: int
+    history_index: int
+    committer_time: int
+    test_file: str
+    test_function: str
+    lineno: int
+    statement_start_byte: int
+    statement_end_byte: int
+    target_start_byte: int
+    target_end_byte: int
+    family: Family
+    event: Event
+    statement: str
+    statement_key: str
+    prefix: str
+    gap: str
+    target: str
+    suffix: str
+    old_target: str | None
+    target_type: TargetType
+    licence: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """An assertion site, or a whole test file, that did not become a task, and why.
+
+    A rejected file has no `lineno`, `family`, `test_function` or `statement`.
+    """
+
+    repo_id: str
+    track: Track
+    commit_sha: str
+    history_index: int
+    test_file: str
+    test_function: str | None
+    lineno: int | None
+    family: Family | None
+    statement: str | None
+    statement_key: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRecord:
+    """A kept commit: one with evolution tasks or new rejects.
+
+    `commit_index` counts kept commits, `history_index` all first-parent commits, both from 0.
+    `production_diff` is against the previous kept commit (the first one: against its own parent).
+    """
+
+    repo_id: str
+    commit_sha: str
+    commit_index: int
+    history_index: int
+    committer_time: int
+    split: Split
+    tasks: int
+    rejects: int
+    production_diff: str
+    production_diff_truncated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInput:
+    """What a predictor may see of a task: nothing in it tells the target.
+
+    `old_target` is the target of the version that a modified assertion replaced; only `previous-version` may read it.
+    """
+
+    task_id: str
+    repo_id: str
+    track: Track
+    commit_sha: str
+    test_file: str
+    test_function: str
+    family: Family
+    prefix: str
+    old_target: str | None
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskInput":
+        """The visible part of `task`."""
+        return cls(
+            task_id=task.task_id,
+            repo_id=task.repo_id,
+            track=task.track,
+            commit_sha=task.commit_sha,
+            test_file=task.test_file,
+            test_function=task.test_function,
+            family=task.family,
+            prefix=task.prefix,
+            old_target=task.old_target,
+        )
+
+
+class RepositoryView(Protocol):
+    """What a predictor may see of a repository at one commit: production files, never tests, never later commits."""
+
+    @property
+    def repo_id(self) -> str:
+        """The repository."""
+        ...
+
+    @property
+    def commit_sha(self) -> str:
+        """The commit whose tree is shown."""
+        ...
+
+    def production_files(self) -> Sequence[str]:
+        """Paths of the production `.py` files of the tree, sorted."""
+        ...
+
+    def read(self, path: str) -> str:
+        """The text of one production file.
+
+        Raises:
+            GitObjectError: `path` is not a production file of this tree, or its content cannot be read.
+        """
+        ...
+
+
+def content_id(*parts: str | int) -> str:
+    """Hex id (32 characters) of an ordered tuple of parts; independent of process, order of calls and platform."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = str(part).encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.hexdigest()[:32]

@@ -1,0 +1,40 @@
+"""Python source as a tree-sitter tree: one parser per process, cursor walks, no recursion.
+
+Trees are never kept: callers take byte offsets from them. The grammar accepts more than Python does (print statements, for
+one), so whether a file is valid is asked of `ast`, not of this module.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+import tree_sitter_python
+from tree_sitter import Language, Node, Parser, Tree
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_python.language()))
+
+
+def parse(source: bytes) -> Tree:
+    """The tree of `source` (UTF-8 bytes); always a tree, with ERROR nodes where the text is not Python."""
+    return _parser().parse(source)
+
+
+def walk(root: Node) -> Iterator[Node]:
+    """Every node below and including `root`, in document order, with a cursor: deep nesting cannot overflow the stack."""
+    cursor = root.walk()
+    while True:
+        node = cursor.node
+        if node is not None:
+            yield node
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
+
+
+def leaves(root: Node) -> Iterator[Node]:
+    """The nodes without children below `root`, in document order."""
+    return (node for node in walk(root) if node.child_count == 0)
