@@ -74,16 +74,26 @@ class TargetType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommitInfo:
+    """A commit of a first-parent history; `history_index` counts from 0, the oldest."""
+
+    sha: str
+    history_index: int
+    committer_time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One assertion to complete: text before the cut, the gap, the target, the rest of the statement.
 
     `statement` re-assembles as the end of `prefix`, then `gap`, `target` and `suffix`; `prefix` never ends in white space.
+    `split` is None only while mining: it is given when all repositories are known.
     """
 
     task_id: str
     repo_id: str
     track: Track
-    split: Split
+    split: Split | None
     commit_sha: str
     commit_index: int
     history_index: int
@@ -134,6 +144,7 @@ class CommitRecord:
 
     `commit_index` counts kept commits, `history_index` all first-parent commits, both from 0.
     `production_diff` is against the previous kept commit (the first one: against its own parent).
+    `split` is None only while mining.
     """
 
     repo_id: str
@@ -141,7 +152,7 @@ class CommitRecord:
     commit_index: int
     history_index: int
     committer_time: int
-    split: Split
+    split: Split | None
     tasks: int
     rejects: int
     production_diff: str

@@ -1,0 +1,274 @@
+"""Git repositories as records: the only caller of pygit2. Bytes in, frozen records out; nothing here parses Python.
+
+Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FileMode, Option
+
+from repopeftbench.errors import GitObjectError, SourceError
+from repopeftbench.schema import CommitInfo
+
+logger = logging.getLogger(__name__)
+
+RENAME_SIMILARITY_PERCENT = 50
+RENAME_LIMIT = 1000
+_REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
+
+# libgit2 refuses folders of another user, to protect from their hooks and configuration: nothing of either is used here.
+pygit2.option(Option.SET_OWNER_VALIDATION, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One regular file that differs between two trees; a side that does not exist there is None.
+
+    A renamed file has different paths on its two sides. Symbolic links and submodules are no files.
+    """
+
+    path: str | None
+    old_path: str | None
+    blob: str | None
+    old_blob: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFile:
+    """A regular file of a tree."""
+
+    path: str
+    blob: str
+
+
+class GitRepository:
+    """One repository, bare or with a work tree, read through libgit2."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the repository at `path`.
+
+        Raises:
+            SourceError: the path is no git repository, or it is a shallow clone.
+        """
+        if not path.exists():
+            raise SourceError(f"{path} does not exist: check the path")
+        try:
+            self._repo = pygit2.Repository(str(path))
+        except pygit2.GitError as error:
+            raise SourceError(f"{path} is not a git repository: {error}") from error
+        if self._repo.is_shallow:
+            raise SourceError(f"{path} is a shallow clone, its history is cut off: run git -C {path} fetch --unshallow")
+        self.path = path
+
+    def resolve(self, revision: str | None) -> str:
+        """The full SHA of a revision, of HEAD where it is None.
+
+        Raises:
+            SourceError: the repository has no commit, or no such revision.
+        """
+        if revision is None:
+            if self._repo.head_is_unborn:
+                raise SourceError(f"{self.path} has no commits")
+            return str(self._repo.head.peel(pygit2.Commit).id)
+        try:
+            return str(self._repo.revparse_single(revision).peel(pygit2.Commit).id)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise SourceError(f"{self.path} has no revision {revision!r}: check the part behind @") from error
+
+    def history(self, sha: str) -> tuple[CommitInfo, ...]:
+        """The first-parent history that ends at `sha`, oldest first."""
+        chain: list[tuple[str, int]] = []
+        commit = self._commit(sha)
+        while True:
+            chain.append((str(commit.id), commit.commit_time))
+            if not commit.parent_ids:
+                break
+            commit = self._commit(str(commit.parent_ids[0]))
+        return tuple(
+            CommitInfo(sha=name, history_index=index, committer_time=time)
+            for index, (name, time) in enumerate(reversed(chain))
+        )
+
+    def changes(self, old_sha: str | None, new_sha: str) -> tuple[FileChange, ...]:
+        """The regular `.py` files that differ between two commits, in path order, renames followed.
+
+        Args:
+            old_sha: the older commit, None for the empty tree.
+            new_sha: the newer commit.
+        """
+        diff = self._diff(old_sha, new_sha)
+        statuses = {delta.status for delta in diff.deltas if _is_python(delta)}
+        if DeltaStatus.ADDED in statuses and DeltaStatus.DELETED in statuses:
+            try:
+                diff.find_similar(
+                    flags=DiffFind.FIND_RENAMES,
+                    rename_threshold=RENAME_SIMILARITY_PERCENT,
+                    rename_limit=RENAME_LIMIT,
+                )
+            except (pygit2.GitError, KeyError) as error:
+                logger.warning("%s: renames at %s not followed: %s", self.path, new_sha, error)
+                diff = self._diff(old_sha, new_sha)
+        return tuple(_changes(diff))
+
+    def read(self, blob: str) -> bytes:
+        """The bytes of a blob.
+
+        Raises:
+            GitObjectError: this copy of the repository lacks the blob.
+        """
+        try:
+            found = self._repo[blob]
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
+        if not isinstance(found, pygit2.Blob):
+            raise GitObjectError(f"{self.path}: object {blob} is not a blob")
+        return found.data
+
+    def python_files(self, sha: str) -> tuple[TreeFile, ...]:
+        """The regular `.py` files of a commit's tree, by path."""
+        found: list[TreeFile] = []
+        pending: list[tuple[str, pygit2.Tree]] = [("", self._commit(sha).tree)]
+        while pending:
+            prefix, tree = pending.pop()
+            for entry in tree:
+                path = prefix + _decode_path(entry.raw_name or b"")
+                if isinstance(entry, pygit2.Tree):
+                    pending.append((path + "/", entry))
+                elif entry.filemode in _REGULAR and path.endswith(".py"):
+                    found.append(TreeFile(path=path, blob=str(entry.id)))
+        return tuple(sorted(found, key=lambda file: file.path))
+
+    def patch(self, change: FileChange) -> bytes:
+        """The unified diff of one file change (3 lines of context), as bytes.
+
+        Raises:
+            GitObjectError: a side of it is missing in this copy.
+        """
+        # Both blobs stay in variables until the data is taken: libgit2 would otherwise read freed memory.
+        old = None if change.old_blob is None else self._blob(change.old_blob)
+        new = None if change.blob is None else self._blob(change.blob)
+        path, old_path = change.path or change.old_path or "", change.old_path or change.path or ""
+        patch = pygit2.Patch.create_from(old, new, old_path, path, flag=DiffOption.INDENT_HEURISTIC)
+        data: bytes = patch.data
+        return data
+
+    def _blob(self, blob: str) -> pygit2.Blob:
+        self.read(blob)
+        found = self._repo[blob]
+        assert isinstance(found, pygit2.Blob)
+        return found
+
+    def _commit(self, sha: str) -> pygit2.Commit:
+        try:
+            return self._repo[sha].peel(pygit2.Commit)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise GitObjectError(f"{self.path} lacks commit {sha}: fetch the repository again in full") from error
+
+    def _diff(self, old_sha: str | None, new_sha: str) -> pygit2.Diff:
+        new = self._commit(new_sha).tree
+        if old_sha is None:
+            return new.diff_to_tree(swap=True)
+        return self._commit(old_sha).tree.diff_to_tree(new)
+
+
+def changed_lines(old: bytes, new: bytes) -> tuple[range, ...]:
+    """The line ranges (from 1) of `new` that a line diff from `old` touches."""
+    patch = pygit2.Patch.create_from(old, new, context_lines=0)
+    return tuple(range(hunk.new_start, hunk.new_start + hunk.new_lines) for hunk in patch.hunks)
+
+
+def clone_or_update(url: str, folder: Path) -> None:
+    """Brings a full bare copy of `url` to `folder`, or updates the one that is there, HEAD included.
+
+    Raises:
+        SourceError: the repository cannot be reached or copied.
+    """
+    try:
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = folder.with_name(folder.name + ".partial")
+            _remove_tree(staging)
+            pygit2.clone_repository(url, str(staging), bare=True)
+            staging.rename(folder)
+            return
+        repository = pygit2.Repository(str(folder))
+        remote = repository.remotes["origin"]
+        remote.fetch(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
+        for head in remote.list_heads():
+            if head.name == "HEAD" and head.symref_target:
+                repository.set_head(head.symref_target)
+    except (pygit2.GitError, KeyError, OSError) as error:
+        raise SourceError(f"{url} cannot be cloned or updated: {error}") from error
+
+
+def write_history(folder: Path, commits: Sequence[tuple[str, int, Sequence[tuple[str, bytes | None]]]]) -> str:
+    """Writes a new repository with a linear history and checks its last commit out.
+
+    Args:
+        folder: where the repository goes; must not exist or be empty.
+        commits: message, time (seconds since the epoch, UTC) and files (path, new content or None for deleted), oldest
+            first.
+
+    Returns:
+        The SHA of the last commit. Equal input gives equal SHAs.
+    """
+    repository = pygit2.init_repository(str(folder), initial_head="main")
+    index = repository.index
+    parents: list[pygit2.Oid] = []
+    for message, time, files in commits:
+        for path, content in files:
+            if content is None:
+                index.remove(path)
+            else:
+                index.add(pygit2.IndexEntry(path, repository.create_blob(content), FileMode.BLOB))
+        author = pygit2.Signature("Synthetic Author", "author@example.org", time, 0)
+        tree = index.write_tree()
+        parents = [repository.create_commit("refs/heads/main", author, author, message, tree, parents)]
+    index.write()
+    repository.checkout_head(strategy=CheckoutStrategy.FORCE)  # type: ignore[no-untyped-call]
+    return str(parents[0])
+
+
+def _changes(diff: pygit2.Diff) -> Iterator[FileChange]:
+    for delta in diff.deltas:
+        old = _side(delta.old_file) if delta.status != DeltaStatus.ADDED else None
+        new = _side(delta.new_file) if delta.status != DeltaStatus.DELETED else None
+        if (old is None and new is None) or (old is not None and new is not None and old == new):
+            continue
+        yield FileChange(
+            path=new.path if new else None,
+            old_path=old.path if old else None,
+            blob=new.blob if new else None,
+            old_blob=old.blob if old else None,
+        )
+
+
+def _side(file: pygit2.DiffFile) -> TreeFile | None:
+    path = _decode_path(file.raw_path)
+    if file.mode not in _REGULAR or not path.endswith(".py"):
+        return None
+    return TreeFile(path=path, blob=str(file.id))
+
+
+def _is_python(delta: pygit2.DiffDelta) -> bool:
+    return delta.old_file.raw_path.endswith(b".py") or delta.new_file.raw_path.endswith(b".py")
+
+
+def _decode_path(raw: bytes) -> str:
+    # Paths are bytes to git; one that is not UTF-8 keeps its odd bytes as \xNN, so that it can be named in a table.
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _remove_tree(folder: Path) -> None:
+    if not folder.exists():
+        return
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+    folder.rmdir()

@@ -1,0 +1,147 @@
+"""From the bytes of one test file to its assertion sites: spans, family, target, key, or the reason why there is no target.
+
+A site is an `assert` statement, a call whose callee is named like an assertion (`assertX`, `assert_x`, or a library
+function known under another name), or `pytest.raises`, inside a function whose name starts with `test` (its decorators
+and nested functions included). The statement of a call is the call alone, so that `with raises(...)` leaves out the block.
+This module knows nothing of commits, prefixes or splits.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+import tree_sitter_python
+from tree_sitter import Language, Node, Query, QueryCursor
+
+from repopeftbench.mining.fallback import interpreter_sites
+from repopeftbench.mining.imports import ImportTable, dotted_name, import_table, node_text
+from repopeftbench.mining.keys import statement_key
+from repopeftbench.mining.signatures import Signature, call_signature
+from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, Site
+from repopeftbench.mining.source import SourceText, UnreadableSourceError, decode_source, parse_module
+from repopeftbench.mining.targets import Target, assert_target, call_target
+from repopeftbench.schema import Family
+from repopeftbench.syntax import parse
+
+_QUERY = """
+(assert_statement) @assert
+(call) @call
+(function_definition) @function
+(class_definition) @class
+(import_statement) @import
+(import_from_statement) @import
+"""
+
+
+def extract_sites(raw: bytes) -> FileSites:
+    """Every assertion site in the bytes of one file."""
+    try:
+        source = decode_source(raw)
+    except UnreadableSourceError as error:
+        return FileSites(problem=error.reason)
+    try:
+        module = parse_module(raw)
+    except UnreadableSourceError as error:
+        return FileSites(sites=tuple(_tree_sites(source, parse(source.parsed).root_node)), problem=error.reason)
+    root = parse(source.parsed).root_node
+    if root.has_error:
+        # Valid Python that the grammar does not know yet: nothing is guessed, every site becomes a reject.
+        return FileSites(sites=interpreter_sites(module, source, reason=GRAMMAR_ERROR))
+    return FileSites(sites=tuple(_tree_sites(source, root)))
+
+
+@cache
+def _query() -> Query:
+    return Query(Language(tree_sitter_python.language()), _QUERY)
+
+
+_Candidate = tuple[Node, Signature | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    start: int
+    end: int
+    name: str
+    is_test: bool
+
+
+def _tree_sites(source: SourceText, root: Node) -> Iterator[Site]:
+    found = QueryCursor(_query()).captures(root)
+    imports = import_table(sorted(found.get("import", ()), key=lambda node: node.start_byte))
+    candidates: list[_Candidate] = [(node, None) for node in found.get("assert", ())]
+    for call in found.get("call", ()):
+        signature = _call_signature(call, imports)
+        if signature is not None:
+            candidates.append((call, signature))
+    if not candidates:
+        return
+    candidates.sort(key=lambda pair: (pair[0].start_byte, -pair[0].end_byte))
+    scopes = sorted(_scopes(found), key=lambda scope: (scope.start, -scope.end))
+    for (node, signature), function in _with_test_function(candidates, scopes):
+        draft = _draft(node, function, source)
+        target = assert_target(node, imports) if signature is None else call_target(node, signature)
+        yield _finish(draft, target, source)
+
+
+def _scopes(found: dict[str, list[Node]]) -> Iterator[_Scope]:
+    for kind in ("function", "class"):
+        for node in found.get(kind, ()):
+            name_node = node.child_by_field_name("name")
+            name = "" if name_node is None else node_text(name_node)
+            parent = node.parent
+            outer = parent if parent is not None and parent.type == "decorated_definition" else node
+            yield _Scope(outer.start_byte, outer.end_byte, name, kind == "function" and name.startswith("test"))
+
+
+def _with_test_function(candidates: Iterable[_Candidate], scopes: list[_Scope]) -> Iterator[tuple[_Candidate, str]]:
+    """The candidates that lie in a test function, each with the qualified name of the outermost one."""
+    stack: list[_Scope] = []
+    pending = iter(scopes)
+    upcoming = next(pending, None)
+    for candidate in candidates:
+        position = candidate[0].start_byte
+        while upcoming is not None and upcoming.start <= position:
+            while stack and stack[-1].end <= upcoming.start:
+                stack.pop()
+            stack.append(upcoming)
+            upcoming = next(pending, None)
+        while stack and stack[-1].end <= position:
+            stack.pop()
+        depth = next((index for index, scope in enumerate(stack) if scope.is_test), None)
+        if depth is not None:
+            yield candidate, ".".join(scope.name for scope in stack[: depth + 1])
+
+
+def _call_signature(call: Node, imports: ImportTable) -> Signature | None:
+    function = call.child_by_field_name("function")
+    if function is None:
+        return None
+    last = function.child_by_field_name("attribute") if function.type == "attribute" else function
+    if last is None or last.type != "identifier":
+        return None
+    name = node_text(last)
+    if not (name.startswith("assert") or name == "raises" or name in imports.aliases):
+        return None
+    return call_signature(dotted_name(function), name, imports)
+
+
+def _draft(node: Node, function: str, source: SourceText) -> Site:
+    statement = source.slice(node.start_byte, node.end_byte)
+    return Site(
+        family=Family.ASSERT,
+        start=node.start_byte,
+        end=node.end_byte,
+        lineno=node.start_point.row + 1,
+        end_lineno=node.end_point.row + 1,
+        test_function=function,
+        statement=statement,
+        key=statement_key(statement),
+    )
+
+
+def _finish(draft: Site, target: Target, source: SourceText) -> Site:
+    if target.node is None:
+        return replace(draft, family=target.family, reason=target.reason)
+    start, end = target.node.start_byte, target.node.end_byte
+    return replace(draft, family=target.family, target_start=start, target_end=end, target=source.slice(start, end))

@@ -1,0 +1,245 @@
+"""Mines one repository: walks its first-parent history, oldest first, and its last snapshot. Reads git, writes nothing.
+
+What it yields is in history order and depends on the repository's content and the options alone.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from repopeftbench.errors import GitObjectError
+from repopeftbench.gitrepo import FileChange, GitRepository, TreeFile, changed_lines
+from repopeftbench.ledger import Ledger
+from repopeftbench.mining.assertions import extract_sites
+from repopeftbench.mining.drafts import (
+    DraftOptions,
+    Origin,
+    capped,
+    draft_reject,
+    draft_task,
+    file_reject,
+    snapshot_sites,
+    with_reasons,
+)
+from repopeftbench.mining.history import FileVersions, NewSite, new_sites
+from repopeftbench.mining.sites import MISSING_BLOB, FileSites
+from repopeftbench.mining.source import decode_source
+from repopeftbench.mining.testfiles import FileKind, file_kind
+from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
+
+logger = logging.getLogger(__name__)
+
+PRODUCTION_DIFF_BYTES = 200_000
+_MEMO_FILES = 2_048
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvest:
+    """Everything one repository gave, before splits: drafts in history order, the static track last."""
+
+    tasks: tuple[Task, ...]
+    rejects: tuple[Reject, ...]
+    commits: tuple[CommitRecord, ...]
+    file_ages: dict[str, int]
+    """Test files of the snapshot and the history index at which each came to be, renames followed."""
+    seen: dict[Track, int]
+    """Sites and unreadable files met, by track, counted where they were met."""
+
+
+@dataclass(slots=True)
+class _Collected:
+    tasks: list[Task] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    commits: list[CommitRecord] = field(default_factory=list)
+    seen: dict[Track, int] = field(default_factory=lambda: dict.fromkeys(Track, 0))
+
+
+class RepositoryMiner:
+    """Mines one opened repository; holds the bounded memo of file versions."""
+
+    def __init__(self, repository: GitRepository, repo_id: str, licence: str | None, options: DraftOptions) -> None:
+        """Prepares to mine `repository` under the name `repo_id`."""
+        self._repository = repository
+        self._repo_id = repo_id
+        self._licence = licence
+        self._options = options
+        self._memo: OrderedDict[str, FileSites] = OrderedDict()
+        self._ages: dict[str, int] = {}
+
+    def mine(self, history: Sequence[CommitInfo], progress: Progress = lambda _done, _total: None) -> Harvest:
+        """Both tracks of a first-parent history (oldest first, not empty); the snapshot is its last commit.
+
+        Args:
+            history: the commits to walk.
+            progress: called with commits done and in all.
+        """
+        collected = _Collected()
+        parent: str | None = None
+        previous_kept: str | None = None
+        for done, commit in enumerate(history):
+            progress(done, len(history))
+            if self._mine_commit(commit, parent, previous_kept, collected):
+                previous_kept = commit.sha
+            parent = commit.sha
+        self._mine_snapshot(history[-1], collected)
+        progress(len(history), len(history))
+        snapshot_files = {file.path for file in self._test_files(history[-1].sha)}
+        return Harvest(
+            tasks=tuple(collected.tasks),
+            rejects=tuple(collected.rejects),
+            commits=tuple(collected.commits),
+            file_ages={path: age for path, age in sorted(self._ages.items()) if path in snapshot_files},
+            seen=collected.seen,
+        )
+
+    def _mine_commit(
+        self, commit: CommitInfo, parent: str | None, previous_kept: str | None, collected: _Collected
+    ) -> bool:
+        """Adds what a commit brings; True if the commit is kept (it has tasks or rejects)."""
+        changes = [change for change in self._repository.changes(parent, commit.sha) if _concerns_tests(change)]
+        self._follow_ages(changes, commit.history_index)
+        versions = [self._versions(change) for change in changes]
+        origin = self._origin(Track.EVOLUTION, commit, len(collected.commits))
+        unreadable = [
+            file_reject(file.path, file.new.problem, origin) for file in versions if file.new.problem is not None
+        ]
+        found = new_sites(versions)
+        collected.seen[Track.EVOLUTION] += len(found) + len(unreadable)
+        if not found and not unreadable:
+            return False
+        judged = capped(with_reasons(found, self._options), origin, self._options)
+        blobs = {change.path: change.blob for change in changes if change.path and change.blob}
+        tasks = list(self._tasks(judged, blobs, origin))
+        rejects = [*unreadable, *(draft_reject(new, origin) for new in judged if new.reason is not None)]
+        diff, truncated = self._production_diff(previous_kept or parent, commit.sha)
+        collected.tasks.extend(tasks)
+        collected.rejects.extend(rejects)
+        collected.commits.append(
+            CommitRecord(
+                repo_id=self._repo_id,
+                commit_sha=commit.sha,
+                commit_index=origin.commit_index,
+                history_index=commit.history_index,
+                committer_time=commit.committer_time,
+                split=None,
+                tasks=len(tasks),
+                rejects=len(rejects),
+                production_diff=diff,
+                production_diff_truncated=truncated,
+            )
+        )
+        return True
+
+    def _mine_snapshot(self, commit: CommitInfo, collected: _Collected) -> None:
+        origin = self._origin(Track.STATIC, commit, max(len(collected.commits) - 1, 0))
+        for file in self._test_files(commit.sha):
+            sites = self._sites(file.blob)
+            if sites.problem is not None:
+                collected.seen[Track.STATIC] += 1
+                collected.rejects.append(file_reject(file.path, sites.problem, origin))
+                continue
+            collected.seen[Track.STATIC] += len(sites.sites)
+            judged = with_reasons(snapshot_sites(file.path, sites), self._options)
+            collected.tasks.extend(self._tasks(judged, {file.path: file.blob}, origin))
+            collected.rejects.extend(draft_reject(new, origin) for new in judged if new.reason is not None)
+
+    def _tasks(self, judged: Sequence[NewSite], blobs: dict[str, str], origin: Origin) -> Iterator[Task]:
+        path, source = None, None
+        for new in judged:
+            if new.reason is not None:
+                continue
+            if source is None or new.path != path:
+                path, source = new.path, decode_source(self._repository.read(blobs[new.path]))
+            yield draft_task(new, source, origin, self._options)
+
+    def _origin(self, track: Track, commit: CommitInfo, commit_index: int) -> Origin:
+        return Origin(
+            repo_id=self._repo_id, licence=self._licence, track=track, commit=commit, commit_index=commit_index
+        )
+
+    def _versions(self, change: FileChange) -> FileVersions:
+        path = change.path or change.old_path or ""
+        is_test = change.path is not None and file_kind(change.path) is FileKind.TEST
+        return FileVersions(
+            path=path,
+            old=self._sites(change.old_blob) if change.old_blob is not None else FileSites(),
+            new=self._sites(change.blob) if is_test and change.blob is not None else FileSites(),
+            changed_lines=lambda: self._changed_lines(change),
+        )
+
+    def _changed_lines(self, change: FileChange) -> Sequence[range]:
+        old = b"" if change.old_blob is None else self._repository.read(change.old_blob)
+        return changed_lines(old, b"" if change.blob is None else self._repository.read(change.blob))
+
+    def _sites(self, blob: str) -> FileSites:
+        if blob in self._memo:
+            self._memo.move_to_end(blob)
+            return self._memo[blob]
+        try:
+            sites = extract_sites(self._repository.read(blob))
+        except GitObjectError:
+            sites = FileSites(problem=MISSING_BLOB)
+        self._memo[blob] = sites
+        if len(self._memo) > _MEMO_FILES:
+            self._memo.popitem(last=False)
+        return sites
+
+    def _test_files(self, sha: str) -> list[TreeFile]:
+        return [file for file in self._repository.python_files(sha) if file_kind(file.path) is FileKind.TEST]
+
+    def _follow_ages(self, changes: Sequence[FileChange], history_index: int) -> None:
+        ages = {change.old_path: self._ages.get(change.old_path or "") for change in changes}
+        for change in changes:
+            if change.old_path is not None and change.old_path != change.path:
+                self._ages.pop(change.old_path, None)
+        for change in changes:
+            if change.path is not None and (change.old_path != change.path or change.path not in self._ages):
+                age = ages.get(change.old_path) if change.old_path is not None else None
+                self._ages[change.path] = history_index if age is None else age
+
+    def _production_diff(self, old_sha: str | None, new_sha: str) -> tuple[str, bool]:
+        """The diff of the production files, cut at a line end once it passes the cap, and whether it was cut."""
+        parts: list[bytes] = []
+        size = 0
+        for change in self._repository.changes(old_sha, new_sha):
+            if not _is_production(change):
+                continue
+            try:
+                patch = self._repository.patch(change)
+            except GitObjectError as error:
+                logger.warning("%s: a file is left out of the diff at %s: %s", self._repo_id, new_sha, error)
+                continue
+            parts.append(patch)
+            size += len(patch)
+            if size > PRODUCTION_DIFF_BYTES:
+                break
+        whole = b"".join(parts)
+        if size <= PRODUCTION_DIFF_BYTES:
+            return whole.decode("utf-8", "replace"), False
+        end = whole.rfind(b"\n", 0, PRODUCTION_DIFF_BYTES) + 1
+        return whole[: end or PRODUCTION_DIFF_BYTES].decode("utf-8", "replace"), True
+
+
+def ledger_of(harvest: Harvest, track: Track) -> Ledger:
+    """The track's ledger: `seen` as the miner counted it, the rest from its rows."""
+    dropped: dict[str, int] = {}
+    for reject in harvest.rejects:
+        if reject.track is track:
+            dropped[reject.reason] = dropped.get(reject.reason, 0) + 1
+    return Ledger(
+        seen=harvest.seen[track],
+        kept=sum(task.track is track for task in harvest.tasks),
+        dropped=dict(sorted(dropped.items())),
+    )
+
+
+def _concerns_tests(change: FileChange) -> bool:
+    return any(path is not None and file_kind(path) is FileKind.TEST for path in (change.path, change.old_path))
+
+
+def _is_production(change: FileChange) -> bool:
+    paths = [path for path in (change.path, change.old_path) if path is not None]
+    return all(file_kind(path) is FileKind.PRODUCTION for path in paths)

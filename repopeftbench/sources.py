@@ -1,0 +1,200 @@
+"""The repository list: text or TOML in, sources out; and each source brought to this machine as a full repository.
+
+A text list has one source per line: a URL, `owner/name` (GitHub) or a local path (bare or not), optionally with
+`@revision`; `#` starts a comment. A TOML list has `[[repository]]` tables with `source`, and optionally `revision`,
+`name`, `licence` and `cutoff` of the whole list.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from repopeftbench.errors import RepositoryListError, SourceError
+from repopeftbench.gitrepo import clone_or_update
+
+SCHEMES = ("https", "ssh", "file")
+_OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\Z")
+_SCP_URL = re.compile(r"[\w.-]+@[\w.-]+:(?!/)\S+\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One entry of a repository list: exactly one of `url` and `path` is set."""
+
+    text: str
+    repo_id: str
+    url: str | None = None
+    path: Path | None = None
+    revision: str | None = None
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadSource:
+    """An entry that names nothing; `problem` is a sentence for the user."""
+
+    text: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepositoryList:
+    """A parsed list; `cutoff` is the list's own, if it has one."""
+
+    sources: tuple[Source, ...]
+    bad: tuple[BadSource, ...]
+    cutoff: str | None = None
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    source: str
+    revision: str | None = None
+    name: str | None = None
+    licence: str | None = None
+
+
+class _TomlList(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    repository: list[_Entry]
+    cutoff: str | None = None
+
+
+def repository_list(argument: str) -> RepositoryList:
+    """The sources that a command-line argument names: a list file, or one source (URL, owner/name, folder) itself.
+
+    Sources keep the list's order, repetitions are dropped; relative paths are relative to the list's folder.
+
+    Raises:
+        RepositoryListError: the file is no text or TOML of the documented form, or nothing is named.
+    """
+    path = Path(argument).expanduser()
+    if path.is_file():
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RepositoryListError(f"repository list {path} cannot be read: {error}") from error
+        entries, cutoff = _toml_entries(path, text) if path.suffix == ".toml" else (_text_entries(text), None)
+        base = path.parent
+    elif path.suffix in (".txt", ".toml"):
+        raise RepositoryListError(f"repository list {path} does not exist: write one source per line into it")
+    else:
+        entries, cutoff, base = [_Entry(source=argument)], None, Path()
+    if not entries:
+        raise RepositoryListError(f"repository list {path} names no repository: write one per line")
+    return _sources(entries, base, cutoff)
+
+
+def _sources(entries: list[_Entry], base: Path, cutoff: str | None) -> RepositoryList:
+    sources: list[Source] = []
+    bad: list[BadSource] = []
+    for entry in entries:
+        try:
+            source = _source(entry, base)
+        except SourceError as error:
+            bad.append(BadSource(text=entry.source, problem=str(error)))
+            continue
+        if all((source.url, source.path, source.revision) != (s.url, s.path, s.revision) for s in sources):
+            sources.append(source)
+    return RepositoryList(sources=_distinct(sources), bad=tuple(bad), cutoff=cutoff)
+
+
+def local_copy(source: Source, cache: Path) -> Path:
+    """The folder of the source's repository; a URL is cloned to `cache` in full, or updated there.
+
+    Raises:
+        SourceError: the source cannot be reached.
+    """
+    if source.path is not None:
+        return source.path
+    assert source.url is not None
+    folder = cache / _cache_name(source.url)
+    clone_or_update(source.url, folder)
+    return folder
+
+
+def _text_entries(text: str) -> list[_Entry]:
+    lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+    return [_Entry(source=line) for line in lines if line]
+
+
+def _toml_entries(path: Path, text: str) -> tuple[list[_Entry], str | None]:
+    try:
+        parsed = _TomlList.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise RepositoryListError(f"repository list {path} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RepositoryListError(f"repository list {path}: {place}: {first['msg']}") from error
+    return parsed.repository, parsed.cutoff
+
+
+def _source(entry: _Entry, base: Path) -> Source:
+    whole = (base / Path(entry.source).expanduser()).resolve()
+    if whole.exists():
+        location, revision = entry.source, entry.revision
+    else:
+        location, at, behind = entry.source.rpartition("@")
+        if not at or "/" in behind or ":" in behind:
+            location, revision = entry.source, entry.revision
+        else:
+            revision = entry.revision or behind
+    source = Source(text=entry.source, repo_id="", revision=revision, licence=entry.licence)
+    path = (base / Path(location).expanduser()).resolve()
+    if "://" in location or _SCP_URL.match(location):
+        return replace(source, url=_checked_url(location), repo_id=entry.name or _url_name(location))
+    if path.exists():
+        return replace(source, path=path, repo_id=entry.name or path.name.removesuffix(".git"))
+    if _OWNER_NAME.match(location):
+        url = f"https://github.com/{location.removesuffix('.git')}.git"
+        return replace(source, url=url, repo_id=entry.name or location.removesuffix(".git"))
+    if "/" in location or location.startswith("."):
+        raise SourceError(f"{location!r} does not exist: check the path")
+    raise SourceError(f"{location!r} is no URL, no owner/name and no existing path: check the spelling")
+
+
+def _checked_url(url: str) -> str:
+    scheme = urlsplit(url).scheme if "://" in url else "ssh"
+    if scheme not in SCHEMES:
+        raise SourceError(f"{url!r} has the unknown scheme {scheme!r}: use one of {', '.join(SCHEMES)}")
+    return url
+
+
+def _url_name(url: str) -> str:
+    path = urlsplit(url).path if "://" in url else url.partition(":")[2]
+    parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
+    if not parts:
+        raise SourceError(f"{url!r} names no repository: add its path")
+    return "/".join(parts[-2:])
+
+
+def _cache_name(url: str) -> str:
+    plain = url.split("://", 1)[-1].rpartition("@")[2] if "://" in url else url.partition("@")[2]
+    return re.sub(r"[^A-Za-z0-9._-]+", "+", plain).strip("+.")
+
+
+def _distinct(sources: list[Source]) -> tuple[Source, ...]:
+    """The sources with distinct ids: of equal local names, parent folders come in front, then a counter."""
+    for depth in (2, 3, 4):
+        repeated = {name for name, count in Counter(s.repo_id for s in sources).items() if count > 1}
+        sources = [
+            replace(s, repo_id="/".join(s.path.parts[-depth:]).removesuffix(".git"))
+            if s.repo_id in repeated and s.path is not None
+            else s
+            for s in sources
+        ]
+    seen: Counter[str] = Counter()
+    distinct: list[Source] = []
+    for source in sources:
+        seen[source.repo_id] += 1
+        count = seen[source.repo_id]
+        distinct.append(source if count == 1 else replace(source, repo_id=f"{source.repo_id}~{count}"))
+    return tuple(distinct)

@@ -1,0 +1,226 @@
+"""The structured prefix of a task: real text of the file, in file order, that leads up to a site. No target is looked at.
+
+Imports; the headers and attributes of what encloses the test; fixtures and helpers above the test, and those below it
+that the visible part of the test names; then the test function up to the cut. Other tests never. The same for both tracks.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+
+from tree_sitter import Node, Tree
+
+from repopeftbench.mining.source import SourceText
+from repopeftbench.syntax import parse, walk
+
+_IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
+_DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
+_IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
+
+
+class Priority(IntEnum):
+    """The order in which blocks leave a prefix that is over its budget: the lowest first, `KEEP` never."""
+
+    HELPER = 0
+    NAMED_HELPER = 1
+    ATTRIBUTE = 2
+    IMPORT = 3
+    KEEP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of whole lines (rows from 0, inclusive) of the file."""
+
+    first_row: int
+    last_row: int
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement of a block that may go into prefixes; `priority` is the one it has when the test does not name it."""
+
+    start: int
+    end: int
+    first_row: int
+    last_row: int
+    priority: Priority
+    defines: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What is needed of a file to build the prefixes of all its sites; the tree lives only as long as the cache."""
+
+    tree: Tree
+    line_starts: tuple[int, ...]
+    test_starts: tuple[int, ...]
+    statements: dict[int, tuple[_Statement, ...]]
+
+    def of(self, block: Node) -> tuple[_Statement, ...]:
+        """The usable statements of a module or block node, read once per file."""
+        if block.id not in self.statements:
+            self.statements[block.id] = tuple(_statements(block, self.test_starts))
+        return self.statements[block.id]
+
+
+def structured_prefix(source: SourceText, site_start: int, cut: int, budget: int | None) -> str:
+    """The prefix of the site that starts at byte `site_start`, up to byte `cut` (both in the UTF-8 text).
+
+    Args:
+        source: the file.
+        site_start: where the assertion starts.
+        cut: where the prefix ends.
+        budget: most bytes of UTF-8 that the prefix may have; None for no limit. Whole helper blocks go first, then
+            attributes and imports; the enclosing headers and the test function stay even when they alone exceed it.
+    """
+    layout = _layout(source.parsed)
+    chain = _chain(layout.tree.root_node, site_start)
+    test_index = next(index for index, node in enumerate(chain) if _is_test_definition(node))
+    test_start = layout.line_starts[chain[test_index].start_point.row]
+    body = source.utf8[test_start:cut]
+    names = frozenset(_IDENTIFIER.findall(body))
+    blocks = tuple(_blocks(chain[: test_index + 1], layout, names))
+    kept = blocks if budget is None else _within(blocks, layout, budget - len(body))
+    newline = "\r\n" if source.utf8[: source.utf8.find(b"\n") + 1].endswith(b"\r\n") else "\n"
+    return _join(kept, layout, source, newline, chain[test_index].start_point.row) + body.decode("utf-8")
+
+
+@lru_cache(maxsize=2)
+def _layout(parsed: bytes) -> _Layout:
+    tree = parse(parsed)
+    starts = [0]
+    starts.extend(match.end() for match in re.finditer(rb"\n", parsed))
+    tests = tuple(node.start_byte for node in walk(tree.root_node) if _is_test_function(node))
+    return _Layout(tree=tree, line_starts=(*starts, len(parsed) + 1), test_starts=tests, statements={})
+
+
+def _is_test_function(node: Node) -> bool:
+    if node.type != "function_definition":
+        return False
+    name = node.child_by_field_name("name")
+    return name is not None and (name.text or b"").startswith(b"test")
+
+
+def _is_test_definition(node: Node) -> bool:
+    definition = node.child_by_field_name("definition") if node.type == "decorated_definition" else node
+    return definition is not None and _is_test_function(definition)
+
+
+def _chain(root: Node, position: int) -> list[Node]:
+    """The nodes that contain a byte, from the root inwards."""
+    chain = [root]
+    cursor = root.walk()
+    while cursor.goto_first_child_for_byte(position) is not None:
+        node = cursor.node
+        if node is None or node.start_byte > position or node.end_byte <= position:
+            break
+        chain.append(node)
+    return chain
+
+
+def _blocks(chain: Sequence[Node], layout: _Layout, names: frozenset[bytes]) -> Iterator[Block]:
+    """The blocks in prefix order; `chain` runs from the root to the test's definition."""
+    for outer, inner in zip(chain, chain[1:], strict=False):
+        if outer.type not in ("module", "block"):
+            colon = next((child for child in outer.children if child.type == ":"), None)
+            last = inner.start_point.row - 1 if colon is None else colon.end_point.row
+            if last >= outer.start_point.row:
+                yield Block(outer.start_point.row, last, Priority.KEEP)
+            continue
+        for statement in layout.of(outer):
+            if statement.end <= inner.start_byte:
+                named = statement.priority is Priority.HELPER and statement.defines in names
+                yield _block(statement, Priority.NAMED_HELPER if named else statement.priority)
+        for statement in layout.of(outer):
+            if statement.start >= inner.end_byte and statement.defines in names:
+                yield _block(statement, Priority.NAMED_HELPER)
+
+
+def _block(statement: _Statement, priority: Priority) -> Block:
+    return Block(statement.first_row, statement.last_row, priority)
+
+
+def _statements(block: Node, test_starts: tuple[int, ...]) -> Iterator[_Statement]:
+    """The statements of a block but comments, docstrings and whatever holds a test."""
+    for node in block.named_children:
+        first_test = bisect_left(test_starts, node.start_byte)
+        holds_test = first_test < len(test_starts) and test_starts[first_test] < node.end_byte
+        if node.type == "comment" or holds_test or _is_docstring(node):
+            continue
+        # A node that ends at column 0 ends with the newline of the row before.
+        last_row = node.end_point.row if node.end_point.column else node.end_point.row - 1
+        yield _Statement(
+            start=node.start_byte,
+            end=node.end_byte,
+            first_row=node.start_point.row,
+            last_row=max(last_row, node.start_point.row),
+            priority=_priority(node),
+            defines=_defined_name(node),
+        )
+
+
+def _priority(statement: Node) -> Priority:
+    if statement.type in _IMPORTS:
+        return Priority.IMPORT
+    if statement.type in ("try_statement", "if_statement") and any(node.type in _IMPORTS for node in walk(statement)):
+        return Priority.IMPORT
+    return Priority.HELPER if statement.type in _DEFINITIONS else Priority.ATTRIBUTE
+
+
+def _is_docstring(statement: Node) -> bool:
+    return (
+        statement.type == "expression_statement"
+        and statement.named_child_count == 1
+        and statement.named_children[0].type in ("string", "concatenated_string")
+    )
+
+
+def _defined_name(statement: Node) -> bytes | None:
+    """The name that a definition or a plain assignment binds; None for other statements."""
+    if statement.type in _DEFINITIONS:
+        inner = statement.child_by_field_name("definition") or statement
+        name = inner.child_by_field_name("name")
+    elif statement.type == "expression_statement" and statement.named_children[0].type == "assignment":
+        name = statement.named_children[0].child_by_field_name("left")
+    else:
+        return None
+    return None if name is None else name.text
+
+
+def _within(blocks: tuple[Block, ...], layout: _Layout, budget: int) -> tuple[Block, ...]:
+    def size(block: Block) -> int:
+        return layout.line_starts[block.last_row + 1] - layout.line_starts[block.first_row] + 1
+
+    total = sum(map(size, blocks))
+    dropped: set[int] = set()
+    for index in sorted(range(len(blocks)), key=lambda index: (blocks[index].priority, index)):
+        if total <= budget or blocks[index].priority is Priority.KEEP:
+            break
+        dropped.add(index)
+        total -= size(blocks[index])
+    return tuple(block for index, block in enumerate(blocks) if index not in dropped)
+
+
+def _join(blocks: tuple[Block, ...], layout: _Layout, source: SourceText, newline: str, test_row: int) -> str:
+    out: list[str] = []
+    previous: Block | None = None
+    seen: set[int] = set()
+    for block in blocks:
+        if block.first_row in seen:
+            continue  # two statements on one line
+        seen.update(range(block.first_row, block.last_row + 1))
+        if previous is not None and block.first_row != previous.last_row + 1:
+            out.append(newline)
+        text = source.slice(
+            layout.line_starts[block.first_row], min(layout.line_starts[block.last_row + 1], len(source.utf8))
+        )
+        out.append(text if text.endswith(("\n", "\r")) else text + newline)
+        previous = block
+    if previous is not None and test_row != previous.last_row + 1:
+        out.append(newline)
+    return "".join(out)
