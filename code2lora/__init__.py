@@ -1,1 +1,4 @@
-"""The models: backbones, encoders, hypernetworks, adapters and generation. Knows only records and tasks, never the miners."""
+"""The models: backbones, encoders, hypernetworks, adapters and generation.
+
+Knows only records and tasks, never the miners.
+"""

@@ -137,6 +137,23 @@ class Reject:
     statement_key: str | None
     reason: str
 
+    @classmethod
+    def of(cls, task: Task, reason: str) -> "Reject":
+        """The row of a task that has to leave the dataset again."""
+        return cls(
+            repo_id=task.repo_id,
+            track=task.track,
+            commit_sha=task.commit_sha,
+            history_index=task.history_index,
+            test_file=task.test_file,
+            test_function=task.test_function,
+            lineno=task.lineno,
+            family=task.family,
+            statement=task.statement,
+            statement_key=task.statement_key,
+            reason=reason,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRecord:

@@ -159,23 +159,6 @@ def file_reject(path: str, reason: str, origin: Origin) -> Reject:
     )
 
 
-def task_reject(task: Task, reason: str) -> Reject:
-    """The reject row of a task that has to leave the dataset again."""
-    return Reject(
-        repo_id=task.repo_id,
-        track=task.track,
-        commit_sha=task.commit_sha,
-        history_index=task.history_index,
-        test_file=task.test_file,
-        test_function=task.test_function,
-        lineno=task.lineno,
-        family=task.family,
-        statement=task.statement,
-        statement_key=task.statement_key,
-        reason=reason,
-    )
-
-
 def _because(new: NewSite, reason: str | None) -> NewSite:
     if reason == new.reason:
         return new

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from repopeftbench.errors import GitObjectError
 from repopeftbench.gitrepo import FileChange, GitRepository, TreeFile, changed_lines
-from repopeftbench.ledger import Ledger
 from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.drafts import (
     DraftOptions,
@@ -22,6 +21,7 @@ from repopeftbench.mining.drafts import (
     snapshot_sites,
     with_reasons,
 )
+from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.history import FileVersions, NewSite, new_sites
 from repopeftbench.mining.sites import MISSING_BLOB, FileSites
 from repopeftbench.mining.source import decode_source
@@ -34,19 +34,6 @@ PRODUCTION_DIFF_BYTES = 200_000
 _MEMO_FILES = 2_048
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Harvest:
-    """Everything one repository gave, before splits: drafts in history order, the static track last."""
-
-    tasks: tuple[Task, ...]
-    rejects: tuple[Reject, ...]
-    commits: tuple[CommitRecord, ...]
-    file_ages: dict[str, int]
-    """Test files of the snapshot and the history index at which each came to be, renames followed."""
-    seen: dict[Track, int]
-    """Sites and unreadable files met, by track, counted where they were met."""
 
 
 @dataclass(slots=True)
@@ -221,19 +208,6 @@ class RepositoryMiner:
             return whole.decode("utf-8", "replace"), False
         end = whole.rfind(b"\n", 0, PRODUCTION_DIFF_BYTES) + 1
         return whole[: end or PRODUCTION_DIFF_BYTES].decode("utf-8", "replace"), True
-
-
-def ledger_of(harvest: Harvest, track: Track) -> Ledger:
-    """The track's ledger: `seen` as the miner counted it, the rest from its rows."""
-    dropped: dict[str, int] = {}
-    for reject in harvest.rejects:
-        if reject.track is track:
-            dropped[reject.reason] = dropped.get(reject.reason, 0) + 1
-    return Ledger(
-        seen=harvest.seen[track],
-        kept=sum(task.track is track for task in harvest.tasks),
-        dropped=dict(sorted(dropped.items())),
-    )
 
 
 def _concerns_tests(change: FileChange) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from repopeftbench.mining.drafts import task_reject
 from repopeftbench.schema import Reject, Split, Task
 
 LEAKED = "in-train"
@@ -27,7 +26,7 @@ def without_leaks(tasks: Sequence[Task], keys: Collection[str]) -> tuple[list[Ta
     dropped: list[Reject] = []
     for task in tasks:
         if task.split in (Split.IR_VAL, Split.IR_TEST) and task.statement_key in keys:
-            dropped.append(task_reject(task, LEAKED))
+            dropped.append(Reject.of(task, LEAKED))
         else:
             kept.append(task)
     return kept, dropped

@@ -18,7 +18,7 @@ WORD_SLOTS = frozenset(
 )
 
 
-class Exhausted(Exception):
+class NamesExhaustedError(Exception):
     """The theme has no unused name left for this feature; the caller tries another kind."""
 
 
@@ -27,7 +27,7 @@ def camel(word: str) -> str:
     return "".join(piece.title() for piece in word.split("_"))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """A source of facts for one repository: `rng` decides, `used` holds the identifiers that are taken."""
 
@@ -39,11 +39,11 @@ class Draw:
         """Words of one subject, and every pattern filled with them, all identifiers unused so far.
 
         Args:
-            patterns: slot -> `str.format` template over `subject`, `measure`, `cost`, `holder`, their capitalised and upper
-                forms (`Subject`, `SUBJECT`).
+            patterns: slot -> `str.format` template over `subject`, `measure`, `cost`, `holder` and their other spellings
+                (`Subject`, `SUBJECT`).
 
         Raises:
-            Exhausted: no combination of words gives unused identifiers only.
+            NamesExhaustedError: no combination of words gives unused identifiers only.
         """
         for _ in range(40):
             words = self._words()
@@ -51,7 +51,7 @@ class Draw:
             if self.used.isdisjoint(made.values()) and len(set(made.values())) == len(made):
                 self.used.update(made.values())
                 return words | made
-        raise Exhausted(str(patterns))
+        raise NamesExhaustedError(str(patterns))
 
     def pairs(self, keys: Iterable[str], numbers: Sequence[int]) -> tuple[tuple[str, int], ...]:
         """Every key with a different number."""

@@ -25,7 +25,7 @@ from .literals import Raw
 Scope = dict[str, object]
 
 
-class ImpossibleCase(Exception):
+class ImpossibleCaseError(Exception):
     """A check of a case does not hold for the values as they are; the edit that led here has to be dropped."""
 
 
@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """A case with all expectations filled in; `rows` pairs the source of the arguments with what is expected of them."""
+    """A case with all expectations filled in; `rows` pairs the source of arguments with what is expected of them."""
 
     steps: tuple[Step, ...]
     arguments: tuple[str, ...] = ()
@@ -135,8 +135,8 @@ def _message(step: Step, scope: Scope) -> str:
     except Exception as raised:
         if isinstance(raised, error):
             return str(raised)
-        raise ImpossibleCase(f"{step.code} raises {type(raised).__name__}: {raised}") from raised
-    raise ImpossibleCase(f"{step.code} raises nothing")
+        raise ImpossibleCaseError(f"{step.code} raises {type(raised).__name__}: {raised}") from raised
+    raise ImpossibleCaseError(f"{step.code} raises nothing")
 
 
 def _fill(step: Step, scope: Scope) -> Step:
@@ -147,7 +147,7 @@ def _fill(step: Step, scope: Scope) -> Step:
             _run(step.code, scope, "exec")
         case Check.HOLDS:
             if not _run(step.code, scope, "eval"):
-                raise ImpossibleCase(f"{step.code} does not hold")
+                raise ImpossibleCaseError(f"{step.code} does not hold")
         case Check.RAISES | Check.MATCHES | Check.SAYS:
             value = _message(step, scope)
         case _:
@@ -161,7 +161,7 @@ def work(lines: Sequence[str], scope: Mapping[str, object]) -> Worked:
     """The case in `lines` with the value of every `?`, found by running it on a copy of `scope`.
 
     Raises:
-        ImpossibleCase: a check without `?` fails, or something does not raise what it should.
+        ImpossibleCaseError: a check without `?` fails, or something does not raise what it should.
     """
     if not lines[0].startswith("table "):
         own = dict(scope)

@@ -2,6 +2,7 @@
 
 import json
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
@@ -82,7 +83,7 @@ def after(head: str, value: object, tail: str, indent: str, style: Style) -> lis
     return [f"{indent}{head}(", f"{indent}    {literal(value)}", f"{indent}){tail}"]
 
 
-def call(name: str, arguments: list[object], tail: str, indent: str, style: Style) -> list[str]:
+def call(name: str, arguments: Sequence[object], tail: str, indent: str, style: Style) -> list[str]:
     """Lines of a call with the given arguments, the first of them kept on a line of its own where it does not fit."""
     texts = [literal(argument) for argument in arguments]
     flat = f"{indent}{name}({', '.join(texts)}){tail}"

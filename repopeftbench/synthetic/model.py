@@ -30,7 +30,7 @@ class Importing(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One test: an identifier template and lines in the notation that `expectations` reads."""
+    """One test: an identifier template and lines in the notation that `execution` reads."""
 
     name: str
     lines: tuple[str, ...]
@@ -62,7 +62,8 @@ class Kind:
     """A kind of feature: how its private names and values are drawn, and the templates that they fill.
 
     `tunable` names the values that later commits may change, `fixture` is the block that makes the object which the cases
-    call `$fixture`, `helper` is a function that the tests define for themselves, and `peers` are the kinds of which another feature must exist already.
+    call `$fixture`, `helper` is a function that the tests define for themselves, and `peers` are the kinds of which
+    another feature must exist already.
     """
 
     key: str
@@ -118,7 +119,7 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFile:
-    """A test file: where it is, how it is written, the blocks of text on its top (by number), and its cases in order."""
+    """A test file: where it is, how it is written, the blocks of text on its top (by number), its cases in order."""
 
     __test__ = False
 
@@ -132,8 +133,8 @@ class TestFile:
 class State:
     """A repository after some commit.
 
-    `shared` are the numbers of the features whose fixture stands in `conftest.py`, `chores` the production-only changes made
-    so far, and `notes` the paragraphs that commits have added to the README.
+    `shared` are the numbers of the features whose fixture stands in `conftest.py`, `chores` the production-only changes
+    made so far, `notes` the paragraphs that commits have added to the README, `created` counts test files ever made.
     """
 
     package: str

@@ -33,7 +33,10 @@ AREAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "places": ("Where things are kept, and by whom.", ("storage", "stock", "premises", "keeping")),
     "time": ("Times, states and curves.", ("timetable", "schedule", "planning", "periods")),
     "stats": ("Figures and conversions.", ("figures", "statistics", "reckoning", "quantities")),
-    "lookups": ("Questions that are answered while something else goes on.", ("desk", "enquiries", "lookup", "service")),
+    "lookups": (
+        "Questions that are answered while something else goes on.",
+        ("desk", "enquiries", "lookup", "service"),
+    ),
 }
 
 
@@ -134,7 +137,12 @@ def _module(state: State, module: str, body: str, offered: Mapping[str, list[str
         if used:
             local += import_lines(f".{other}", used)
     if f"todo:{module}" in state.chores:
-        lines = [*lines[:1], "", "# Names and amounts follow the printed rules; ask the office before changing any.", ""]
+        lines = [
+            *lines[:1],
+            "",
+            "# Names and amounts follow the printed rules; ask the office before changing any.",
+            "",
+        ]
     lines += [*standard, *([""] if standard and local else []), *local, *([""] if standard or local else [])]
     return "\n".join(lines) + ("\n" if standard or local else "") + body + "\n"
 
@@ -147,7 +155,7 @@ def package_files(state: State) -> dict[str, str]:
     init = f'"""{theme.summary}"""\n'
     if "reexport" in state.chores:
         errors = state.features[0]
-        init += f"\nfrom .{errors.module} import {errors.words['Base']}\n\n__all__ = [\"{errors.words['Base']}\"]\n"
+        init += f'\nfrom .{errors.module} import {errors.words["Base"]}\n\n__all__ = ["{errors.words["Base"]}"]\n'
     files = {f"{state.package}/{module}.py": source for module, source in sources.items()}
     files[f"{state.package}/__init__.py"] = f'{init}\n__version__ = "{version}"\n'
     if "main" in state.chores:

@@ -8,7 +8,7 @@ class SyntheticCommit:
     """One commit: its message, its time, and everything that it changes.
 
     `committer_time` is in seconds since the Unix epoch. `files` pairs a path with its content after the commit, or with
-    None where the commit deletes it, sorted by path; a rename is a deletion beside an addition of (nearly) the same text.
+    None where the commit deletes it, sorted by path; a rename is a deletion beside an addition of nearly the same text.
     """
 
     message: str

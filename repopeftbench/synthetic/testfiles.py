@@ -1,4 +1,4 @@
-"""Renders the test files of a state: works every placed case out, writes it in the file's form, and adds what it needs."""
+"""Renders the test files of a state: works every placed case out, writes it, adds what it needs."""
 
 import re
 import types
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .catalogue import KINDS
-from .execution import ImpossibleCase, Scope, Worked, load, work
+from .execution import ImpossibleCaseError, Scope, Worked, load, work
 from .model import Feature, Form, Importing, Item, State, Style, TestFile
 from .production import exports, fill, filling, import_lines, mentions, module_sources
 from .writing import function_lines, owned
@@ -19,7 +19,7 @@ BANNERS = (
     '    """Return the sums of neighbours."""\n'
     "    return [left + right for left, right in zip(numbers, numbers[1:])]",
     "# Order matters for nobody: every test makes what it needs.",
-    "def squeezed(text):\n    return \" \".join(text.split())",
+    'def squeezed(text):\n    return " ".join(text.split())',
 )
 _FIXED_ZONE = '@pytest.fixture(autouse=True)\ndef fixed_zone(monkeypatch):\n    monkeypatch.setenv("TZ", "UTC")'
 _QUOTED = re.compile(r'"""(?:.|\n)*?"""|#[^\n]*|(f?)"([^"\'\\\n]*)"|f?"(?:[^"\\\n]|\\.)*"')
@@ -63,7 +63,7 @@ def test_files(state: State) -> dict[str, str]:
     """Path and text of every test file and of `conftest.py` where a fixture is shared.
 
     Raises:
-        ImpossibleCase: a check does not hold for the values of `state`.
+        ImpossibleCaseError: a check does not hold for the values of `state`.
     """
     rendering = Rendering.of(state)
     scope = rendering.scope()
@@ -89,8 +89,8 @@ def _written(state: State, item: Item, scope: Mapping[str, object]) -> _Written:
         exec(fill(setup, texts), own)
     try:
         worked = work(lines, own)
-    except ImpossibleCase as problem:
-        raise ImpossibleCase(f"{feature.kind} {item.name}: {problem}") from problem
+    except ImpossibleCaseError as problem:
+        raise ImpossibleCaseError(f"{feature.kind} {item.name}: {problem}") from problem
     return _Written(
         feature=feature,
         title=texts["title"],
@@ -130,7 +130,7 @@ def _class(state: State, cases: list[_Written], style: Style) -> list[str]:
 
 
 def _groups(file: TestFile, written: list[_Written]) -> list[tuple[Style, list[_Written]]]:
-    """The cases by block of the file: one function each, or one class for each feature, in order of first appearance."""
+    """The cases by block of the file: one function each, or a class for each feature, in order of appearance."""
     unittest = replace(file.style, form=Form.UNITTEST)
     groups: dict[object, tuple[Style, list[_Written]]] = {}
     for case in written:

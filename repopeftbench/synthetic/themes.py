@@ -64,8 +64,8 @@ THEMES = (
         subjects="parcel letter crate pallet packet",
         measures="weight:kg girth:cm distance:km value:eur",
         costs="postage surcharge toll premium",
-        categories="Tier ECONOMY STANDARD EXPRESS SAMEDAY FREIGHT BULK/Zone INLAND COASTAL ISLAND ALPINE OVERSEAS BORDER"
-        "/Handling PLAIN FRAGILE UPRIGHT CHILLED HAZARDOUS OVERSIZE",
+        categories="Tier ECONOMY STANDARD EXPRESS SAMEDAY FREIGHT BULK/"
+        "Zone INLAND COASTAL ISLAND ALPINE OVERSEAS BORDER/Handling PLAIN FRAGILE UPRIGHT CHILLED HAZARDOUS OVERSIZE",
         places="Harrow Linden Osterby Kråkvik Marlow Tessin Vauban Ødeby Corran Selby",
         holders="depot van locker hub",
         states="booked labelled loaded moving delivered returned",
@@ -134,8 +134,8 @@ THEMES = (
         subjects="accession seed sample tuber spore",
         measures="moisture:permille mass:grams viability:percent age:months",
         costs="storage_fee assay courier quarantine_fee",
-        categories="Stage DORMANT SOAKED SPROUTED SEEDLING GROWN FAILED/Climate ARID BOREAL TROPICAL ALPINE COASTAL STEPPE"
-        "/Hazard NONE RUST SMUT BLIGHT MILDEW WEEVIL",
+        categories="Stage DORMANT SOAKED SPROUTED SEEDLING GROWN FAILED/"
+        "Climate ARID BOREAL TROPICAL ALPINE COASTAL STEPPE/Hazard NONE RUST SMUT BLIGHT MILDEW WEEVIL",
         places="Svalgård Kew Bari Nuba Teruel Ötztal Pavlo Rutland Sorvag Tomar",
         holders="vault drawer freezer silo",
         states="received cleaned dried sealed tested renewed",

@@ -76,7 +76,9 @@ def _pytest_step(step: Step, indent: str, style: Style) -> list[str]:
         case Check.IS:
             return after(f"assert {step.code} is ", step.value, tail, indent, style)
         case Check.NEAR:
-            return after(f"assert {step.code} == ", Raw(f"pytest.approx({_rounded(step.value)}, abs=1e-4)"), tail, indent, style)
+            return after(
+                f"assert {step.code} == ", Raw(f"pytest.approx({_rounded(step.value)}, abs=1e-4)"), tail, indent, style
+            )
     match = f", match={literal(_matched(step.value))}" if step.check is Check.MATCHES else ""
     caught = " as caught" if step.check is Check.SAYS else ""
     lines = [f"{indent}with pytest.raises({step.error}{match}){caught}:", f"{indent}    {step.code}"]
@@ -122,7 +124,7 @@ def _rounded(value: object) -> str:
 
 def _matched(message: object) -> str:
     """The longest stretch of a message that means itself as a regular expression."""
-    return max(_RUN.findall(str(message)), key=len)
+    return max((found[0] for found in _RUN.finditer(str(message))), key=len)
 
 
 def _method(code: str) -> tuple[str, Sequence[str]]:

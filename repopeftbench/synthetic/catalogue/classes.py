@@ -1,4 +1,4 @@
-"""Kinds of feature that are classes with state: stock, records, windows (notation of the cases: `expectations`)."""
+"""Kinds of feature that are classes with state: stock, records, windows (notation of cases: `execution`)."""
 
 from ..draw import Draw, Names, Values
 from ..model import Kind, part

@@ -1,4 +1,4 @@
-"""Kinds of feature that compute: charges, curves, conversions and sums (notation of the cases: `expectations`)."""
+"""Kinds of feature that compute: charges, curves, conversions and sums (notation of cases: `execution`)."""
 
 from ..draw import Draw, Names, Values
 from ..model import Kind, part

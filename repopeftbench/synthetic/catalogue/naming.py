@@ -1,4 +1,4 @@
-"""Kinds of feature that name things: the exceptions, constants and enumerations (notation of cases: `expectations`)."""
+"""Kinds of feature that name things: the exceptions, constants and enumerations (notation of cases: `execution`)."""
 
 from ..draw import Draw, Names, Values
 from ..model import Kind, part

@@ -1,4 +1,4 @@
-"""Kinds of feature that tie things together: life cycles, rankings, desks, quotes (notation of the cases: `expectations`)."""
+"""Kinds of feature that tie things together: life cycles, rankings, desks, quotes (notation of cases: `execution`)."""
 
 from ..draw import Draw, Names, Values
 from ..model import Kind, part

@@ -1,4 +1,4 @@
-"""Kinds of feature that look things up: price bands, rules and settings (notation of the cases: `expectations`)."""
+"""Kinds of feature that look things up: price bands, rules and settings (notation of cases: `execution`)."""
 
 from ..draw import Draw, Names, Values
 from ..model import Kind, part

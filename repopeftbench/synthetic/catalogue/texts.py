@@ -1,4 +1,4 @@
-"""Kinds of feature about codes, check characters, times and lines of text (notation of the cases: `expectations`)."""
+"""Kinds of feature about codes, check characters, times and lines of text (notation of cases: `execution`)."""
 
 from ..draw import Draw, Names, Values
 from ..model import Kind, part

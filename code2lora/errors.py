@@ -1,0 +1,31 @@
+"""The exceptions of `code2lora`: every failure a caller may want to tell apart, and no other.
+
+Code2LoRAError                  anything expected to go wrong; the message is meant for the user
+├── BackboneError               a base model cannot be found, reached or loaded
+├── GenerationError             decoding cannot start with these settings
+├── CorpusError                 the text to train a backbone on is absent, too small or of a licence that forbids it
+└── TrainingError               a training run cannot start or has diverged
+
+A message says what is wrong, the value, and what to do. The command line prints it without a traceback;
+an exception that is not in this tree is a bug and keeps its traceback.
+"""
+
+
+class Code2LoRAError(Exception):
+    """An expected failure whose message is written for the user."""
+
+
+class BackboneError(Code2LoRAError):
+    """A base model or its tokenizer cannot be found, reached or loaded."""
+
+
+class GenerationError(Code2LoRAError):
+    """Decoding cannot start with these settings, or this backbone cannot take them."""
+
+
+class CorpusError(Code2LoRAError):
+    """The text to train a backbone on is absent, too small, or its licence is not known to be permissive."""
+
+
+class TrainingError(Code2LoRAError):
+    """A training run cannot start with these settings, or its loss stopped being a finite number."""

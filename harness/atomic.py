@@ -1,0 +1,30 @@
+"""Writes that survive a kill at any moment (io): a file holds either its old bytes or all of its new ones."""
+
+import os
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Puts `data` at `path`; once this returns it is on the disk.
+
+    The data is first written beside `path`, under one fixed name: what a killed write leaves there, the next one replaces.
+
+    Raises:
+        OSError: the folder is absent or cannot be written.
+    """
+    waiting = path.with_name(f".{path.name}.part")
+    with waiting.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    waiting.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` last; without it a power failure may undo the rename, though a kill cannot."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

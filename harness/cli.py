@@ -1,0 +1,48 @@
+"""The `repobench` command: parses, calls, and turns expected failures into one sentence and an exit code.
+
+Exit codes: 0 all done; 1 done, but something was left out and named; 2 nothing done; 130 interrupted.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+from rich.logging import RichHandler
+
+import repopeftbench
+from code2lora.errors import Code2LoRAError
+from harness.commands.mining import mine, synth
+from harness.console import say
+from harness.errors import HarnessError
+from repopeftbench.errors import RepoBenchError
+
+EXPECTED = (RepoBenchError, Code2LoRAError, HarnessError)
+FAILED, INTERRUPTED = 2, 130
+
+app = App(
+    name="repobench",
+    help="Turns git histories into a benchmark of assertion completion, runs methods on it, reports which works.",
+    version=repopeftbench.__version__,
+)
+app.command(mine)
+app.command(synth)
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    try:
+        code = app(list(arguments), result_action="return_value")
+    except EXPECTED as error:
+        say(f"repobench: {error}")
+        return FAILED
+    except KeyboardInterrupt:
+        say("repobench: interrupted; the same command goes on where it stopped")
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_time=False, show_path=False)])
+    sys.exit(run_command(sys.argv[1:]))

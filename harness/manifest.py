@@ -1,0 +1,106 @@
+"""What a run is: everything its answers depend on, as the manifest of its folder. Pure; holds no clock time and no machine path."""
+
+import hashlib
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.predictors.protocol import PredictorSettings
+from harness.scoring import METRIC_VERSIONS
+from harness.selection import TaskSelection
+from repopeftbench import __version__
+from repopeftbench.schema import Split, Task, Track
+
+FORMAT = 1
+"""The layout of a run folder."""
+
+CHUNK_TASKS = 64
+"""Tasks that are answered, written and resumed together; fixed, as batches and so roundings depend on it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SettingsManifest(_Strict):
+    """The predictor's settings as they were asked for (`auto` is kept as such)."""
+
+    backbone: str
+    device: str
+    dtype: str
+    batch_size: int
+    max_new_tokens: int
+
+
+class RunManifest(_Strict):
+    """The configuration of a run; two runs with equal manifests on one machine give equal bytes.
+
+    `dataset_sha256` is of the dataset's manifest, `task_ids_sha256` of the task ids in the order of the run, one per line.
+    """
+
+    format: int = FORMAT
+    method: str
+    settings: SettingsManifest
+    weights_sha256: str | None
+    dataset_sha256: str
+    tracks: tuple[Track, ...]
+    splits: tuple[Split, ...]
+    limit: int | None
+    seed: int
+    task_count: int
+    task_ids_sha256: str
+    chunk_tasks: int = CHUNK_TASKS
+    metric_versions: dict[str, int]
+    tool_version: str
+
+
+def describe_run(
+    tasks: Sequence[Task],
+    *,
+    method: str,
+    settings: PredictorSettings,
+    selection: TaskSelection,
+    dataset_sha256: str,
+    weights_sha256: str | None = None,
+) -> RunManifest:
+    """The manifest of a run of `method` over `tasks`, which are selected and in the order of the run."""
+    return RunManifest(
+        method=method,
+        settings=SettingsManifest(
+            backbone=settings.backbone,
+            device=settings.device,
+            dtype=settings.dtype,
+            batch_size=settings.batch_size,
+            max_new_tokens=settings.max_new_tokens,
+        ),
+        weights_sha256=weights_sha256,
+        dataset_sha256=dataset_sha256,
+        tracks=selection.tracks,
+        splits=selection.splits,
+        limit=selection.limit,
+        seed=selection.seed,
+        task_count=len(tasks),
+        task_ids_sha256=hash_task_ids(tasks),
+        metric_versions=dict(METRIC_VERSIONS),
+        tool_version=__version__,
+    )
+
+
+def hash_task_ids(tasks: Sequence[Task]) -> str:
+    """Hex SHA-256 of the ids of `tasks` in order, one per line."""
+    return hashlib.sha256("".join(f"{task.task_id}\n" for task in tasks).encode()).hexdigest()
+
+
+def first_difference(found: RunManifest, wanted: RunManifest) -> str | None:
+    """The first field in which two manifests differ, with both values (`settings.backbone: 'a' there, 'b' here`), or None."""
+    there, here = _flat(found), _flat(wanted)
+    for name in here:
+        if there[name] != here[name]:
+            return f"{name}: {there[name]!r} there, {here[name]!r} here"
+    return None
+
+
+def _flat(manifest: RunManifest) -> dict[str, object]:
+    fields = manifest.model_dump(mode="json")
+    settings = {f"settings.{name}": value for name, value in fields.pop("settings").items()}
+    return {"method": fields.pop("method"), **settings, **fields}

@@ -1,0 +1,28 @@
+"""Edit similarity of a prediction and a target.
+
+rapidfuzz's normalised Indel similarity: 2 * LCS / (a + b) for texts of `a` and `b` characters and a longest common
+subsequence of LCS characters. It is symmetric and never below `difflib`'s ratio, which takes greedy matching blocks;
+published numbers made with `difflib` are therefore not comparable to it. Source:
+https://rapidfuzz.github.io/RapidFuzz/Usage/distance/Indel.html
+"""
+
+from rapidfuzz.distance import Indel
+
+from harness.records import Unscored
+
+VERSION = 1
+"""Raised whenever a value may change; stored with every score."""
+
+MAX_CHARACTERS = 200_000
+"""Longest text, in characters, that is compared: the cost grows with the product of both lengths."""
+
+
+def edit_similarity(prediction: str, target: str) -> float | Unscored:
+    """Similarity in [0, 1] of the two texts without surrounding white space; two empty ones have 1.0.
+
+    A text longer than `MAX_CHARACTERS` is not compared, and the reason says so.
+    """
+    prediction, target = prediction.strip(), target.strip()
+    if max(len(prediction), len(target)) > MAX_CHARACTERS:
+        return Unscored(reason=f"longer than {MAX_CHARACTERS} characters")
+    return float(Indel.normalized_similarity(prediction, target))

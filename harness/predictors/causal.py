@@ -1,0 +1,61 @@
+"""`pretrained`: a causal language model continues the prefix, and nothing else is known to it.
+
+Greedy, so a model's answer is a function of the prefix and, through floating-point rounding, of the batch it is in: the
+runner keeps batches equal. Where an answer ends is the stop rule's business, not the model's.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from code2lora.backbone import Backbone, load_backbone
+from code2lora.errors import Code2LoRAError
+from code2lora.generation import generate
+from harness.errors import PredictorError
+from harness.predictors.protocol import PredictorSettings, TrainingTasks
+from harness.records import Answer, PredictionRequest
+from harness.stopping import is_complete
+
+
+class CausalPredictor:
+    """Continues each prefix with one backbone."""
+
+    def __init__(self, backbone: Backbone, settings: PredictorSettings) -> None:
+        """Keeps the loaded `backbone`; of `settings` only the batch size and the token limit still matter."""
+        self._backbone = backbone
+        self._settings = settings
+
+    @property
+    def weights_sha256(self) -> str:
+        """What the weights are, as the backbone states it."""
+        return self._backbone.weights_sha256
+
+    def predict(self, requests: Sequence[PredictionRequest]) -> Iterator[Answer]:
+        """One answer per request, in order.
+
+        Raises:
+            PredictorError: the settings do not fit the backbone.
+        """
+        try:
+            generated = generate(
+                self._backbone,
+                [request.task.prefix for request in requests],
+                max_new_tokens=self._settings.max_new_tokens,
+                batch_size=self._settings.batch_size,
+                stop=is_complete,
+            )
+        except Code2LoRAError as error:
+            raise PredictorError(str(error)) from error
+        for request, text in zip(requests, generated, strict=True):
+            yield Answer(task_id=request.task.task_id, text=text.text)
+
+
+def build_pretrained(settings: PredictorSettings, training: TrainingTasks) -> CausalPredictor:
+    """The backbone as it comes; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: the backbone cannot be loaded; the message says why and what to do.
+    """
+    try:
+        backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
+    except Code2LoRAError as error:
+        raise PredictorError(str(error)) from error
+    return CausalPredictor(backbone, settings)

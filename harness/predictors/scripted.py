@@ -1,0 +1,63 @@
+"""Fakes to test with: a predictor that says what it is told to, and a repository that lives in memory."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.records import Answer, PredictionRequest
+from repopeftbench.errors import GitObjectError
+
+
+class ScriptedError(Exception):
+    """What a scripted predictor raises on a task that it shall fail on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedPredictor:
+    """Answers by task id from a script, in the order asked.
+
+    A task without a line gets `otherwise`. A call that holds one of `failures` raises `ScriptedError` in its place.
+    `before` is called with each task id before its answer: the place to sleep, to count or to die.
+    """
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = ""
+    failures: Collection[str] = ()
+    before: Callable[[str], None] | None = None
+
+    def predict(self, requests: Sequence[PredictionRequest]) -> Iterator[Answer]:
+        """One answer per request, in order.
+
+        Raises:
+            ScriptedError: a request is among `failures`.
+        """
+        for request in requests:
+            task_id = request.task.task_id
+            if self.before is not None:
+                self.before(task_id)
+            if task_id in self.failures:
+                raise ScriptedError(f"scripted to fail on {task_id}")
+            yield Answer(task_id=task_id, text=self.answers.get(task_id, self.otherwise))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryView:
+    """A `RepositoryView` over texts that are given."""
+
+    repo_id: str
+    commit_sha: str
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def production_files(self) -> Sequence[str]:
+        """The paths of `files`, sorted."""
+        return sorted(self.files)
+
+    def read(self, path: str) -> str:
+        """The text of one file.
+
+        Raises:
+            GitObjectError: there is no such file.
+        """
+        try:
+            return self.files[path]
+        except KeyError:
+            raise GitObjectError(f"{path!r} is no production file of {self.repo_id} at {self.commit_sha}.") from None

@@ -1,0 +1,243 @@
+"""The folder of a run (io): what is in it, and how it is written so that a kill at any moment loses and repeats nothing.
+
+    manifest.json       what the run is; written first
+    predictions.jsonl   one line per task, in the order of the run; grows by whole chunks
+    scores.parquet      one row per task, in the same order
+    complete.json       SHA-256 of the three files above; written last, so a folder without it is unfinished
+    run.log             what happened when; the only file with clock times, and the only one that is not byte-reproducible
+    .lock               empty; locked while a process writes the folder
+
+A chunk is appended in one write and synced. Of what a kill leaves of a chunk nothing is kept: opening cuts the file back to the last
+whole chunk, so that the tasks which follow are answered in the same batches as in an uninterrupted run.
+
+It does not know what a prediction is worth, nor how one is made.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from harness.atomic import write_atomically
+from harness.errors import RunError
+from harness.manifest import RunManifest, first_difference
+from harness.records import Prediction, Score
+from harness.score_table import scores_from_parquet, scores_to_parquet
+
+MANIFEST = "manifest.json"
+PREDICTIONS = "predictions.jsonl"
+SCORES = "scores.parquet"
+COMPLETE = "complete.json"
+LOG = "run.log"
+_LOCK = ".lock"
+_HASHED = (MANIFEST, PREDICTIONS, SCORES)
+_OURS = frozenset({*_HASHED, COMPLETE, LOG, _LOCK, *(f".{name}.part" for name in (MANIFEST, SCORES, COMPLETE))})
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class RunFolder:
+    """One run's folder, held by this process; made by `open_run`."""
+
+    def __init__(self, folder: Path, manifest: RunManifest) -> None:
+        """Takes a folder that is locked and holds `manifest`."""
+        self.folder = folder
+        self.manifest = manifest
+
+    def is_complete(self) -> bool:
+        """Whether the run has ended.
+
+        Raises:
+            RunError: it has, but one of its files is no longer what it was then.
+        """
+        marker = self.folder / COMPLETE
+        if not marker.is_file():
+            return False
+        changed = _changed_files(self.folder, json.loads(marker.read_bytes()))
+        if changed:
+            raise RunError(
+                f"Run folder {self.folder} is complete, but {changed[0]} was changed since: "
+                "choose another folder with -o, or start over with --overwrite."
+            )
+        return True
+
+    def cut_to_whole_chunks(self, task_ids: Sequence[str]) -> tuple[Prediction, ...]:
+        """The predictions of all whole chunks, which answer the first of `task_ids`; the rest of the file is cut off."""
+        path = self.folder / PREDICTIONS
+        data = path.read_bytes() if path.is_file() else b""
+        kept: list[Prediction] = []
+        whole, position, size = 0, 0, 0
+        for line, task_id in zip(data.splitlines(keepends=True), task_ids, strict=False):
+            prediction = _parsed(line)
+            if prediction is None or prediction.task_id != task_id:
+                break
+            kept.append(prediction)
+            position += len(line)
+            if len(kept) % self.manifest.chunk_tasks == 0 or len(kept) == len(task_ids):
+                whole, size = len(kept), position
+        if size < len(data):
+            _LOGGER.warning("%s: %d bytes of an unfinished chunk are cut off", PREDICTIONS, len(data) - size)
+            with path.open("r+b") as file:
+                file.truncate(size)
+                os.fsync(file.fileno())
+        return tuple(kept[:whole])
+
+    def append_chunk(self, predictions: Sequence[Prediction]) -> None:
+        """Adds one chunk's lines; once this returns they are on the disk."""
+        data = b"".join(_line(prediction) for prediction in predictions)
+        with (self.folder / PREDICTIONS).open("ab", buffering=0) as file:
+            written = file.write(data)
+            while written < len(data):  # a raw write may be short
+                written += file.write(data[written:])
+            os.fsync(file.fileno())
+
+    def finish(self, scores: Sequence[Score]) -> None:
+        """Writes the scores and then the mark that the run is complete."""
+        path = self.folder / PREDICTIONS
+        path.touch()  # a run of no tasks has the file too
+        write_atomically(self.folder / SCORES, scores_to_parquet(scores, self.manifest.metric_versions))
+        hashes = {name: _sha256(self.folder / name) for name in _HASHED}
+        write_atomically(self.folder / COMPLETE, _json_bytes(hashes))
+
+    def rescore(self, scores: Sequence[Score], metric_versions: dict[str, int]) -> None:
+        """Replaces the scores, and the metric versions of the manifest; the folder is incomplete in between."""
+        (self.folder / COMPLETE).unlink(missing_ok=True)
+        self.manifest = self.manifest.model_copy(update={"metric_versions": metric_versions})
+        write_atomically(self.folder / MANIFEST, _manifest_bytes(self.manifest))
+        self.finish(scores)
+
+
+@contextmanager
+def open_run(folder: Path, manifest: RunManifest) -> Iterator[RunFolder]:
+    """Holds `folder` for the run that `manifest` describes: a new one, or the same one begun earlier.
+
+    Raises:
+        RunError: another process holds the folder, it belongs to another configuration, or it holds other files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in _OURS)
+    path = folder / MANIFEST
+    if foreign and not path.is_file():
+        raise RunError(f"Folder {folder} is no run folder: it holds {foreign[0]!r}. Choose another one with -o.")
+    with _locked(folder):
+        if path.is_file():
+            difference = first_difference(read_manifest(folder), manifest)
+            if difference is not None:
+                raise RunError(
+                    f"Run folder {folder} belongs to another configuration ({difference}): "
+                    "choose another folder with -o, or start over with --overwrite."
+                )
+        else:
+            write_atomically(path, _manifest_bytes(manifest))
+        yield RunFolder(folder, manifest)
+
+
+@contextmanager
+def reopen_run(folder: Path) -> Iterator[RunFolder]:
+    """Holds an existing run folder as it is.
+
+    Raises:
+        RunError: there is no run in `folder`, or another process holds it.
+    """
+    manifest = read_manifest(folder)
+    with _locked(folder):
+        yield RunFolder(folder, manifest)
+
+
+def discard_run(folder: Path) -> None:
+    """Deletes the files of a run, so that another can start in `folder`; files that are not a run's stay.
+
+    Raises:
+        RunError: another process holds the folder.
+    """
+    if not folder.is_dir():
+        return
+    with _locked(folder):
+        # The mark goes first and the manifest last: a kill in between leaves an unfinished run, never a wrong one.
+        for name in (COMPLETE, SCORES, PREDICTIONS, LOG, *sorted(_OURS - {_LOCK, MANIFEST}), MANIFEST):
+            (folder / name).unlink(missing_ok=True)
+
+
+def read_manifest(folder: Path) -> RunManifest:
+    """The manifest of a run folder.
+
+    Raises:
+        RunError: there is none, or it is not of this version's format.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise RunError(f"{folder} is no run folder: it has no {MANIFEST}.")
+    try:
+        return RunManifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RunError(f"{path} cannot be read: {where}: {first['msg']}. It was written by another version.") from error
+
+
+def read_scores(folder: Path) -> tuple[Score, ...]:
+    """The scores of a complete run, in the order of its tasks.
+
+    Raises:
+        RunError: the run is not complete, or the scores have another schema.
+    """
+    if not (folder / COMPLETE).is_file():
+        raise RunError(f"Run folder {folder} is not complete: start the same run again to finish it.")
+    return scores_from_parquet((folder / SCORES).read_bytes(), folder / SCORES)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock, which the system releases when the process ends, however it ends."""
+    with (folder / _LOCK).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"Run folder {folder} is in use by another process: wait for it to end.") from None
+        yield
+
+
+def _changed_files(folder: Path, hashes: dict[str, str]) -> list[str]:
+    return [
+        name for name in _HASHED if not (folder / name).is_file() or _sha256(folder / name) != hashes.get(name)
+    ]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _manifest_bytes(manifest: RunManifest) -> bytes:
+    return _json_bytes(manifest.model_dump(mode="json"))
+
+
+def _json_bytes(value: object) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _line(prediction: Prediction) -> bytes:
+    # ASCII only: a text may hold characters that UTF-8 cannot carry, and others that readers take for line ends.
+    fields = {
+        "task_id": prediction.task_id,
+        "raw": prediction.raw,
+        "stopped": prediction.stopped,
+        "complete": prediction.complete,
+        "error": prediction.error,
+    }
+    return (json.dumps(fields) + "\n").encode("ascii")
+
+
+def _parsed(line: bytes) -> Prediction | None:
+    """The prediction of a whole line, or None."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        return Prediction(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

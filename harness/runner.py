@@ -1,0 +1,198 @@
+"""Runs a predictor over tasks into a run folder: chunk by chunk, resumable at any moment; and scores a run again (io).
+
+Tasks are answered in chunks of a fixed size and in a fixed order, so an interrupted and continued run asks the predictor for the very
+same batches as an uninterrupted one. An exception that a predictor raises on a chunk has the chunk's tasks asked for one by one;
+those that fail again become predictions with an error, and the run goes on. It does not know what a task or an answer means.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import HarnessError, RunError
+from harness.manifest import RunManifest, hash_task_ids
+from harness.predictors.protocol import Predictor
+from harness.records import Answer, Prediction, PredictionRequest, RunSummary, Score
+from harness.run_store import LOG, RunFolder, open_run, read_scores, reopen_run
+from harness.scoring import METRIC_VERSIONS, score_predictions
+from harness.stopping import stop_prediction
+from repopeftbench.schema import RepositoryView, Task, TaskInput
+
+Progress = Callable[[int, int], None]
+"""Called as `progress(done, total)`, in tasks, at the start and after every chunk."""
+
+_LOGGER = logging.getLogger(__name__)
+_MAX_ERROR_CHARACTERS = 500
+
+
+def run_method(
+    *,
+    tasks: Sequence[Task],
+    predictor: Predictor,
+    views: Callable[[Task], RepositoryView],
+    manifest: RunManifest,
+    folder: Path,
+    progress: Progress | None = None,
+) -> RunSummary:
+    """Answers and scores all `tasks` into `folder`, going on where an earlier start with the same manifest ended.
+
+    Killed at any moment and called again, it ends with the same manifest, predictions and scores, byte for byte, as a run that was
+    never interrupted, given that the predictor is deterministic. A complete run is only read.
+
+    Args:
+        tasks: what `manifest` describes, in the order of the run; ids are unique.
+        predictor: asked for one chunk at a time.
+        views: gives the repository as a task's predictor may see it; called once per task and chunk.
+        manifest: the run's configuration, from `describe_run`.
+        folder: created if absent.
+        progress: told how far the run is.
+
+    Returns:
+        Counts and means over all tasks.
+
+    Raises:
+        RunError: the folder cannot be used, `tasks` are not those of `manifest`, or the predictor broke its protocol.
+        PredictorError: the predictor can answer nothing.
+    """
+    task_ids = [task.task_id for task in tasks]
+    if len(set(task_ids)) != len(task_ids):
+        raise RunError(f"{len(task_ids) - len(set(task_ids))} of {len(task_ids)} tasks repeat an id: mine the data again.")
+    if hash_task_ids(tasks) != manifest.task_ids_sha256:
+        raise RunError(f"The {len(tasks)} given tasks are not the {manifest.task_count} that the manifest describes.")
+    report = progress or _ignore
+    with open_run(folder, manifest) as run, _logged_to(folder / LOG):
+        if run.is_complete():
+            _LOGGER.info("the run is complete: %d tasks", len(tasks))
+            report(len(tasks), len(tasks))
+            return _summary(read_scores(folder), resumed_at=len(tasks))
+        done = list(run.cut_to_whole_chunks(task_ids))
+        resumed_at = len(done)
+        _LOGGER.info("%s: %d of %d tasks are answered", manifest.method, resumed_at, len(tasks))
+        report(resumed_at, len(tasks))
+        for start in range(resumed_at, len(tasks), manifest.chunk_tasks):
+            chunk = tasks[start : start + manifest.chunk_tasks]
+            predictions = _answer_chunk(chunk, predictor, views)
+            run.append_chunk(predictions)
+            done.extend(predictions)
+            _LOGGER.info("%d of %d tasks are answered", len(done), len(tasks))
+            report(len(done), len(tasks))
+        scores = score_predictions(tasks, done)
+        run.finish(scores)
+        _LOGGER.info("complete")
+        return _summary(scores, resumed_at=resumed_at)
+
+
+def score_run(folder: Path, tasks: Sequence[Task]) -> RunSummary:
+    """Scores the predictions of a run again, with today's metrics and no model.
+
+    Args:
+        folder: a run whose tasks are all answered.
+        tasks: the run's tasks in any order; others may be among them.
+
+    Raises:
+        RunError: `folder` holds no run, another process holds it, or tasks are not all answered or not given.
+        ScoringError: the predictions are not one per task.
+    """
+    with reopen_run(folder) as run, _logged_to(folder / LOG):
+        by_id = {task.task_id: task for task in tasks}
+        answered = run.read_predictions()
+        if len(answered) != run.manifest.task_count:
+            raise RunError(
+                f"Run folder {folder} has answers to {len(answered)} of its {run.manifest.task_count} tasks: "
+                "start the same run again to finish it."
+            )
+        unknown = [prediction.task_id for prediction in answered if prediction.task_id not in by_id]
+        if unknown:
+            raise RunError(
+                f"{len(unknown)} tasks of run folder {folder} are not in the given dataset, the first is {unknown[0]}: "
+                "score it with the dataset that it was run on."
+            )
+        scores = score_predictions([by_id[prediction.task_id] for prediction in answered], answered)
+        run.rescore(scores, dict(METRIC_VERSIONS))
+        _LOGGER.info("scored again")
+        return _summary(scores, resumed_at=len(scores))
+
+
+def _answer_chunk(
+    chunk: Sequence[Task], predictor: Predictor, views: Callable[[Task], RepositoryView]
+) -> list[Prediction]:
+    """One prediction per task of `chunk`, in order; tasks that the predictor fails on have an error."""
+    outcome = _ask(chunk, predictor, views)
+    if isinstance(outcome, dict):
+        return [_prediction(task, outcome[task.task_id]) for task in chunk]
+    predictions = []
+    for task in chunk:
+        alone = outcome if len(chunk) == 1 else _ask([task], predictor, views)
+        if isinstance(alone, dict):
+            predictions.append(_prediction(task, alone[task.task_id]))
+        else:
+            predictions.append(_failed(task, alone))
+    return predictions
+
+
+def _ask(
+    chunk: Sequence[Task], predictor: Predictor, views: Callable[[Task], RepositoryView]
+) -> dict[str, str] | Exception:
+    """The raw texts by task id, or what was raised instead.
+
+    Raises:
+        RunError: the answers are not one per task.
+        HarnessError: the predictor gave up.
+    """
+    try:
+        requests = [PredictionRequest(task=TaskInput.of(task), view=views(task)) for task in chunk]
+        answers = list(predictor.predict(requests))
+    except HarnessError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the task loop: one task that fails must not end a run of thousands
+        _LOGGER.warning("%d tasks from %s failed:\n%s", len(chunk), chunk[0].task_id, traceback.format_exc())
+        return error
+    return _by_task(chunk, answers)
+
+
+def _by_task(chunk: Sequence[Task], answers: Sequence[Answer]) -> dict[str, str]:
+    asked = {task.task_id for task in chunk}
+    texts: dict[str, str] = {}
+    for answer in answers:
+        if answer.task_id not in asked:
+            raise RunError(f"The predictor answered {answer.task_id!r}, which it was not asked for.")
+        if answer.task_id in texts:
+            raise RunError(f"The predictor answered {answer.task_id!r} twice.")
+        texts[answer.task_id] = answer.text
+    missing = [task.task_id for task in chunk if task.task_id not in texts]
+    if missing:
+        raise RunError(f"The predictor left {len(missing)} of {len(chunk)} tasks unanswered, the first is {missing[0]!r}.")
+    return texts
+
+
+def _prediction(task: Task, raw: str) -> Prediction:
+    stopped = stop_prediction(task.prefix, raw)
+    return Prediction(task_id=task.task_id, raw=raw, stopped=stopped.text, complete=stopped.complete, error=None)
+
+
+def _failed(task: Task, error: Exception) -> Prediction:
+    lines = str(error).splitlines()
+    text = f"{type(error).__name__}: {lines[0] if lines else ''}"[:_MAX_ERROR_CHARACTERS]
+    return Prediction(task_id=task.task_id, raw="", stopped="", complete=False, error=text)
+
+
+def _summary(scores: Sequence[Score], *, resumed_at: int) -> RunSummary:
+    similarities = [score.edit_similarity for score in scores if isinstance(score.edit_similarity, float)]
+    return RunSummary(
+        tasks=len(scores),
+        failures=sum(score.failed for score in scores),
+        resumed_at=resumed_at,
+        em_strict=sum(score.em_strict for score in scores) / len(scores) if scores else None,
+        edit_similarity=sum(similarities) / len(similarities) if similarities else None,
+    )
+
+
+def _ignore(done: int, total: int) -> None:
+    """The progress of a caller that does not ask for it."""
+
+
+@contextmanager
+def _logged_to(path: Path) -> Iterator[None]:
+    """Appends what the harness logs meanwhile to `path`, with UTC times."""

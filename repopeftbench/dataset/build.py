@@ -1,0 +1,111 @@
+"""From a repository list to a dataset folder: sources, mining, assembly, and what the user must be told."""
+
+import datetime as dt
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from repopeftbench.dataset.assemble import assemble
+from repopeftbench.dataset.manifest import Manifest, MiningConfig
+from repopeftbench.dataset.staging import StagedRepository
+from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
+from repopeftbench.mining.drafts import DraftOptions
+from repopeftbench.mining.engine import Failure, MiningPlan, mine_all
+from repopeftbench.sources import RepositoryList
+
+DEFAULT_CUTOFF = "2025-04-01"
+NO_CUTOFF = "none"
+_STAGING = ".staging"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How a dataset is made, beside the list."""
+
+    folder: Path
+    draft: DraftOptions = field(default_factory=DraftOptions)
+    cutoff: str = DEFAULT_CUTOFF
+    workers: int = 1
+    cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("repobench") / "clones")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """The dataset's manifest, and the list's entries that gave nothing with the reason."""
+
+    manifest: Manifest
+    failed: dict[str, str]
+
+
+def build_dataset(
+    repositories: RepositoryList, options: BuildOptions, report: Callable[[str, int, int], None]
+) -> BuildResult:
+    """Mines a list and writes the dataset; sources that fail are left out and named.
+
+    Args:
+        repositories: the parsed list.
+        options: how.
+        report: progress, called with repository id, commits done and commits in all.
+
+    Raises:
+        ConfigError: the cutoff is no date.
+        DatasetError: the folder holds something that is no dataset.
+        RepositoryListError: no source gave a single assertion; the message has every reason.
+    """
+    cutoff = parse_cutoff(options.cutoff)
+    _check_folder(options.folder)
+    plan = MiningPlan(
+        options=options.draft,
+        cutoff=None if cutoff is None else int(cutoff.timestamp()),
+        staging=options.folder / _STAGING,
+        cache=options.cache,
+    )
+    failed = {bad.text: bad.problem for bad in repositories.bad}
+    outcomes = mine_all(repositories.sources, plan, workers=options.workers, report=report)
+    failed.update({outcome.source.text: outcome.problem for outcome in outcomes if isinstance(outcome, Failure)})
+    staged = [outcome for outcome in outcomes if isinstance(outcome, StagedRepository)]
+    if not any(repository.tasks for repository in staged):
+        raise RepositoryListError(_nothing_mined(staged, failed))
+    config = MiningConfig(
+        seed=options.draft.seed,
+        cutoff=None if cutoff is None else cutoff.isoformat(),
+        families=tuple(sorted(options.draft.families)),
+        prefix_bytes=options.draft.prefix_bytes,
+    )
+    manifest = assemble(staged, failed, config, options.folder)
+    if not failed:
+        shutil.rmtree(options.folder / _STAGING)
+    return BuildResult(manifest=manifest, failed=failed)
+
+
+def parse_cutoff(text: str) -> dt.datetime | None:
+    """The first instant (UTC) beyond the in-distribution histories: a day's start or a moment; None for `none`.
+
+    Raises:
+        ConfigError: the text is neither.
+    """
+    if text == NO_CUTOFF:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"cutoff {text!r} is no date: write YYYY-MM-DD, or {NO_CUTOFF}") from error
+    return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def _check_folder(folder: Path) -> None:
+    known = {"manifest.json", "tasks", "commits.parquet", "rejects.parquet", ".new", _STAGING}
+    if folder.is_file():
+        raise DatasetError(f"{folder} is a file: name a folder with -o")
+    strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []
+    if strangers:
+        raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")
+
+
+def _nothing_mined(staged: list[StagedRepository], failed: dict[str, str]) -> str:
+    reasons = list(failed.values())
+    reasons += [f"{repository.repo_id} has no assertion with a target in a test file" for repository in staged]
+    return f"nothing was mined: {'; '.join(reasons)}"

@@ -1,0 +1,129 @@
+"""`manifest.json` of a dataset: what it was made from and with, and the hash of every file. No clock, no host name."""
+
+import hashlib
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import repopeftbench
+from repopeftbench.errors import DatasetError
+
+MANIFEST_NAME = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LedgerEntry(_Strict):
+    """A ledger as stored."""
+
+    seen: int
+    kept: int
+    dropped: dict[str, int]
+
+
+class RepositoryEntry(_Strict):
+    """One mined repository."""
+
+    repo_id: str
+    location: str
+    """The URL, or the local path, it was mined from."""
+    revision: str
+    """SHA of the last commit of the mined history; the static track's snapshot."""
+    licence: str | None
+    role: Literal["train", "cr_val", "cr_test", "ood_test"]
+    commits: int
+    kept_commits: int
+    ended_by_cutoff: bool
+    static: LedgerEntry
+    evolution: LedgerEntry
+
+
+class MiningConfig(_Strict):
+    """The options that decide about the dataset's content."""
+
+    protocol: Literal["clean"] = "clean"
+    seed: int = 0
+    cutoff: str | None = None
+    """First instant (ISO 8601, UTC) that is beyond the in-distribution histories, None where there is no cutoff."""
+    families: tuple[str, ...]
+    prefix_bytes: int | None
+
+
+class FileEntry(_Strict):
+    """A file of the dataset, by its path in the folder."""
+
+    path: str
+    rows: int
+    sha256: str
+
+
+class Versions(_Strict):
+    """What decides how source is parsed."""
+
+    repopeftbench: str
+    python: str
+    tree_sitter: str
+    tree_sitter_python: str
+    pygit2: str
+
+
+class Manifest(_Strict):
+    """The whole manifest."""
+
+    schema_version: int = SCHEMA_VERSION
+    config: MiningConfig
+    versions: Versions
+    repositories: tuple[RepositoryEntry, ...]
+    failed_sources: dict[str, str]
+    """Entries of the list that gave nothing, with the reason."""
+    notes: tuple[str, ...]
+    """What a reader should know about the splits."""
+    static: LedgerEntry
+    evolution: LedgerEntry
+    files: tuple[FileEntry, ...]
+
+
+def current_versions() -> Versions:
+    """The versions at work in this process."""
+    return Versions(
+        repopeftbench=repopeftbench.__version__,
+        python=f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}",
+        tree_sitter=version("tree-sitter"),
+        tree_sitter_python=version("tree-sitter-python"),
+        pygit2=version("pygit2"),
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a dataset folder.
+
+    Raises:
+        DatasetError: the folder is no complete dataset, or its manifest is of another version.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        hint = "mining did not finish, run the same mine again" if folder.is_dir() else "run repobench mine first"
+        raise DatasetError(f"{folder} is not a dataset (no {MANIFEST_NAME}): {hint}")
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        if raw.get("schema_version") != SCHEMA_VERSION:
+            raise DatasetError(
+                f"{path} has schema version {raw.get('schema_version')}, this version reads {SCHEMA_VERSION}: "
+                "mine the dataset again"
+            )
+        return Manifest.model_validate(raw)
+    except (json.JSONDecodeError, ValidationError, AttributeError) as error:
+        raise DatasetError(f"{path} is damaged: {error}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,128 @@
+"""Tiny models made on the spot: one random, one that recites a script. No network, no download."""
+
+import dataclasses
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from code2lora.backbone import Backbone
+
+EOS, PAD = "<|endoftext|>", "<|pad|>"
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """A test that forgets itself fails at once instead of waiting for a connection."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture(scope="session")
+def byte_tokenizer():
+    """One token per byte: every character beyond ASCII is split over tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {piece: index for index, piece in enumerate([EOS, PAD, *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left")
+
+
+@pytest.fixture(scope="session")
+def random_model(byte_tokenizer):
+    """Two layers of noise, large enough in their weights that its answers vary."""
+    config = Qwen2Config(
+        vocab_size=len(byte_tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=96,
+        initializer_range=0.6,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        return Qwen2ForCausalLM(config).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def random_backbone(random_model, byte_tokenizer):
+    return Backbone(
+        model=random_model,
+        tokenizer=byte_tokenizer,
+        name="random",
+        weights_sha256="0" * 64,
+        context_length=96,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def model_folder(tmp_path, random_model, byte_tokenizer):
+    folder = tmp_path / "tiny"
+    random_model.save_pretrained(folder)
+    byte_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@dataclasses.dataclass
+class ScriptCache:
+    """Stands for a key-value cache: what each row still has to say."""
+
+    rows: list[list[int]]
+
+    def batch_select_indices(self, indices):
+        self.rows = [self.rows[index] for index in indices.tolist()]
+
+
+@dataclasses.dataclass
+class Output:
+    logits: torch.Tensor
+    past_key_values: ScriptCache
+
+
+class ScriptedModel:
+    """Answers a prompt with the tokens of its script, then with end-of-text; records the rows of every pass."""
+
+    generation_config = None
+
+    def __init__(self, tokenizer, scripts):
+        self.tokenizer = tokenizer
+        self.scripts = scripts
+        self.rows_per_pass = []
+
+    def forward(self, input_ids, attention_mask, past_key_values, use_cache):
+        if past_key_values is None:
+            prompts = [
+                self.tokenizer.decode(ids[mask.bool()]) for ids, mask in zip(input_ids, attention_mask, strict=True)
+            ]
+            past_key_values = ScriptCache([self.tokenizer(self.scripts[prompt])["input_ids"] for prompt in prompts])
+        self.rows_per_pass.append(len(past_key_values.rows))
+        logits = torch.zeros(len(input_ids), 1, len(self.tokenizer))
+        for row, rest in enumerate(past_key_values.rows):
+            logits[row, 0, rest.pop(0) if rest else 0] = 1.0
+        return Output(logits, past_key_values)
+
+    __call__ = forward
+
+
+@pytest.fixture
+def scripted(byte_tokenizer):
+    """Makes a backbone that answers as a dict from prompt to answer says."""
+
+    def make(scripts):
+        return Backbone(
+            model=ScriptedModel(byte_tokenizer, scripts),
+            tokenizer=byte_tokenizer,
+            name="scripted",
+            weights_sha256="0" * 64,
+            context_length=64,
+            device="cpu",
+        )
+
+    return make
