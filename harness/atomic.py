@@ -7,7 +7,8 @@ from pathlib import Path
 def write_atomically(path: Path, data: bytes) -> None:
     """Puts `data` at `path`; once this returns it is on the disk.
 
-    The data is first written beside `path`, under one fixed name: what a killed write leaves there, the next one replaces.
+    The data is first written beside `path`, under one fixed name: what a killed write leaves there, the next one
+    replaces.
 
     Raises:
         OSError: the folder is absent or cannot be written.

@@ -44,5 +44,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The console script."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_time=False, show_path=False)])
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_time=False, show_path=False)]
+    )
     sys.exit(run_command(sys.argv[1:]))

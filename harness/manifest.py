@@ -1,9 +1,12 @@
-"""What a run is: everything its answers depend on, as the manifest of its folder. Pure; holds no clock time and no machine path."""
+"""What a run is: everything its answers depend on, as the manifest of its folder. Pure; holds no clock time.
+
+A backbone that is named by a folder is the one machine path that a manifest can hold, because the user gave it.
+"""
 
 import hashlib
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.predictors.protocol import PredictorSettings
 from harness.scoring import METRIC_VERSIONS
@@ -35,7 +38,8 @@ class SettingsManifest(_Strict):
 class RunManifest(_Strict):
     """The configuration of a run; two runs with equal manifests on one machine give equal bytes.
 
-    `dataset_sha256` is of the dataset's manifest, `task_ids_sha256` of the task ids in the order of the run, one per line.
+    `dataset_sha256` is of the dataset's manifest, `task_ids_sha256` of the task ids in the order of the run, one per
+    line.
     """
 
     format: int = FORMAT
@@ -49,7 +53,7 @@ class RunManifest(_Strict):
     seed: int
     task_count: int
     task_ids_sha256: str
-    chunk_tasks: int = CHUNK_TASKS
+    chunk_tasks: int = Field(default=CHUNK_TASKS, ge=1)
     metric_versions: dict[str, int]
     tool_version: str
 
@@ -92,7 +96,7 @@ def hash_task_ids(tasks: Sequence[Task]) -> str:
 
 
 def first_difference(found: RunManifest, wanted: RunManifest) -> str | None:
-    """The first field in which two manifests differ, with both values (`settings.backbone: 'a' there, 'b' here`), or None."""
+    """The first field in which two manifests differ, as `settings.backbone: 'a' there, 'b' here`; None if none does."""
     there, here = _flat(found), _flat(wanted)
     for name in here:
         if there[name] != here[name]:

@@ -71,11 +71,11 @@ class RunSummary:
     """What a finished run comes to: counts of tasks, and means over all of them.
 
     `resumed_at` is the number of tasks that an earlier, interrupted start had answered. `em_strict` is in [0, 1];
-    `edit_similarity` too, over the tasks that have one, and None where none has.
+    `edit_similarity` too, over the tasks that have one. None is the mean of nothing.
     """
 
     tasks: int
     failures: int
     resumed_at: int
-    em_strict: float
+    em_strict: float | None
     edit_similarity: float | None

@@ -1,14 +1,15 @@
-"""The folder of a run (io): what is in it, and how it is written so that a kill at any moment loses and repeats nothing.
+"""The folder of a run (io), written so that a kill at any moment loses and repeats nothing.
 
-    manifest.json       what the run is; written first
-    predictions.jsonl   one line per task, in the order of the run; grows by whole chunks
-    scores.parquet      one row per task, in the same order
-    complete.json       SHA-256 of the three files above; written last, so a folder without it is unfinished
-    run.log             what happened when; the only file with clock times, and the only one that is not byte-reproducible
-    .lock               empty; locked while a process writes the folder
+* manifest.json: what the run is; written first
+* predictions.jsonl: one line per task, in the order of the run; grows by whole chunks
+* scores.parquet: one row per task, in the same order
+* complete.json: SHA-256 of the three files above; written last, so a folder without it is unfinished
+* run.log: what happened when; the only file with clock times, and the only one that is not byte-reproducible
+* .lock: empty; locked while a process writes the folder
 
-A chunk is appended in one write and synced. Of what a kill leaves of a chunk nothing is kept: opening cuts the file back to the last
-whole chunk, so that the tasks which follow are answered in the same batches as in an uninterrupted run.
+A chunk is appended in one write and synced. Of what a kill leaves of a chunk nothing is kept: opening cuts the file
+back to the last whole chunk, so that the tasks which follow are answered in the same batches as in an uninterrupted
+run. A lock of this kind binds the processes of one machine; on some network file systems it binds none.
 
 It does not know what a prediction is worth, nor how one is made.
 """
@@ -16,10 +17,10 @@ It does not know what a prediction is worth, nor how one is made.
 import fcntl
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -38,8 +39,6 @@ LOG = "run.log"
 _LOCK = ".lock"
 _HASHED = (MANIFEST, PREDICTIONS, SCORES)
 _OURS = frozenset({*_HASHED, COMPLETE, LOG, _LOCK, *(f".{name}.part" for name in (MANIFEST, SCORES, COMPLETE))})
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class RunFolder:
@@ -67,22 +66,31 @@ class RunFolder:
             )
         return True
 
+    def note(self, message: str) -> None:
+        """Adds a line to the log, with the time of day in UTC."""
+        with (self.folder / LOG).open("a", encoding="utf-8", errors="replace") as file:
+            file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {message}\n")
+
+    def read_predictions(self) -> tuple[Prediction, ...]:
+        """The predictions written so far, up to the first line that is not whole."""
+        path = self.folder / PREDICTIONS
+        data = path.read_bytes() if path.is_file() else b""
+        return tuple(prediction for _, prediction in _parsed_lines(data))
+
     def cut_to_whole_chunks(self, task_ids: Sequence[str]) -> tuple[Prediction, ...]:
-        """The predictions of all whole chunks, which answer the first of `task_ids`; the rest of the file is cut off."""
+        """The predictions of all whole chunks, which answer the first `task_ids`; the rest of the file is cut off."""
         path = self.folder / PREDICTIONS
         data = path.read_bytes() if path.is_file() else b""
         kept: list[Prediction] = []
-        whole, position, size = 0, 0, 0
-        for line, task_id in zip(data.splitlines(keepends=True), task_ids, strict=False):
-            prediction = _parsed(line)
-            if prediction is None or prediction.task_id != task_id:
+        whole, size = 0, 0
+        for (end, prediction), task_id in zip(_parsed_lines(data), task_ids, strict=False):
+            if prediction.task_id != task_id:
                 break
             kept.append(prediction)
-            position += len(line)
             if len(kept) % self.manifest.chunk_tasks == 0 or len(kept) == len(task_ids):
-                whole, size = len(kept), position
+                whole, size = len(kept), end
         if size < len(data):
-            _LOGGER.warning("%s: %d bytes of an unfinished chunk are cut off", PREDICTIONS, len(data) - size)
+            self.note(f"{len(data) - size} bytes behind the last whole chunk are cut off {PREDICTIONS}")
             with path.open("r+b") as file:
                 file.truncate(size)
                 os.fsync(file.fileno())
@@ -153,11 +161,14 @@ def reopen_run(folder: Path) -> Iterator[RunFolder]:
 def discard_run(folder: Path) -> None:
     """Deletes the files of a run, so that another can start in `folder`; files that are not a run's stay.
 
+    Nothing happens where there is no run yet.
+
     Raises:
-        RunError: another process holds the folder.
+        RunError: another process holds the folder, or its manifest is not of a run.
     """
-    if not folder.is_dir():
+    if not (folder / MANIFEST).is_file():
         return
+    read_manifest(folder)  # a dataset's folder has a manifest too, and must survive a mistaken -o
     with _locked(folder):
         # The mark goes first and the manifest last: a kill in between leaves an unfinished run, never a wrong one.
         for name in (COMPLETE, SCORES, PREDICTIONS, LOG, *sorted(_OURS - {_LOCK, MANIFEST}), MANIFEST):
@@ -178,18 +189,24 @@ def read_manifest(folder: Path) -> RunManifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RunError(f"{path} cannot be read: {where}: {first['msg']}. It was written by another version.") from error
+        raise RunError(f"{path} cannot be read: {where}: {first['msg']}. Is it a run of this version?") from error
 
 
-def read_scores(folder: Path) -> tuple[Score, ...]:
-    """The scores of a complete run, in the order of its tasks.
+def has_finished(folder: Path) -> bool:
+    """Whether the run in `folder` is complete; false also where there is none."""
+    return (folder / COMPLETE).is_file()
+
+
+def read_run(folder: Path) -> tuple[RunManifest, tuple[Score, ...]]:
+    """Manifest and scores of a complete run, the scores in the order of its tasks.
 
     Raises:
-        RunError: the run is not complete, or the scores have another schema.
+        RunError: there is no run, it is not complete, or the scores have another schema.
     """
-    if not (folder / COMPLETE).is_file():
+    manifest = read_manifest(folder)
+    if not has_finished(folder):
         raise RunError(f"Run folder {folder} is not complete: start the same run again to finish it.")
-    return scores_from_parquet((folder / SCORES).read_bytes(), folder / SCORES)
+    return manifest, scores_from_parquet((folder / SCORES).read_bytes(), folder / SCORES)
 
 
 @contextmanager
@@ -204,9 +221,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _changed_files(folder: Path, hashes: dict[str, str]) -> list[str]:
-    return [
-        name for name in _HASHED if not (folder / name).is_file() or _sha256(folder / name) != hashes.get(name)
-    ]
+    return [name for name in _HASHED if not (folder / name).is_file() or _sha256(folder / name) != hashes.get(name)]
 
 
 def _sha256(path: Path) -> str:
@@ -222,7 +237,6 @@ def _json_bytes(value: object) -> bytes:
 
 
 def _line(prediction: Prediction) -> bytes:
-    # ASCII only: a text may hold characters that UTF-8 cannot carry, and others that readers take for line ends.
     fields = {
         "task_id": prediction.task_id,
         "raw": prediction.raw,
@@ -230,14 +244,18 @@ def _line(prediction: Prediction) -> bytes:
         "complete": prediction.complete,
         "error": prediction.error,
     }
-    return (json.dumps(fields) + "\n").encode("ascii")
+    return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
 
 
-def _parsed(line: bytes) -> Prediction | None:
-    """The prediction of a whole line, or None."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        return Prediction(**json.loads(line))
-    except (ValueError, TypeError):
-        return None
+def _parsed_lines(data: bytes) -> Iterator[tuple[int, Prediction]]:
+    """The predictions in `data` with the offset at which each line ends, up to the first line that is not whole."""
+    position = 0
+    for line in data.splitlines(keepends=True):
+        position += len(line)
+        try:
+            prediction = Prediction(**json.loads(line)) if line.endswith(b"\n") else None
+        except (ValueError, TypeError):
+            prediction = None
+        if prediction is None:
+            return
+        yield position, prediction

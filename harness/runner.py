@@ -1,29 +1,26 @@
 """Runs a predictor over tasks into a run folder: chunk by chunk, resumable at any moment; and scores a run again (io).
 
-Tasks are answered in chunks of a fixed size and in a fixed order, so an interrupted and continued run asks the predictor for the very
-same batches as an uninterrupted one. An exception that a predictor raises on a chunk has the chunk's tasks asked for one by one;
-those that fail again become predictions with an error, and the run goes on. It does not know what a task or an answer means.
+Tasks are answered in chunks of a fixed size and in a fixed order, so an interrupted and continued run asks the
+predictor for the very same batches as an uninterrupted one. An exception that a predictor raises on a chunk has the
+chunk's tasks asked for one by one; those that fail again become predictions with an error, and the run goes on. It
+does not know what a task or an answer means.
 """
 
-import logging
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError, RunError
 from harness.manifest import RunManifest, hash_task_ids
 from harness.predictors.protocol import Predictor
 from harness.records import Answer, Prediction, PredictionRequest, RunSummary, Score
-from harness.run_store import LOG, RunFolder, open_run, read_scores, reopen_run
+from harness.run_store import open_run, read_run, reopen_run
 from harness.scoring import METRIC_VERSIONS, score_predictions
 from harness.stopping import stop_prediction
 from repopeftbench.schema import RepositoryView, Task, TaskInput
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in tasks, at the start and after every chunk."""
-
-_LOGGER = logging.getLogger(__name__)
 _MAX_ERROR_CHARACTERS = 500
 
 
@@ -38,8 +35,8 @@ def run_method(
 ) -> RunSummary:
     """Answers and scores all `tasks` into `folder`, going on where an earlier start with the same manifest ended.
 
-    Killed at any moment and called again, it ends with the same manifest, predictions and scores, byte for byte, as a run that was
-    never interrupted, given that the predictor is deterministic. A complete run is only read.
+    Killed at any moment and called again, it ends with the same manifest, predictions and scores, byte for byte, as a
+    run that was never interrupted, given that the predictor is deterministic. A complete run is only read.
 
     Args:
         tasks: what `manifest` describes, in the order of the run; ids are unique.
@@ -58,29 +55,28 @@ def run_method(
     """
     task_ids = [task.task_id for task in tasks]
     if len(set(task_ids)) != len(task_ids):
-        raise RunError(f"{len(task_ids) - len(set(task_ids))} of {len(task_ids)} tasks repeat an id: mine the data again.")
+        raise RunError(f"{len(task_ids) - len(set(task_ids))} of {len(task_ids)} tasks repeat an id.")
     if hash_task_ids(tasks) != manifest.task_ids_sha256:
         raise RunError(f"The {len(tasks)} given tasks are not the {manifest.task_count} that the manifest describes.")
     report = progress or _ignore
-    with open_run(folder, manifest) as run, _logged_to(folder / LOG):
+    with open_run(folder, manifest) as run:
         if run.is_complete():
-            _LOGGER.info("the run is complete: %d tasks", len(tasks))
             report(len(tasks), len(tasks))
-            return _summary(read_scores(folder), resumed_at=len(tasks))
+            return _summary(read_run(folder)[1], resumed_at=len(tasks))
         done = list(run.cut_to_whole_chunks(task_ids))
         resumed_at = len(done)
-        _LOGGER.info("%s: %d of %d tasks are answered", manifest.method, resumed_at, len(tasks))
+        run.note(f"{manifest.method} starts with {resumed_at} of {len(tasks)} tasks answered")
         report(resumed_at, len(tasks))
         for start in range(resumed_at, len(tasks), manifest.chunk_tasks):
             chunk = tasks[start : start + manifest.chunk_tasks]
-            predictions = _answer_chunk(chunk, predictor, views)
+            predictions = _answer_chunk(chunk, predictor, views, run.note)
             run.append_chunk(predictions)
             done.extend(predictions)
-            _LOGGER.info("%d of %d tasks are answered", len(done), len(tasks))
+            run.note(f"{len(done)} of {len(tasks)} tasks are answered")
             report(len(done), len(tasks))
         scores = score_predictions(tasks, done)
         run.finish(scores)
-        _LOGGER.info("complete")
+        run.note("complete")
         return _summary(scores, resumed_at=resumed_at)
 
 
@@ -95,7 +91,7 @@ def score_run(folder: Path, tasks: Sequence[Task]) -> RunSummary:
         RunError: `folder` holds no run, another process holds it, or tasks are not all answered or not given.
         ScoringError: the predictions are not one per task.
     """
-    with reopen_run(folder) as run, _logged_to(folder / LOG):
+    with reopen_run(folder) as run:
         by_id = {task.task_id: task for task in tasks}
         answered = run.read_predictions()
         if len(answered) != run.manifest.task_count:
@@ -111,23 +107,28 @@ def score_run(folder: Path, tasks: Sequence[Task]) -> RunSummary:
             )
         scores = score_predictions([by_id[prediction.task_id] for prediction in answered], answered)
         run.rescore(scores, dict(METRIC_VERSIONS))
-        _LOGGER.info("scored again")
+        run.note("scored again")
         return _summary(scores, resumed_at=len(scores))
 
 
 def _answer_chunk(
-    chunk: Sequence[Task], predictor: Predictor, views: Callable[[Task], RepositoryView]
+    chunk: Sequence[Task],
+    predictor: Predictor,
+    views: Callable[[Task], RepositoryView],
+    note: Callable[[str], None],
 ) -> list[Prediction]:
     """One prediction per task of `chunk`, in order; tasks that the predictor fails on have an error."""
     outcome = _ask(chunk, predictor, views)
     if isinstance(outcome, dict):
         return [_prediction(task, outcome[task.task_id]) for task in chunk]
+    note(f"a chunk of {len(chunk)} tasks failed, they are asked for one by one:\n{_traceback(outcome)}")
     predictions = []
     for task in chunk:
         alone = outcome if len(chunk) == 1 else _ask([task], predictor, views)
         if isinstance(alone, dict):
             predictions.append(_prediction(task, alone[task.task_id]))
         else:
+            note(f"task {task.task_id} failed:\n{_traceback(alone)}")
             predictions.append(_failed(task, alone))
     return predictions
 
@@ -147,7 +148,6 @@ def _ask(
     except HarnessError:
         raise
     except Exception as error:  # noqa: BLE001 - the task loop: one task that fails must not end a run of thousands
-        _LOGGER.warning("%d tasks from %s failed:\n%s", len(chunk), chunk[0].task_id, traceback.format_exc())
         return error
     return _by_task(chunk, answers)
 
@@ -163,11 +163,17 @@ def _by_task(chunk: Sequence[Task], answers: Sequence[Answer]) -> dict[str, str]
         texts[answer.task_id] = answer.text
     missing = [task.task_id for task in chunk if task.task_id not in texts]
     if missing:
-        raise RunError(f"The predictor left {len(missing)} of {len(chunk)} tasks unanswered, the first is {missing[0]!r}.")
+        raise RunError(f"The predictor left {len(missing)} of {len(chunk)} tasks unanswered, first {missing[0]!r}.")
     return texts
 
 
+def _traceback(error: Exception) -> str:
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
 def _prediction(task: Task, raw: str) -> Prediction:
+    # Half of a surrogate pair is no character and cannot be written; pairs are put together.
+    raw = raw.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     stopped = stop_prediction(task.prefix, raw)
     return Prediction(task_id=task.task_id, raw=raw, stopped=stopped.text, complete=stopped.complete, error=None)
 
@@ -191,8 +197,3 @@ def _summary(scores: Sequence[Score], *, resumed_at: int) -> RunSummary:
 
 def _ignore(done: int, total: int) -> None:
     """The progress of a caller that does not ask for it."""
-
-
-@contextmanager
-def _logged_to(path: Path) -> Iterator[None]:
-    """Appends what the harness logs meanwhile to `path`, with UTC times."""

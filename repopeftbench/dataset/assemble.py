@@ -83,7 +83,7 @@ def split_harvest(harvest: Harvest, role: Role) -> Harvest:
         )
     evolution = sorted({task.history_index for task in harvest.tasks if task.track is Track.EVOLUTION})
     starts = split_commits(evolution)
-    files = split_files(_files_by_age(harvest))
+    files = split_files(_files_by_change(harvest))
 
     def split_of(row: Task | Reject) -> Split:
         if row.track is Track.STATIC:
@@ -119,10 +119,14 @@ def _recounted(
     ]
 
 
-def _files_by_age(harvest: Harvest) -> list[str]:
-    """The snapshot's test files that have tasks, the oldest first: the youngest become the test part."""
+def _files_by_change(harvest: Harvest) -> list[str]:
+    """The snapshot's test files that have tasks; those that got a new assertion last come last and become test.
+
+    Any order would do for the static track alone. This one leaves the most val and test tasks on both tracks once
+    statements of the train part are out: late commits mostly add to the files that are then not in train.
+    """
     with_tasks = {task.test_file for task in harvest.tasks if task.track is Track.STATIC}
-    return sorted(with_tasks, key=lambda path: (harvest.file_ages.get(path, 0), path))
+    return sorted(with_tasks, key=lambda path: (harvest.last_new.get(path, 0), path))
 
 
 def _entry(repository: StagedRepository, role: Role, ledgers: Mapping[Track, Ledger]) -> RepositoryEntry:

@@ -39,7 +39,7 @@ class StagedRepository:
             tasks=tuple(read_records(Task, self.folder / "tasks.parquet", drafts=True)),
             rejects=tuple(read_records(Reject, self.folder / "rejects.parquet", drafts=True)),
             commits=tuple(read_records(CommitRecord, self.folder / "commits.parquet", drafts=True)),
-            file_ages=extra["file_ages"],
+            last_new=extra["last_new"],
             seen={Track(track): count for track, count in extra["seen"].items()},
         )
 
@@ -67,7 +67,7 @@ def stage(staged: StagedRepository, harvest: Harvest) -> None:
     write_records(Task, partial / "tasks.parquet", harvest.tasks)
     write_records(Reject, partial / "rejects.parquet", harvest.rejects)
     write_records(CommitRecord, partial / "commits.parquet", harvest.commits)
-    (partial / "extra.json").write_text(json.dumps({"file_ages": harvest.file_ages, "seen": harvest.seen}), "utf-8")
+    (partial / "extra.json").write_text(json.dumps({"last_new": harvest.last_new, "seen": harvest.seen}), "utf-8")
     summary = {key: value for key, value in asdict(staged).items() if key != "folder"}
     (partial / _SUMMARY).write_text(json.dumps(summary), "utf-8")
     if staged.folder.exists():

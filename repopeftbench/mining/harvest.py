@@ -13,8 +13,8 @@ class Harvest:
     tasks: tuple[Task, ...]
     rejects: tuple[Reject, ...]
     commits: tuple[CommitRecord, ...]
-    file_ages: dict[str, int]
-    """Test files of the snapshot and the history index at which each came to be, renames followed."""
+    last_new: dict[str, int]
+    """Test files and the history index of the last commit that brought a new assertion to each, renames followed."""
     seen: dict[Track, int]
     """Sites and unreadable files met, by track, counted where they were met."""
 

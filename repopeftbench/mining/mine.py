@@ -54,7 +54,7 @@ class RepositoryMiner:
         self._licence = licence
         self._options = options
         self._memo: OrderedDict[str, FileSites] = OrderedDict()
-        self._ages: dict[str, int] = {}
+        self._last_new: dict[str, int] = {}
 
     def mine(self, history: Sequence[CommitInfo], progress: Progress = lambda _done, _total: None) -> Harvest:
         """Both tracks of a first-parent history (oldest first, not empty); the snapshot is its last commit.
@@ -73,12 +73,11 @@ class RepositoryMiner:
             parent = commit.sha
         self._mine_snapshot(history[-1], collected)
         progress(len(history), len(history))
-        snapshot_files = {file.path for file in self._test_files(history[-1].sha)}
         return Harvest(
             tasks=tuple(collected.tasks),
             rejects=tuple(collected.rejects),
             commits=tuple(collected.commits),
-            file_ages={path: age for path, age in sorted(self._ages.items()) if path in snapshot_files},
+            last_new=dict(sorted(self._last_new.items())),
             seen=collected.seen,
         )
 
@@ -87,13 +86,14 @@ class RepositoryMiner:
     ) -> bool:
         """Adds what a commit brings; True if the commit is kept (it has tasks or rejects)."""
         changes = [change for change in self._repository.changes(parent, commit.sha) if _concerns_tests(change)]
-        self._follow_ages(changes, commit.history_index)
+        self._follow_renames(changes)
         versions = [self._versions(change) for change in changes]
         origin = self._origin(Track.EVOLUTION, commit, len(collected.commits))
         unreadable = [
             file_reject(file.path, file.new.problem, origin) for file in versions if file.new.problem is not None
         ]
         found = new_sites(versions)
+        self._last_new.update({new.path: commit.history_index for new in found})
         collected.seen[Track.EVOLUTION] += len(found) + len(unreadable)
         if not found and not unreadable:
             return False
@@ -177,15 +177,10 @@ class RepositoryMiner:
     def _test_files(self, sha: str) -> list[TreeFile]:
         return [file for file in self._repository.python_files(sha) if file_kind(file.path) is FileKind.TEST]
 
-    def _follow_ages(self, changes: Sequence[FileChange], history_index: int) -> None:
-        ages = {change.old_path: self._ages.get(change.old_path or "") for change in changes}
-        for change in changes:
-            if change.old_path is not None and change.old_path != change.path:
-                self._ages.pop(change.old_path, None)
-        for change in changes:
-            if change.path is not None and (change.old_path != change.path or change.path not in self._ages):
-                age = ages.get(change.old_path) if change.old_path is not None else None
-                self._ages[change.path] = history_index if age is None else age
+    def _follow_renames(self, changes: Sequence[FileChange]) -> None:
+        renamed = [c for c in changes if c.old_path is not None and c.path is not None and c.old_path != c.path]
+        moved = {change.path: self._last_new.pop(change.old_path or "", None) for change in renamed}
+        self._last_new.update({path: last for path, last in moved.items() if path is not None and last is not None})
 
     def _production_diff(self, old_sha: str | None, new_sha: str) -> tuple[str, bool]:
         """The diff of the production files, cut at a line end once it passes the cap, and whether it was cut."""

@@ -1,8 +1,8 @@
 """Small Python repositories with private facts and histories that change them: for tests, demos and probes.
 
-A repository is a function of the seed of its family and its index in it. Its names and numbers are drawn; its tests pass
-at every commit, since what they expect is found by running the generated code. Nothing here touches git, disk, clock or
-network.
+A repository is a function of the seed of its family and its index in it. Its names and numbers are drawn; its tests
+pass at every commit, since what they expect is found by running the generated code. Nothing here touches git, disk,
+clock or network.
 """
 
 from .history import FIRST_COMMIT_TIME, synthetic_history, synthetic_repositories

@@ -39,8 +39,8 @@ class Draw:
         """Words of one subject, and every pattern filled with them, all identifiers unused so far.
 
         Args:
-            patterns: slot -> `str.format` template over `subject`, `measure`, `cost`, `holder` and their other spellings
-                (`Subject`, `SUBJECT`).
+            patterns: slot -> `str.format` template over `subject`, `measure`, `cost`, `holder` and their other
+                spellings (`Subject`, `SUBJECT`).
 
         Raises:
             NamesExhaustedError: no combination of words gives unused identifiers only.

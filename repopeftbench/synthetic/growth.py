@@ -1,6 +1,7 @@
 """Edits that make a repository larger: features, parts of them, cases for what is there, and new exceptions."""
 
 import random
+import re
 from dataclasses import replace
 
 from .catalogue import KINDS
@@ -126,7 +127,7 @@ def add_feature(state: State, rng: random.Random) -> Edited:
     counts = {key: sum(feature.kind == key for feature in state.features) for key in KINDS}
     keys = [key for key, count in counts.items() if count < 2 and key != "errors"]
     key = rng.choice([key for key in keys for _ in range(1 if counts[key] else 4)])
-    grown = add_kind(state, rng, key, parts=rng.choice((1, 1, 2)))
+    grown = add_kind(state, rng, key, parts=rng.choice((1, 2, 2, 3)))
     if grown is None:
         return None
     title, module = title_of(grown, grown.features[-1].number), grown.features[-1].module
@@ -153,14 +154,14 @@ def _add_part(state: State, rng: random.Random, feature: Feature) -> Edited:
     grown = replace(feature, parts=feature.parts + 1)
     state = replace(state, features=tuple(grown if other is feature else other for other in state.features))
     items = [item for item in unplaced(state, grown) if item.part == feature.parts]
-    code = fill(KINDS[feature.kind].parts[feature.parts].code, filling(state, grown))
-    name = next(line for line in code.split("\n") if line.strip().startswith(("def ", "async def ", "class ", "#:")))
-    name = name.strip("#: ").partition("(")[0].removeprefix("async ").partition(" ")[2].split(" ")[0]
-    subject = f"{title_of(state, feature.number)}: " if rng.random() < 0.5 else ""
-    message = (
-        f"{subject}add {name}" if name.isidentifier() and "_" in name else f"Extend {title_of(state, feature.number)}"
-    )
-    return place(state, rng, items), message[:1].upper() + message[1:]
+    part = KINDS[feature.kind].parts[feature.parts]
+    title = title_of(state, feature.number)
+    names = re.findall(r"^ *(?:async )?(?:def|class) (\w+)", fill(part.code, filling(state, grown)), re.MULTILINE)
+    messages = [f"Extend {title}"]
+    if names:
+        name = f"{title}.{names[-1]}" if part.method else names[0]
+        messages = [f"Add {name}", f"{feature.module}: add {name}", f"{name} and its tests"]
+    return place(state, rng, items), rng.choice(messages)
 
 
 def add_cases(state: State, rng: random.Random) -> Edited:

@@ -5,8 +5,12 @@ import types
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from typing import TYPE_CHECKING, TypeGuard
 
 from .model import Style
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,19 @@ def _pieces(value: object) -> tuple[str, list[str], str]:
             return "{", [f"{literal(key)}: {literal(item)}" for key, item in value.items()], "}"
         case set() if value:
             return "{", sorted(literal(item) for item in value), "}"
-    if is_dataclass(value) and not isinstance(value, type):
+    if _is_record(value):
         pieces = [f"{item.name}={literal(getattr(value, item.name))}" for item in fields(value)]
         return f"{type(value).__name__}(", pieces, ")"
     raise TypeError(f"no literal for {value!r}")
 
 
+def _is_record(value: object) -> TypeGuard["DataclassInstance"]:
+    return is_dataclass(value) and not isinstance(value, (type, Raw))
+
+
 def _opens(value: object) -> bool:
     """Whether `value` can be spread over lines, one item each."""
-    return isinstance(value, (list, tuple, dict, set)) or (is_dataclass(value) and not isinstance(value, type))
+    return isinstance(value, (list, tuple, dict, set)) or _is_record(value)
 
 
 def _size(value: object) -> int:

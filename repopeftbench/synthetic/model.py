@@ -61,9 +61,9 @@ def part(code: str, tests: str, *, method: bool = False) -> Part:
 class Kind:
     """A kind of feature: how its private names and values are drawn, and the templates that they fill.
 
-    `tunable` names the values that later commits may change, `fixture` is the block that makes the object which the cases
-    call `$fixture`, `helper` is a function that the tests define for themselves, and `peers` are the kinds of which
-    another feature must exist already.
+    `tunable` names the values that later commits may change, `fixture` is the block that makes the object which the
+    cases call `$fixture`, `helper` is a function that the tests define for themselves, and `peers` are the kinds of
+    which another feature must exist already.
     """
 
     key: str

@@ -143,8 +143,10 @@ def _module(state: State, module: str, body: str, offered: Mapping[str, list[str
             "# Names and amounts follow the printed rules; ask the office before changing any.",
             "",
         ]
-    lines += [*standard, *([""] if standard and local else []), *local, *([""] if standard or local else [])]
-    return "\n".join(lines) + ("\n" if standard or local else "") + body + "\n"
+    lines += [*standard, *([""] if standard and local else []), *local]
+    if standard or local:
+        lines += [""] if body.startswith(("#", "logger", "__all__")) else ["", ""]
+    return "\n".join([*lines, body]) + "\n"
 
 
 def package_files(state: State) -> dict[str, str]:

@@ -179,7 +179,7 @@ def _finished(rendering: Rendering, file: TestFile, body: str) -> str:
     local = _imports(rendering, body, file.style.limit)
     topic = file.path.rpartition("/")[2].removesuffix(".py").replace("test", "").strip("_").replace("_", " ")
     imports = "\n\n".join("\n".join(group) for group in (standard, third, local) if group)
-    gap = "\n\n" if body.startswith("#") else "\n\n\n"
+    gap = "\n\n" if body.startswith(("#", "SAMPLES")) else "\n\n\n"
     text = f'"""Tests of the {topic}."""\n\n{imports}{gap}{body}'
     return _QUOTED.sub(_single, text) if file.style.quote == "'" else text
 

@@ -4,8 +4,9 @@ from ..model import Kind
 from .classes import HOLDER, RECORD, WINDOW
 from .functions import CHARGE, CONVERSION, DECAY, SUMMARY, WAVE
 from .naming import CONSTANTS, ENUMERATION, ERRORS
-from .services import DESK, LIFE, QUOTE, RANKING, ROTA
+from .services import DESK, LIFE, RANKING
 from .tables import BANDS, RULES, SETTINGS
+from .teams import QUOTE, ROTA
 from .texts import CHECK, CODES, LINES, TIMETABLE
 
 KINDS: dict[str, Kind] = {

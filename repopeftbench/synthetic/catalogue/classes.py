@@ -131,7 +131,7 @@ def _record(draw: Draw) -> tuple[Names, Values]:
     names = draw.topic(
         title="{Subject}{Measure}Record",
         class_name="{Subject}",
-        fixture="{subject}_of_test",
+        fixture="plain_{subject}",
         merge="merge_{subject}s",
     )
     rng = draw.rng

@@ -35,7 +35,7 @@ CHARGE = Kind(
 def $charge($measure, *, base=$base, per_$unit=$rate):
     """Return the $cost in cents of one $subject.
 
-    It is ``base`` plus ``per_$unit`` for every $unit of $measure.
+    It is ``base`` plus ``per_$unit`` times the $measure in $unit.
     """
     if $measure < 0:
         raise $Invalid(f"$measure must not be negative, not {$measure}")
@@ -357,13 +357,13 @@ assert found["smallest"] <= found["mean"] <= found["largest"]
         part(
             '''
 def $grade($measure):
-    """Return the grade of a $subject by its $measure, ``"$best"`` for the best."""
+    """Return the grade of a $subject by its $measure, ``$best`` for the best."""
     for name, limit in (
 $grades_deeper
     ):
         if $measure < limit:
             return name
-    return "$best"
+    return $best
 ''',
             """
 # ${grade}_scale

@@ -259,7 +259,7 @@ $members_members
 # ${enum_word}_values
 assert $enum.$members_k0.value == ?
 assert $enum.$members_k1.value == ?
-assert $enum.$members_k2 == ?
+assert int($enum.$members_k2) == ?
 # ${enum_word}_from_value
 assert $enum($members_v1) is ?
 assert $enum($members_v0).label == ?

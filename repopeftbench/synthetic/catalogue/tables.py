@@ -130,7 +130,7 @@ assert $banned("$l1") is True
 # ${banned}_in_week
 table content, week: "$l0", 5 | "$l1", 12 | "$l2", 20
 assert $banned(content, week=week) is ?
-# ${listed}_contents
+# ${banned}_list
 assert sorted($listed) == ?
 assert $listed["$l2"] == ?
 assert "$l3" not in $listed

@@ -1,0 +1,47 @@
+"""Finished runs read from their folders, and a report written to its own (io)."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.atomic import write_atomically
+from harness.report.rendering import to_json, to_markdown
+from harness.report.tables import Report, ScoredRun
+from harness.run_store import MANIFEST, read_run
+
+REPORT_MARKDOWN = "report.md"
+REPORT_JSON = "report.json"
+
+
+def find_runs(root: Path) -> tuple[Path, ...]:
+    """The folders with a manifest that are `root` or lie directly in it, finished or not, sorted by name."""
+    if (root / MANIFEST).is_file():
+        return (root,)
+    if not root.is_dir():
+        return ()
+    return tuple(sorted(folder for folder in root.iterdir() if (folder / MANIFEST).is_file()))
+
+
+def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
+    """The runs in `folders`, in that order.
+
+    Raises:
+        RunError: a folder holds no run, or one that is not complete.
+    """
+    runs = []
+    for folder in folders:
+        manifest, scores = read_run(folder)
+        runs.append(ScoredRun(manifest=manifest, scores=scores))
+    return tuple(runs)
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
+    """Writes `report.md` and `report.json` into `folder`, created if absent; their paths.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    markdown, as_json = folder / REPORT_MARKDOWN, folder / REPORT_JSON
+    write_atomically(markdown, to_markdown(report).encode())
+    write_atomically(as_json, to_json(report).encode())
+    return markdown, as_json
