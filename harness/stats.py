@@ -47,7 +47,8 @@ def clustered_mean(
     Raises:
         ValueError: there is no observation, a value is not finite, or an option is out of range.
 
-    Source: Davison and Hinkley, Bootstrap Methods and their Application (1997), sections 2.4 and 3.8.
+    Source: Davison and Hinkley, Bootstrap Methods and their Application (1997), section 3.8; the percentile interval
+    is that of Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     if resamples < 1 or not 0 < level < 1:
         raise ValueError(f"resamples must be at least 1 and level in (0, 1), not {resamples} and {level}")

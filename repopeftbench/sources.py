@@ -115,9 +115,14 @@ def local_copy(source: Source, cache: Path) -> Path:
     if source.path is not None:
         return source.path
     assert source.url is not None
-    folder = cache / _cache_name(source.url)
+    folder = cached_clone(source.url, cache)
     clone_or_update(source.url, folder)
     return folder
+
+
+def cached_clone(url: str, cache: Path) -> Path:
+    """The folder in `cache` that a URL's clone has, whether it is there yet or not."""
+    return cache / _cache_name(url)
 
 
 def _text_entries(text: str) -> list[_Entry]:

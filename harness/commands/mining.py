@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from harness.console import Tracker, say, show
-from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResult, build_dataset
+from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResult, build_dataset, default_cache
 from repopeftbench.dataset.manifest import LedgerEntry
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
@@ -61,7 +61,7 @@ def mine(repo_list: str, /, options: MineOptions = _DEFAULT_MINE) -> int:
         draft=draft,
         cutoff=options.cutoff or repositories.cutoff or DEFAULT_CUTOFF,
         workers=options.workers or os.cpu_count() or 1,
-        **({} if options.cache is None else {"cache": options.cache}),
+        cache=options.cache or default_cache(),
     )
     with Tracker("commits") as tracker:
         result = build_dataset(repositories, build, tracker.update)

@@ -21,6 +21,11 @@ NO_CUTOFF = "none"
 _STAGING = ".staging"
 
 
+def default_cache() -> Path:
+    """The folder of clones in the user's cache folder."""
+    return platformdirs.user_cache_path("repobench") / "clones"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
     """How a dataset is made, beside the list."""
@@ -29,7 +34,7 @@ class BuildOptions:
     draft: DraftOptions = field(default_factory=DraftOptions)
     cutoff: str = DEFAULT_CUTOFF
     workers: int = 1
-    cache: Path = field(default_factory=lambda: platformdirs.user_cache_path("repobench") / "clones")
+    cache: Path = field(default_factory=default_cache)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ import tree_sitter_python
 from tree_sitter import Language, Node, Query, QueryCursor
 
 from repopeftbench.mining.fallback import interpreter_sites
+from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable, dotted_name, import_table, node_text
 from repopeftbench.mining.keys import statement_key
 from repopeftbench.mining.signatures import Signature, call_signature
@@ -44,10 +45,14 @@ def extract_sites(raw: bytes) -> FileSites:
     except UnreadableSourceError as error:
         return FileSites(sites=tuple(_tree_sites(source, parse(source.parsed).root_node)), problem=error.reason)
     root = parse(source.parsed).root_node
-    if root.has_error:
-        # Valid Python that the grammar does not know yet: nothing is guessed, every site becomes a reject.
-        return FileSites(sites=interpreter_sites(module, source, reason=GRAMMAR_ERROR))
-    return FileSites(sites=tuple(_tree_sites(source, root)))
+    if not root.has_error:
+        return FileSites(sites=tuple(_tree_sites(source, root)))
+    source = flattened(source)
+    root = parse(source.parsed).root_node
+    if not root.has_error:
+        return FileSites(sites=tuple(_tree_sites(source, root)), needs_flattening=True)
+    # Valid Python that the grammar does not know yet: nothing is guessed, every site becomes a reject.
+    return FileSites(sites=interpreter_sites(module, source, reason=GRAMMAR_ERROR))
 
 
 @cache
@@ -132,8 +137,8 @@ def _draft(node: Node, function: str, source: SourceText) -> Site:
         family=Family.ASSERT,
         start=node.start_byte,
         end=node.end_byte,
-        lineno=node.start_point.row + 1,
-        end_lineno=node.end_point.row + 1,
+        lineno=source.row(node.start_byte) + 1,
+        end_lineno=source.row(node.end_byte) + 1,
         test_function=function,
         statement=statement,
         key=statement_key(statement),

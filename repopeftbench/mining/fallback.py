@@ -17,17 +17,13 @@ from repopeftbench.schema import Family
 def interpreter_sites(module: ast.Module, source: SourceText, *, reason: str) -> tuple[Site, ...]:
     """Every site of a parsed module in file order, each rejected with `reason`."""
     imports = _imports(module)
-    line_starts = [0]
-    for line in source.parsed.splitlines(keepends=True):
-        line_starts.append(line_starts[-1] + len(line))
-    # Only newlines end a line for the parser, where bytes.splitlines() agrees (it ends lines at \n, \r and \r\n).
     found: list[Site] = []
     for node, function in _test_nodes(module):
         family = _family(node, imports)
         if family is None or node.end_lineno is None or node.end_col_offset is None:
             continue
-        start = line_starts[node.lineno - 1] + node.col_offset
-        end = line_starts[node.end_lineno - 1] + node.end_col_offset
+        start = source.line_starts[node.lineno - 1] + node.col_offset
+        end = source.line_starts[node.end_lineno - 1] + node.end_col_offset
         statement = source.slice(start, end)
         found.append(
             Site(

@@ -21,10 +21,11 @@ from repopeftbench.mining.drafts import (
     snapshot_sites,
     with_reasons,
 )
+from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.history import FileVersions, NewSite, new_sites
 from repopeftbench.mining.sites import MISSING_BLOB, FileSites
-from repopeftbench.mining.source import decode_source
+from repopeftbench.mining.source import SourceText, decode_source
 from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
 
@@ -139,8 +140,12 @@ class RepositoryMiner:
             if new.reason is not None:
                 continue
             if source is None or new.path != path:
-                path, source = new.path, decode_source(self._repository.read(blobs[new.path]))
+                path, source = new.path, self._source(blobs[new.path])
             yield draft_task(new, source, origin, self._options)
+
+    def _source(self, blob: str) -> SourceText:
+        source = decode_source(self._repository.read(blob))
+        return flattened(source) if self._sites(blob).needs_flattening else source
 
     def _origin(self, track: Track, commit: CommitInfo, commit_index: int) -> Origin:
         return Origin(

@@ -45,3 +45,5 @@ class FileSites:
 
     sites: tuple[Site, ...] = ()
     problem: str | None = None
+    needs_flattening: bool = False
+    """Whether only the flattened copy parses without an error (see `flatten`)."""

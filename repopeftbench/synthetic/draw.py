@@ -12,7 +12,7 @@ Values = Mapping[str, object]
 
 #: Slots of words that many features share; every other slot holds an identifier of its own.
 WORD_SLOTS = frozenset(
-    "subject measure cost holder Subject Measure Cost Holder SUBJECT MEASURE COST HOLDER unit Theme".split()
+    "subject subjects measure cost holder Subject Measure Cost Holder SUBJECT MEASURE COST HOLDER unit Theme".split()
     + [f"l{index}" for index in range(5)]
     + [f"p{index}" for index in range(3)]
 )
@@ -27,6 +27,13 @@ def camel(word: str) -> str:
     return "".join(piece.title() for piece in word.split("_"))
 
 
+def plural(word: str) -> str:
+    """`word` for several of its kind: `batch` -> `batches`, `colony` -> `colonies`."""
+    if word.endswith("y") and word[-2] not in "aeiou":
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
     """A source of facts for one repository: `rng` decides, `used` holds the identifiers that are taken."""
@@ -39,8 +46,8 @@ class Draw:
         """Words of one subject, and every pattern filled with them, all identifiers unused so far.
 
         Args:
-            patterns: slot -> `str.format` template over `subject`, `measure`, `cost`, `holder` and their other
-                spellings (`Subject`, `SUBJECT`).
+            patterns: slot -> `str.format` template over `subject`, `subjects`, `measure`, `cost`, `holder`, and over
+                their other spellings `Subject` and `SUBJECT`.
 
         Raises:
             NamesExhaustedError: no combination of words gives unused identifiers only.
@@ -92,4 +99,4 @@ class Draw:
         places = self.rng.sample(self.theme.places, 3)
         words |= {f"l{index}": label for index, label in enumerate(labels)}
         words |= {f"p{index}": place for index, place in enumerate(places)}
-        return words | {"unit": unit, "Theme": camel(self.theme.key)}
+        return words | {"unit": unit, "subjects": plural(words["subject"]), "Theme": camel(self.theme.key)}

@@ -45,11 +45,14 @@ def retune(state: State, rng: random.Random) -> Edited:
     )
 
 
-def retune_twice(state: State, rng: random.Random) -> Edited:
-    """Two values at once, as a revision of the rules brings them."""
-    first = retune(state, rng)
-    second = retune(first[0], rng) if first is not None else None
-    return (second[0], rng.choice(("Yearly revision", "Follow the revised rules", second[1]))) if second else None
+def revise(state: State, rng: random.Random) -> Edited:
+    """Up to five values at once, as a revision of the rules brings them."""
+    messages = []
+    for _ in range(rng.randint(3, 5)):
+        if edited := retune(state, rng):
+            state = edited[0]
+            messages.append(edited[1])
+    return (state, rng.choice(("Yearly revision", "Follow the revised rules", messages[0]))) if messages else None
 
 
 def _other(value: object, rng: random.Random, places: tuple[str, ...]) -> object:
@@ -133,7 +136,7 @@ def split_file(state: State, rng: random.Random) -> Edited:
         if len(numbers) < 2 or len(file.items) < 10:
             continue
         number = rng.choice(numbers[1:])
-        path = f"tests/test_{state.feature(number).kind}_{state.feature(number).words['subject']}.py"
+        path = f"tests/test_{state.feature(number).words['subject']}_{state.feature(number).kind}.py"
         if any(path == other.path for other in state.files):
             continue
         moved = tuple(item for item in file.items if item.feature == number)
@@ -176,7 +179,7 @@ def delete(state: State, rng: random.Random) -> Edited:
     needed = {number for feature in state.features for number in feature.uses}
     kinds = ("errors", "constants")
     free = [feature for feature in state.features if feature.kind not in kinds and feature.number not in needed]
-    if len(free) < 5:
+    if len(free) < 8:
         return None
     feature = rng.choice(free)
     title = title_of(state, feature.number)

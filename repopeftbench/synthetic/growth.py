@@ -14,8 +14,10 @@ Edited = tuple[State, str] | None
 
 _FORMS = (Form.FUNCTIONS, Form.UNITTEST, Form.FUNCTIONS, Form.CLASSES, Form.FUNCTIONS, Form.UNITTEST)
 _IMPORTS = (Importing.PLAIN, Importing.PLAIN, Importing.ALIAS, Importing.PLAIN, Importing.NAMES, Importing.PLAIN)
-_MODULE_FEATURES = 3
-_FEATURES = 17
+_MODULE_FEATURES = 4
+_FEATURES = 18
+_LIKELY = {"desk": 8, "errors": 0}
+_REPEATED = frozenset({"charge", "enumeration", "bands", "record", "constants"})
 
 
 def title_of(state: State, number: int) -> str:
@@ -32,7 +34,7 @@ def pick_form(state: State, rng: random.Random) -> Style:
         form=_FORMS[turn % len(_FORMS)],
         importing=_IMPORTS[turn % len(_IMPORTS)],
         quote="'" if loose else '"',
-        limit=rng.choice((100, 110)) if loose else rng.choice((80, 88)),
+        limit=rng.choice((79, 100)) if loose else rng.choice((80, 88)),
         explode=99 if loose else rng.choice((5, 6, 8)),
         backslash=loose and rng.random() < 0.6,
     )
@@ -125,9 +127,9 @@ def add_feature(state: State, rng: random.Random) -> Edited:
     if len(state.features) >= _FEATURES:
         return None
     counts = {key: sum(feature.kind == key for feature in state.features) for key in KINDS}
-    keys = [key for key, count in counts.items() if count < 2 and key != "errors"]
-    key = rng.choice([key for key in keys for _ in range(1 if counts[key] else 4)])
-    grown = add_kind(state, rng, key, parts=rng.choice((1, 2, 2, 3)))
+    keys = [key for key, count in counts.items() if count < (2 if key in _REPEATED else 1)]
+    key = rng.choice([key for key in keys for _ in range(_LIKELY.get(key, 4) if counts[key] == 0 else 1)])
+    grown = add_kind(state, rng, key, parts=rng.choice((2, 3)))
     if grown is None:
         return None
     title, module = title_of(grown, grown.features[-1].number), grown.features[-1].module

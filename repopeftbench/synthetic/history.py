@@ -10,20 +10,22 @@ from ..errors import ConfigError
 from . import edits, growth
 from .execution import ImpossibleCaseError
 from .model import State
-from .production import package_files
+from .production import module_sources, package_files
 from .records import SyntheticCommit, SyntheticRepository
-from .testfiles import test_files
+from .testfiles import render_tests
 from .themes import NAME_STARTS, THEMES
 
 #: 2023-01-02 00:00 UTC, in seconds since the Unix epoch.
 FIRST_COMMIT_TIME = 1_672_617_600
 
 _CORE = ("errors", "constants", "enumeration", "charge", "record")
+#: Tests that a repository should have after so many commits; one that lags behind grows rather than changes.
+_FIRST_TESTS, _TESTS_PER_COMMIT = 12, 1.1
 _EDITS: tuple[tuple[Callable[[State, random.Random], growth.Edited], int], ...] = (
-    (edits.retune, 24),
-    (edits.retune_twice, 8),
-    (growth.add_feature, 13),
-    (growth.add_part, 13),
+    (edits.retune, 30),
+    (edits.revise, 16),
+    (growth.add_feature, 15),
+    (growth.add_part, 15),
     (growth.add_cases, 7),
     (growth.add_exception, 4),
     (growth.grow_table, 4),
@@ -33,10 +35,11 @@ _EDITS: tuple[tuple[Callable[[State, random.Random], growth.Edited], int], ...] 
     (edits.split_file, 3),
     (edits.reformat, 4),
     (edits.insert_banner, 5),
-    (edits.delete, 3),
-    (edits.document, 5),
-    (edits.tend, 7),
+    (edits.delete, 2),
+    (edits.document, 4),
+    (edits.tend, 6),
 )
+_GROWING = (growth.add_feature, growth.add_part, growth.add_cases)
 
 
 def synthetic_history(
@@ -67,8 +70,9 @@ def synthetic_history(
     files = _render(state)
     time = first_commit_time
     made = [_commit("Start with limits, classes and charges", time, {}, files)]
-    for _ in range(commits - 1):
-        state, message, changed = _next(state, files, rng)
+    for position in range(1, commits):
+        lags = sum(len(file.items) for file in state.files) < _FIRST_TESTS + _TESTS_PER_COMMIT * position
+        state, message, changed = _next(state, files, rng, grow=3 if lags else 1)
         time += rng.randint(20 * 60, rng.choice((6 * 3600, 2 * 86_400, 9 * 86_400)))
         made.append(_commit(message, time, files, changed))
         files = changed
@@ -103,14 +107,21 @@ def _first(name: str, theme: str, rng: random.Random) -> State:
 
 
 def _render(state: State) -> dict[str, bytes]:
-    texts = package_files(state) | test_files(state)
+    sources = module_sources(state)
+    texts = package_files(state, sources) | render_tests(state, sources)
     return {path: text.encode() for path, text in sorted(texts.items())}
 
 
-def _next(state: State, files: Mapping[str, bytes], rng: random.Random) -> tuple[State, str, dict[str, bytes]]:
-    """The state after one more edit that changes some file and breaks no check, its message, and its files."""
+def _next(
+    state: State, files: Mapping[str, bytes], rng: random.Random, grow: int
+) -> tuple[State, str, dict[str, bytes]]:
+    """The state after one more edit that changes some file and breaks no check, its message, and its files.
+
+    `grow` multiplies the weights of the edits that make a repository larger.
+    """
+    weights = [weight * (grow if edit in _GROWING else 1) for edit, weight in _EDITS]
     while True:
-        (edit,) = rng.choices([edit for edit, _ in _EDITS], weights=[weight for _, weight in _EDITS])
+        (edit,) = rng.choices([edit for edit, _ in _EDITS], weights=weights)
         edited = edit(state, rng)
         if edited is None:
             continue

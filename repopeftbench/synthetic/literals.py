@@ -76,6 +76,9 @@ def after(head: str, value: object, tail: str, indent: str, style: Style) -> lis
     """Lines of a statement `head` + value + `tail`, where `head` is code that ends in an operator and a space."""
     flat = f"{indent}{head}{literal(value)}{tail}"
     wide = len(flat) > style.limit
+    folded = [f"{indent}{head.rstrip()} \\", f"{indent}    {literal(value)}{tail}"]
+    if wide and style.backslash and head and len(folded[1]) <= style.limit:
+        return folded
     if _opens(value) and (wide or _size(value) >= style.explode):
         opening, pieces, closing = _pieces(value)
         if pieces:
@@ -86,8 +89,6 @@ def after(head: str, value: object, tail: str, indent: str, style: Style) -> lis
             ]
     if not wide:
         return [flat]
-    if style.backslash:
-        return [f"{indent}{head.rstrip()} \\", f"{indent}    {literal(value)}{tail}"]
     return [f"{indent}{head}(", f"{indent}    {literal(value)}", f"{indent}){tail}"]
 
 

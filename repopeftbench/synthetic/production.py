@@ -33,10 +33,6 @@ AREAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "places": ("Where things are kept, and by whom.", ("storage", "stock", "premises", "keeping")),
     "time": ("Times, states and curves.", ("timetable", "schedule", "planning", "periods")),
     "stats": ("Figures and conversions.", ("figures", "statistics", "reckoning", "quantities")),
-    "lookups": (
-        "Questions that are answered while something else goes on.",
-        ("desk", "enquiries", "lookup", "service"),
-    ),
 }
 
 
@@ -89,7 +85,7 @@ def exports(source: str) -> list[str]:
 def mentions(names: Iterable[str], source: str, *, after: str = "") -> list[str]:
     """Those of `names` that `source` uses outside strings, sorted; with `after`, those that this text follows."""
     code = _STRING.sub('""', source)
-    return sorted(name for name in set(names) if re.search(rf"(?<![\w.]){name}\b{re.escape(after)}", code))
+    return sorted(set(names) & set(re.findall(rf"(?<![\w.])[A-Za-z_]\w*\b(?={re.escape(after)})", code)))
 
 
 def import_lines(module: str, names: list[str], limit: int = 88) -> list[str]:
@@ -145,15 +141,16 @@ def _module(state: State, module: str, body: str, offered: Mapping[str, list[str
         ]
     lines += [*standard, *([""] if standard and local else []), *local]
     if standard or local:
-        lines += [""] if body.startswith(("#", "logger", "__all__")) else ["", ""]
+        lines.append("")
+    if not body.startswith(("#", "logger", "__all__")):
+        lines.append("")
     return "\n".join([*lines, body]) + "\n"
 
 
-def package_files(state: State) -> dict[str, str]:
-    """Path and text of every file that is no test."""
+def package_files(state: State, sources: Mapping[str, str]) -> dict[str, str]:
+    """Path and text of every file that is no test; `sources` are the texts of the modules."""
     theme = next(theme for theme in THEMES if theme.key == state.theme)
     version = ".".join(map(str, state.version))
-    sources = module_sources(state)
     init = f'"""{theme.summary}"""\n'
     if "reexport" in state.chores:
         errors = state.features[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from .catalogue import KINDS
 from .execution import ImpossibleCaseError, Scope, Worked, load, work
 from .model import Feature, Form, Importing, Item, State, Style, TestFile
-from .production import exports, fill, filling, import_lines, mentions, module_sources
+from .production import exports, fill, filling, import_lines, mentions
 from .writing import function_lines, owned
 
 BANNERS = (
@@ -27,10 +27,10 @@ _QUOTED = re.compile(r'"""(?:.|\n)*?"""|#[^\n]*|(f?)"([^"\'\\\n]*)"|f?"(?:[^"\\\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """A worked case on its way into a file."""
+    """A worked case on its way into a file, with the texts that fill the templates of its feature."""
 
     feature: Feature
-    title: str
+    texts: Mapping[str, str]
     fixture: str
     name: str
     worked: Worked
@@ -45,12 +45,6 @@ class Rendering:
     sources: Mapping[str, str]
     modules: Mapping[str, types.ModuleType]
 
-    @classmethod
-    def of(cls, state: State) -> "Rendering":
-        """Renders and loads the production modules of `state`."""
-        sources = module_sources(state)
-        return cls(state=state, sources=sources, modules=load(state.package, sources))
-
     def scope(self) -> Scope:
         """Every public name of every module, and the modules themselves."""
         scope: Scope = dict(self.modules)
@@ -59,27 +53,30 @@ class Rendering:
         return scope
 
 
-def test_files(state: State) -> dict[str, str]:
+def render_tests(state: State, sources: Mapping[str, str]) -> dict[str, str]:
     """Path and text of every test file and of `conftest.py` where a fixture is shared.
+
+    Args:
+        state: what to render.
+        sources: source text of its production modules, by module name.
 
     Raises:
         ImpossibleCaseError: a check does not hold for the values of `state`.
     """
-    rendering = Rendering.of(state)
+    rendering = Rendering(state=state, sources=sources, modules=load(state.package, sources))
     scope = rendering.scope()
-    written = {file.path: [_written(state, item, scope) for item in file.items] for file in state.files}
+    texts = {feature.number: filling(state, feature) for feature in state.features}
+    written = {
+        file.path: [_written(state.feature(item.feature), item, texts[item.feature], scope) for item in file.items]
+        for file in state.files
+    }
     files = {file.path: _file(rendering, file, written[file.path]) for file in state.files if file.items}
     conftest = _conftest(rendering, [(file.style, case) for file in state.files for case in written[file.path]])
     return files | ({"tests/conftest.py": conftest} if conftest else {})
 
 
-test_files.__test__ = False  # type: ignore[attr-defined]
-
-
-def _written(state: State, item: Item, scope: Mapping[str, object]) -> _Written:
-    feature = state.feature(item.feature)
+def _written(feature: Feature, item: Item, texts: Mapping[str, str], scope: Mapping[str, object]) -> _Written:
     kind = KINDS[feature.kind]
-    texts = filling(state, feature)
     lines = [fill(line, texts) for line in kind.parts[item.part].cases[item.case].lines]
     fixture = texts.get("fixture", "")
     text = "\n".join(lines)
@@ -93,7 +90,7 @@ def _written(state: State, item: Item, scope: Mapping[str, object]) -> _Written:
         raise ImpossibleCaseError(f"{feature.kind} {item.name}: {problem}") from problem
     return _Written(
         feature=feature,
-        title=texts["title"],
+        texts=texts,
         fixture=fixture if wanted else "",
         name=fill(item.name, texts),
         worked=worked,
@@ -101,29 +98,29 @@ def _written(state: State, item: Item, scope: Mapping[str, object]) -> _Written:
     )
 
 
-def _fixture_function(state: State, case: _Written) -> list[str]:
-    code = fill(KINDS[case.feature.kind].fixture, filling(state, case.feature)).split("\n")
+def _fixture_function(case: _Written) -> list[str]:
+    code = fill(KINDS[case.feature.kind].fixture, case.texts).split("\n")
     head = ["@pytest.fixture", f"def {case.fixture}():"]
     if len(code) == 1:
         return [*head, f"    return {code[0].partition(' = ')[2]}"]
     return [*head, *(f"    {line}" for line in code), f"    return {case.fixture}"]
 
 
-def _class(state: State, cases: list[_Written], style: Style) -> list[str]:
-    first = cases[0]
+def _class(cases: list[_Written], style: Style) -> list[str]:
+    first, title = cases[0], cases[0].texts["title"]
     unittest = style.form is Form.UNITTEST
     base = "unittest.IsolatedAsyncioTestCase" if first.asynchronous else "unittest.TestCase"
     blocks = []
     fixture = next((case for case in cases if case.fixture), None)
     if unittest and fixture is not None:
-        setup = fill(KINDS[first.feature.kind].fixture, filling(state, first.feature))
+        setup = fill(KINDS[first.feature.kind].fixture, first.texts)
         setup = re.sub(rf"\b{fixture.fixture}\b", f"self.{fixture.fixture}", setup)
         blocks.append(["def setUp(self):", *(f"    {line}" for line in setup.split("\n"))])
     inner = replace(style, limit=style.limit - 4)
     for case in cases:
         worked = owned(case.worked, case.fixture) if unittest and case.fixture else case.worked
         blocks.append(function_lines(case.name, worked, case.fixture, inner, asynchronous=case.asynchronous))
-    lines = [f"class {case.title}Test({base}):" if unittest else f"class Test{case.title}:"]
+    lines = [f"class {title}Test({base}):" if unittest else f"class Test{title}:"]
     for index, block in enumerate(blocks):
         lines += ([""] if index else []) + [f"    {line}" if line else "" for line in block]
     return lines
@@ -149,15 +146,15 @@ def _file(rendering: Rendering, file: TestFile, written: list[_Written]) -> str:
             (case,) = cases
             blocks.append("\n".join(function_lines(case.name, case.worked, case.fixture, style)))
         else:
-            blocks.append("\n".join(_class(state, cases, style)))
+            blocks.append("\n".join(_class(cases, style)))
         for case in cases:
             if case.fixture and style.form is not Form.UNITTEST and case.feature.number not in state.shared:
-                fixtures[case.fixture] = "\n".join(_fixture_function(state, case))
+                fixtures[case.fixture] = "\n".join(_fixture_function(case))
     code = "\n".join(blocks)
     helpers = []
-    for feature in {case.feature.number: case.feature for case in written}.values():
-        helper = fill(KINDS[feature.kind].helper, filling(state, feature)).strip("\n")
-        if helper and mentions(exports(helper), code):
+    for case in {case.feature.number: case for case in written}.values():
+        helper = fill(KINDS[case.feature.kind].helper, case.texts).strip("\n")
+        if helper and helper not in helpers and mentions(exports(helper), code):
             helpers.append(helper)
     banners = [BANNERS[number] for number in file.banners if number < len(BANNERS)]
     if len(BANNERS) in file.banners and file.style.form is not Form.UNITTEST:
@@ -201,7 +198,7 @@ def _imports(rendering: Rendering, body: str, limit: int) -> list[str]:
 def _conftest(rendering: Rendering, cases: list[tuple[Style, _Written]]) -> str:
     state = rendering.state
     fixtures = {
-        case.fixture: "\n".join(_fixture_function(state, case))
+        case.fixture: "\n".join(_fixture_function(case))
         for style, case in cases
         if case.fixture
         and case.feature.number in state.shared

@@ -57,14 +57,14 @@ class _Layout:
     """What is needed of a file to build the prefixes of all its sites; the tree lives only as long as the cache."""
 
     tree: Tree
-    line_starts: tuple[int, ...]
+    source: SourceText
     test_starts: tuple[int, ...]
     statements: dict[int, tuple[_Statement, ...]]
 
     def of(self, block: Node) -> tuple[_Statement, ...]:
         """The usable statements of a module or block node, read once per file."""
         if block.id not in self.statements:
-            self.statements[block.id] = tuple(_statements(block, self.test_starts))
+            self.statements[block.id] = tuple(_statements(block, self.source, self.test_starts))
         return self.statements[block.id]
 
 
@@ -78,25 +78,24 @@ def structured_prefix(source: SourceText, site_start: int, cut: int, budget: int
         budget: most bytes of UTF-8 that the prefix may have; None for no limit. Whole helper blocks go first, then
             attributes and imports; the enclosing headers and the test function stay even when they alone exceed it.
     """
-    layout = _layout(source.parsed)
+    layout = _layout(source)
     chain = _chain(layout.tree.root_node, site_start)
     test_index = next(index for index, node in enumerate(chain) if _is_test_definition(node))
-    test_start = layout.line_starts[chain[test_index].start_point.row]
+    test_row = source.row(chain[test_index].start_byte)
+    test_start = source.line_starts[test_row]
     body = source.utf8[test_start:cut]
     names = frozenset(_IDENTIFIER.findall(body))
     blocks = tuple(_blocks(chain[: test_index + 1], layout, names))
-    kept = blocks if budget is None else _within(blocks, layout, budget - len(body))
+    kept = blocks if budget is None else _within(blocks, source, budget - len(body))
     newline = "\r\n" if source.utf8[: source.utf8.find(b"\n") + 1].endswith(b"\r\n") else "\n"
-    return _join(kept, layout, source, newline, chain[test_index].start_point.row) + body.decode("utf-8")
+    return _join(kept, source, newline, test_row) + body.decode("utf-8")
 
 
 @lru_cache(maxsize=2)
-def _layout(parsed: bytes) -> _Layout:
-    tree = parse(parsed)
-    starts = [0]
-    starts.extend(match.end() for match in re.finditer(rb"\n", parsed))
+def _layout(source: SourceText) -> _Layout:
+    tree = parse(source.parsed)
     tests = tuple(node.start_byte for node in walk(tree.root_node) if _is_test_function(node))
-    return _Layout(tree=tree, line_starts=(*starts, len(parsed) + 1), test_starts=tests, statements={})
+    return _Layout(tree=tree, source=source, test_starts=tests, statements={})
 
 
 def _is_test_function(node: Node) -> bool:
@@ -128,9 +127,10 @@ def _blocks(chain: Sequence[Node], layout: _Layout, names: frozenset[bytes]) -> 
     for outer, inner in zip(chain, chain[1:], strict=False):
         if outer.type not in ("module", "block"):
             colon = next((child for child in outer.children if child.type == ":"), None)
-            last = inner.start_point.row - 1 if colon is None else colon.end_point.row
-            if last >= outer.start_point.row:
-                yield Block(outer.start_point.row, last, Priority.KEEP)
+            row = layout.source.row
+            last = row(inner.start_byte) - 1 if colon is None else row(colon.start_byte)
+            if last >= row(outer.start_byte):
+                yield Block(row(outer.start_byte), last, Priority.KEEP)
             continue
         for statement in layout.of(outer):
             if statement.end <= inner.start_byte:
@@ -145,20 +145,18 @@ def _block(statement: _Statement, priority: Priority) -> Block:
     return Block(statement.first_row, statement.last_row, priority)
 
 
-def _statements(block: Node, test_starts: tuple[int, ...]) -> Iterator[_Statement]:
+def _statements(block: Node, source: SourceText, test_starts: tuple[int, ...]) -> Iterator[_Statement]:
     """The statements of a block but comments, docstrings and whatever holds a test."""
     for node in block.named_children:
         first_test = bisect_left(test_starts, node.start_byte)
         holds_test = first_test < len(test_starts) and test_starts[first_test] < node.end_byte
         if node.type == "comment" or holds_test or _is_docstring(node):
             continue
-        # A node that ends at column 0 ends with the newline of the row before.
-        last_row = node.end_point.row if node.end_point.column else node.end_point.row - 1
         yield _Statement(
             start=node.start_byte,
             end=node.end_byte,
-            first_row=node.start_point.row,
-            last_row=max(last_row, node.start_point.row),
+            first_row=source.row(node.start_byte),
+            last_row=source.row(max(node.start_byte, node.end_byte - 1)),
             priority=_priority(node),
             defines=_defined_name(node),
         )
@@ -192,9 +190,10 @@ def _defined_name(statement: Node) -> bytes | None:
     return None if name is None else name.text
 
 
-def _within(blocks: tuple[Block, ...], layout: _Layout, budget: int) -> tuple[Block, ...]:
+def _within(blocks: tuple[Block, ...], source: SourceText, budget: int) -> tuple[Block, ...]:
     def size(block: Block) -> int:
-        return layout.line_starts[block.last_row + 1] - layout.line_starts[block.first_row] + 1
+        start, end = source.lines(block.first_row, block.last_row)
+        return end - start + 1
 
     total = sum(map(size, blocks))
     dropped: set[int] = set()
@@ -206,7 +205,7 @@ def _within(blocks: tuple[Block, ...], layout: _Layout, budget: int) -> tuple[Bl
     return tuple(block for index, block in enumerate(blocks) if index not in dropped)
 
 
-def _join(blocks: tuple[Block, ...], layout: _Layout, source: SourceText, newline: str, test_row: int) -> str:
+def _join(blocks: tuple[Block, ...], source: SourceText, newline: str, test_row: int) -> str:
     out: list[str] = []
     previous: Block | None = None
     seen: set[int] = set()
@@ -216,9 +215,7 @@ def _join(blocks: tuple[Block, ...], layout: _Layout, source: SourceText, newlin
         seen.update(range(block.first_row, block.last_row + 1))
         if previous is not None and block.first_row != previous.last_row + 1:
             out.append(newline)
-        text = source.slice(
-            layout.line_starts[block.first_row], min(layout.line_starts[block.last_row + 1], len(source.utf8))
-        )
+        text = source.slice(*source.lines(block.first_row, block.last_row))
         out.append(text if text.endswith(("\n", "\r")) else text + newline)
         previous = block
     if previous is not None and test_row != previous.last_row + 1:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import random
 import subprocess  # the generated tests run in an interpreter of their own, as a user would run them
 import sys
 from collections import Counter
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 
 from repopeftbench.errors import ConfigError
 from repopeftbench.synthetic import FIRST_COMMIT_TIME, SyntheticRepository, synthetic_history, synthetic_repositories
+from repopeftbench.synthetic.catalogue import KINDS
+from repopeftbench.synthetic.draw import Draw
+from repopeftbench.synthetic.themes import THEMES
 
 FAMILY = 0
 
@@ -23,11 +27,8 @@ def repositories() -> tuple[SyntheticRepository, ...]:
     return synthetic_repositories(FAMILY, 6)
 
 
-def test_files_of(tree: dict[str, bytes]) -> dict[str, bytes]:
+def suite_of(tree: dict[str, bytes]) -> dict[str, bytes]:
     return {path: text for path, text in tree.items() if path.startswith("tests/") and "conftest" not in path}
-
-
-test_files_of.__test__ = False  # type: ignore[attr-defined]
 
 
 def functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -68,7 +69,7 @@ def changes(repository: SyntheticRepository) -> Counter[str]:
     """How many assertions the commits after the first added to a file, or modified in it."""
     counts: Counter[str] = Counter()
     for index in range(2, len(repository.commits) + 1):
-        old, new = test_files_of(repository.tree(index - 1)), test_files_of(repository.tree(index))
+        old, new = suite_of(repository.tree(index - 1)), suite_of(repository.tree(index))
         for path in new.keys() & old.keys():
             before, after = assertions(old[path]), assertions(new[path])
             fresh = Counter((left, target) for _, left, target in after)
@@ -93,7 +94,7 @@ def run_tests(repository: SyntheticRepository, commits: int, folder: Path) -> No
     assert done.returncode == 0, (
         f"{repository.name} after {commits} commits:\n{done.stdout[-3000:]}{done.stderr[-500:]}"
     )
-    named = sum(len(list(functions(ast.parse(text)))) for text in test_files_of(repository.tree(commits)).values())
+    named = sum(len(list(functions(ast.parse(text)))) for text in suite_of(repository.tree(commits)).values())
     passed = int(done.stdout.strip().splitlines()[-1].split()[0])
     assert passed >= named, f"{passed} tests ran, {named} are written: some name hides another"
 
@@ -139,6 +140,14 @@ def test_family_goes_through_at_least_eight_themes() -> None:
         repository.tree()["README.md"].split(b"\n")[2] for repository in synthetic_repositories(3, 10, commits=1)
     }
     assert len(summaries) >= 8
+
+
+@pytest.mark.parametrize("key", sorted(KINDS))
+def test_every_kind_of_feature_can_be_drawn_from_every_theme(key: str) -> None:
+    for theme in THEMES:
+        names, values = KINDS[key].draw(Draw(rng=random.Random(f"{key} {theme.key}"), theme=theme))
+        assert set(KINDS[key].tunable) <= set(values)
+        assert {"title", "subject"} <= set(names)
 
 
 def test_commit_times_increase_strictly_from_the_given_one() -> None:
@@ -196,7 +205,7 @@ def test_every_history_renames_or_moves_and_has_commits_without_tests(
 
 def test_repositories_are_of_natural_size(repositories: tuple[SyntheticRepository, ...]) -> None:
     for repository in repositories:
-        tests = test_files_of(repository.tree())
+        tests = suite_of(repository.tree())
         count = sum(len(assertions(source)) for source in tests.values())
         assert 80 <= count <= 300, f"{repository.name} has {count} assertions"
         assert 4 <= len(tests) <= 11, repository.name

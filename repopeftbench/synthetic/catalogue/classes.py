@@ -26,7 +26,7 @@ HOLDER = Kind(
         part(
             '''
 class $class_name:
-    """Keeps ${subject}s by their contents, up to a capacity."""
+    """Keeps $subjects by their contents, up to a capacity."""
 
     def __init__(self, name=$home, capacity=$capacity):
         self.name = name
@@ -132,7 +132,7 @@ def _record(draw: Draw) -> tuple[Names, Values]:
         title="{Subject}{Measure}Record",
         class_name="{Subject}",
         fixture="plain_{subject}",
-        merge="merge_{subject}s",
+        merge="merge_{subjects}",
     )
     rng = draw.rng
     default = rng.randint(3, 60)

@@ -73,7 +73,7 @@ assert 0 < $reduced($low) < $charge($low)
         part(
             '''
 def $total(amounts, minimum=$minimum):
-    """Return the sum for several ${subject}s; from ``minimum`` of them on the cheapest is free."""
+    """Return the sum for several $subjects; from ``minimum`` of them on the cheapest is free."""
     charges = sorted($charge(amount) for amount in amounts)
     if len(charges) >= minimum:
         charges = charges[1:]
@@ -236,8 +236,8 @@ def _conversion(draw: Draw) -> tuple[Names, Values]:
     names = draw.topic(
         title="{Subject}{Measure}Conversion",
         factor="{MEASURE}_PER_{SUBJECT}",
-        needed="{subject}s_for_{measure}",
-        back="{measure}_of_{subject}s",
+        needed="{subjects}_for_{measure}",
+        back="{measure}_of_{subjects}",
         share="{subject}_{measure}_share",
     )
     rng = draw.rng
@@ -258,7 +258,7 @@ $factor = $factor_value
 
 
 def $needed($measure):
-    """Return how many ${subject}s the given $measure makes, counting a started one as whole."""
+    """Return how many $subjects the given $measure makes, counting a started one as whole."""
     return math.ceil($measure / $factor)
 ''',
             """
@@ -274,7 +274,7 @@ assert type($needed($middle)) is ?
         part(
             '''
 def $back(count):
-    """Return the $measure of ``count`` ${subject}s, in $unit."""
+    """Return the $measure of ``count`` $subjects, in $unit."""
     return count * $factor
 ''',
             """
@@ -330,7 +330,7 @@ SUMMARY = Kind(
         part(
             '''
 def $summarise(numbers):
-    """Return count, smallest, largest and mean of the ${measure}s, in $unit."""
+    """Return count, smallest, largest and mean of some values of the $measure, in $unit."""
     numbers = list(numbers)
     if not numbers:
         return {"count": 0}

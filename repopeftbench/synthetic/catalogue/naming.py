@@ -1,6 +1,6 @@
 """Kinds of feature that name things: the exceptions, constants and enumerations (notation of cases: `execution`)."""
 
-from ..draw import Draw, Names, Values
+from ..draw import Draw, Names, Values, plural
 from ..model import Kind, part
 
 
@@ -27,7 +27,7 @@ ERRORS = Kind(
     key="errors",
     area="errors",
     draw=_errors,
-    tunable=("unknown_code", "large_code", "invalid_code", "full_code", "extra_code", "hour"),
+    tunable=("unknown_code", "large_code", "full_code", "hour"),
     parts=(
         part(
             '''
@@ -228,7 +228,7 @@ def _enumeration(draw: Draw) -> tuple[Names, Values]:
         enum=name,
         parse="parse_" + name.lower(),
         following="next_" + name.lower(),
-        at_least=name.lower() + "s_from",
+        at_least=plural(name.lower()) + "_from",
     )
     members = tuple(draw.rng.sample(members, len(members)))
     ranks = sorted(draw.rng.sample(range(1, 60), len(members)))

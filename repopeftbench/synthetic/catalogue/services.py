@@ -114,7 +114,7 @@ def _ranking(draw: Draw) -> tuple[Names, Values]:
         title="{Subject}Ranking",
         weights="{SUBJECT}_WEIGHTS",
         score="{subject}_score",
-        rank="rank_{subject}s",
+        rank="rank_{subjects}",
         best="best_{subject}",
     )
     rng = draw.rng
@@ -157,7 +157,7 @@ assert $score({}) == 0
         part(
             '''
 def $rank(table):
-    """Return the names of all ${subject}s, best first; ties go by name."""
+    """Return the names of all $subjects, best first; ties go by name."""
     return sorted(table, key=lambda name: (-$score(table[name]), name))
 ''',
             """
@@ -202,7 +202,7 @@ raises $Invalid ~: $best({})
 
 def _desk(draw: Draw) -> tuple[Names, Values]:
     names = draw.topic(
-        title="{Subject}{Holder}Desk",
+        title="{Subject}{Holder}Enquiries",
         class_name="{Subject}{Holder}Desk",
         fixture="{subject}_desk",
     )
@@ -217,7 +217,7 @@ def _desk(draw: Draw) -> tuple[Names, Values]:
 
 DESK = Kind(
     key="desk",
-    area="lookups",
+    area="places",
     draw=_desk,
     tunable=("patience",),
     asynchronous=True,

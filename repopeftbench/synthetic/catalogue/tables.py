@@ -181,7 +181,7 @@ def _settings(draw: Draw) -> tuple[Names, Values]:
         shown="show_{holder}_{subject}_settings",
     )
     rng = draw.rng
-    options = (f"{names['measure']}_step", "retries", f"max_{names['subject']}s", "timeout", "pause")
+    options = (f"{names['measure']}_step", "retries", f"max_{names['subjects']}", "timeout", "pause")
     pairs = draw.pairs(options[: rng.randint(3, 5)], range(2, 240))
     return names, {"options": pairs, "changed": rng.randint(300, 500)}
 

@@ -192,7 +192,7 @@ def $clock(minutes):
 
 
 def $times(first=$first, interval=$interval, count=$count):
-    """Return the times of all ${subject}s of one day, as ``HH:MM``."""
+    """Return the times of all $subjects of one day, as ``HH:MM``."""
     return [$clock(first + index * interval) for index in range(count)]
 ''',
             """

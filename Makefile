@@ -1,0 +1,56 @@
+# `make demo` and `make test` are all a newcomer needs: each sets up .venv first and is quick when run again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := repopeftbench code2lora harness sandboxes
+export OMP_NUM_THREADS ?= 1
+
+# $(call stage,NAME,COMMAND) runs a command and prints how many seconds it took.
+define stage
+@start=$$(date +%s); echo "== $(1)"; $(2) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
+endef
+
+.PHONY: setup demo test test-slow check format format-check lint types contracts bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,sandbox,dev]'
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/python examples/demo.py
+
+test: $(STAMP)
+	$(call stage,tests,$(BIN)/python -m pytest -n 2 --dist worksteal)
+
+test-slow: $(STAMP)
+	$(call stage,slow tests,$(BIN)/python -m pytest -m slow -rs)
+
+check: format-check lint types contracts test
+
+format: $(STAMP)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+format-check: $(STAMP)
+	$(call stage,format,$(BIN)/ruff format --check --quiet .)
+
+lint: $(STAMP)
+	$(call stage,lint,$(BIN)/ruff check --quiet .)
+
+types: $(STAMP)
+	$(call stage,types,$(BIN)/mypy)
+
+contracts: $(STAMP)
+	$(call stage,import contracts,$(BIN)/lint-imports)
+
+bench: $(STAMP)
+	@$(BIN)/python benchmarks/mining.py
+
+clean:
+	rm -rf $(VENV) repobench-out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,112 @@
+import dataclasses
+
+import pytest
+from cases import make_task
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import ScoringError
+from harness.records import Prediction, Score, Unscored
+from harness.score_table import SCHEMA, scores_from_parquet, scores_to_parquet
+from harness.scoring import METRIC_VERSIONS, score_predictions
+from harness.selection import TaskSelection, select_tasks
+from repopeftbench.schema import Family, Split, Track
+
+
+def predict(task, stopped, *, error=None):
+    return Prediction(task_id=task.task_id, raw=stopped, stopped=stopped, complete=error is None, error=error)
+
+
+def test_scores_come_in_task_order_whatever_the_order_of_predictions():
+    tasks = [make_task(1, target="'x'"), make_task(2, target="abcd")]
+    scores = score_predictions(tasks, [predict(tasks[1], "bcde"), predict(tasks[0], '"x"')])
+    assert [score.task_id for score in scores] == [task.task_id for task in tasks]
+    assert [score.em_strict for score in scores] == [True, False]
+    assert scores[1].edit_similarity == pytest.approx(0.75)
+    assert not any(score.failed for score in scores)
+
+
+def test_a_failed_prediction_is_wrong_and_flagged_even_where_its_text_would_be_right():
+    task = make_task(1, target="3")
+    (score,) = score_predictions([task], [predict(task, "3", error="OSError: gone")])
+    assert (score.em_strict, score.edit_similarity, score.failed) == (False, 0.0, True)
+
+
+def test_a_text_too_long_is_unscored_but_still_a_row():
+    task = make_task(1)
+    (score,) = score_predictions([task], [predict(task, "x" * 300_000)])
+    assert isinstance(score.edit_similarity, Unscored)
+    assert score.em_strict is False
+
+
+def test_predictions_that_are_not_one_per_task_are_an_error():
+    one, two = make_task(1), make_task(2)
+    with pytest.raises(ScoringError, match="1 of 2 tasks have no prediction"):
+        score_predictions([one, two], [predict(one, "")])
+    with pytest.raises(ScoringError, match="1 of 2 predictions answer no given task"):
+        score_predictions([one], [predict(one, ""), predict(two, "")])
+    with pytest.raises(ScoringError, match="1 of 2 predictions repeat"):
+        score_predictions([one], [predict(one, ""), predict(one, "3")])
+    with pytest.raises(ScoringError, match="1 of 2 tasks repeat"):
+        score_predictions([one, one], [predict(one, "")])
+    with pytest.raises(ScoringError, match="no split"):
+        score_predictions([make_task(1, split=None)], [predict(one, "")])
+
+
+_SCORES = st.lists(
+    st.builds(
+        Score,
+        task_id=st.text(max_size=5),
+        repo_id=st.text(max_size=5),
+        track=st.sampled_from(Track),
+        split=st.sampled_from(Split),
+        family=st.sampled_from(Family),
+        em_strict=st.booleans(),
+        edit_similarity=st.one_of(st.floats(0, 1), st.builds(Unscored, reason=st.text(max_size=5))),
+        complete=st.booleans(),
+        failed=st.booleans(),
+    ),
+    max_size=5,
+)
+
+
+@given(_SCORES)
+def test_scores_survive_parquet_and_equal_scores_give_equal_bytes(tmp_path_factory, scores):
+    data = scores_to_parquet(scores, METRIC_VERSIONS)
+    assert scores_from_parquet(data, tmp_path_factory.getbasetemp()) == tuple(scores)
+    assert scores_to_parquet(scores, METRIC_VERSIONS) == data
+
+
+def test_every_score_field_has_a_column_and_metrics_have_their_version():
+    assert {field.name for field in dataclasses.fields(Score)} < set(SCHEMA.names)
+    assert {f"{name}_version" for name in METRIC_VERSIONS} < set(SCHEMA.names)
+
+
+def select(tasks, **options):
+    return [task.task_id for task in select_tasks(tasks, TaskSelection(**options))]
+
+
+def test_selection_has_one_order_whatever_the_order_of_tasks():
+    tasks = [
+        make_task(n, repo_id=f"r{n % 3}", history_index=n % 2, target_start_byte=100 - n, split=split)
+        for n, split in enumerate([Split.CR_TEST, Split.IR_TEST, Split.IR_TRAIN] * 6)
+    ]
+    splits = (Split.CR_TEST, Split.IR_TEST)
+    selected = select_tasks(reversed(tasks), TaskSelection(splits=splits))
+    assert selected == select_tasks(tasks, TaskSelection(splits=splits))
+    assert {task.split for task in selected} == set(splits)
+    keys = [(task.split, task.repo_id, task.history_index, task.target_start_byte) for task in selected]
+    assert keys == sorted(keys)
+
+
+def test_a_larger_limit_keeps_what_a_smaller_one_kept_in_every_track_and_split():
+    tasks = [
+        make_task(n, split=split, track=track)
+        for n, (split, track) in enumerate((split, track) for split in Split for track in Track for _ in range(9))
+    ]
+    splits = tuple(Split)
+    small, large = select(tasks, splits=splits, limit=2), select(tasks, splits=splits, limit=5)
+    assert len(small) == 2 * 12
+    assert set(small) < set(large) < set(select(tasks, splits=splits))
+    assert set(select(tasks, splits=splits, limit=2, seed=1)) != set(small)
+    assert select(tasks, splits=splits, tracks=(Track.STATIC,), limit=0) == []

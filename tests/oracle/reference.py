@@ -1,0 +1,169 @@
+"""What the specification calls an assertion, read with the standard library's `ast` and nothing of the miner.
+
+Two questions are answered: which assertions stand inside the test functions of a source, and which of them a commit
+brought into a test file. It shares no code with `repopeftbench`, so that a disagreement means something.
+It parses with the running interpreter: a file that this Python does not parse has no answer here (`None`).
+"""
+
+import ast
+import io
+import re
+import tokenize
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ASSERTION_NAME = re.compile(r"assert(_|[A-Z])")
+TEST_FOLDERS = frozenset({"tests", "test", "testing"})
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+NUMERIC_TESTING = ("numpy.testing", "pandas.testing")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Assertion:
+    """One assertion: the line of its first token, and its text as `ast.unparse` writes it."""
+
+    lineno: int
+    text: str
+
+
+def is_test_file(path: str) -> bool:
+    """Whether the path rule of the specification makes this a test file."""
+    *folders, name = path.split("/")
+    if not name.endswith(".py"):
+        return False
+    return name.startswith("test_") or name.endswith("_test.py") or not TEST_FOLDERS.isdisjoint(folders)
+
+
+def parse(source: bytes) -> ast.Module | None:
+    """The tree of a source file, or None where Python itself refuses it (encoding, syntax, null bytes)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def decoded(source: bytes) -> str:
+    """The text as Python reads it, line ends kept; a byte order mark is no part of it.
+
+    Raises:
+        SyntaxError: the coding cookie is wrong.
+        UnicodeDecodeError: the bytes are not of the named encoding.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    return source.decode(encoding)
+
+
+def assertions(source: bytes) -> list[Assertion] | None:
+    """Every assertion inside the test functions of a source, in file order; None where it does not parse."""
+    tree = parse(source)
+    if tree is None:
+        return None
+    names = _Names.of(tree)
+    found = {
+        id(node): Assertion(node.lineno, unparsed(node))
+        for function in ast.walk(tree)
+        if isinstance(function, FUNCTIONS) and function.name.startswith("test")
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and names.asserts(node.func))
+    }
+    return sorted(found.values())
+
+
+def texts(source: bytes) -> Counter[str] | None:
+    """The multiset of assertion texts of a source; None where it does not parse."""
+    found = assertions(source)
+    return None if found is None else Counter(assertion.text for assertion in found)
+
+
+def new_texts(old: bytes | None, new: bytes) -> Counter[str] | None:
+    """The multiset of texts that a commit brought into a file; None where the new version does not parse.
+
+    Args:
+        old: the parent's version; None where there is none. One that does not parse counts as empty.
+        new: the commit's version.
+    """
+    after = texts(new)
+    before = None if old is None else texts(old)
+    return None if after is None else after - (before or Counter())
+
+
+def unparsed(node: ast.AST) -> str:
+    """`ast.unparse`, or a dump for the few trees (nested f-strings before 3.12) that it cannot write."""
+    try:
+        return ast.unparse(node)
+    except ValueError:
+        return ast.dump(node)
+
+
+def canonical(statement: str) -> str:
+    """The text of a statement as the miner spells it, brought to the form that `Assertion.text` has.
+
+    Raises:
+        SyntaxError: the statement is no single assertion.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if re.match(r"assert\b", statement):
+            return _single_assert(statement)
+        return unparsed(ast.parse(f"({statement}\n)", mode="eval").body)
+
+
+def _single_assert(statement: str) -> str:
+    try:
+        body = ast.parse(statement + "\n").body
+    except SyntaxError:  # `yield` and `await` may stand in a function only
+        wrapped = ast.parse(f"async def f():\n {statement}\n").body[0]
+        assert isinstance(wrapped, ast.AsyncFunctionDef)
+        body = wrapped.body
+    if len(body) != 1 or not isinstance(body[0], ast.Assert):
+        raise SyntaxError(f"not one assert statement: {statement!r}")
+    return unparsed(body[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the imports of a file, wherever they stand, make of its names."""
+
+    pytest: frozenset[str]
+    raises: frozenset[str]
+    numeric: frozenset[str]
+
+    @classmethod
+    def of(cls, tree: ast.Module) -> "_Names":
+        pytest, raises, numeric = {"pytest"}, set(), set()
+        for module, name, alias in _imports(tree):
+            if module == "pytest":
+                if name is None:
+                    pytest.add(alias)
+                elif name == "raises":
+                    raises.add(alias)
+            elif module in NUMERIC_TESTING and name is not None and ASSERTION_NAME.match(name):
+                numeric.add(alias)
+        return cls(frozenset(pytest), frozenset(raises), frozenset(numeric))
+
+    def asserts(self, function: ast.expr) -> bool:
+        """Whether a call of this function is an assertion."""
+        match function:
+            case ast.Name(id=name):
+                return name in self.raises or name in self.numeric or bool(ASSERTION_NAME.match(name))
+            case ast.Attribute(value=ast.Name(id=module), attr="raises"):
+                return module in self.pytest
+            case ast.Attribute(attr=name):
+                return bool(ASSERTION_NAME.match(name))
+        return False
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, str | None, str]]:
+    """Module, imported name (None for the module itself) and the name it is bound to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for item in node.names:
+                if item.asname or "." not in item.name:
+                    yield item.name, None, item.asname or item.name
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            for item in node.names:
+                yield node.module, item.name, item.asname or item.name
