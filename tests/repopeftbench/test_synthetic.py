@@ -1,6 +1,7 @@
 """The generator of synthetic repositories: deterministic, parseable, and with tests that pass at every commit."""
 
 import ast
+import functools
 import os
 import random
 import subprocess  # the generated tests run in an interpreter of their own, as a user would run them
@@ -57,6 +58,7 @@ def halves(node: ast.AST) -> tuple[str, str] | None:
     return None
 
 
+@functools.cache
 def assertions(source: bytes) -> list[tuple[str, str, str]]:
     """Function, left side and target of every assertion in a test file."""
     found = []

@@ -1,0 +1,219 @@
+import datetime as dt
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from repopeftbench.dataset.build import BuildOptions, build_dataset, parse_cutoff
+from repopeftbench.dataset.store import Dataset
+from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
+from repopeftbench.schema import Split, Track
+from repopeftbench.sources import repository_list
+
+DAY = 86_400
+
+
+def silent(_name, _done, _total):
+    pass
+
+
+def build(tmp_path, *folders, name="data", **options):
+    listing = tmp_path / f"{name}.txt"
+    listing.write_text("".join(f"{folder}\n" for folder in folders))
+    options = {"cutoff": "none", "cache": tmp_path / "cache", **options}
+    result = build_dataset(repository_list(str(listing)), BuildOptions(folder=tmp_path / name, **options), silent)
+    return result, Dataset(tmp_path / name)
+
+
+def growing(count, tag=""):
+    """A history in which each commit adds a test file with two assertions of its own."""
+    return [
+        {f"tests/test_{n}.py": f"def test_a():\n    assert f{tag}({n}) == {n}\n    assert g{tag}({n}) == {n}\n"}
+        for n in range(count)
+    ]
+
+
+def test_five_repositories_make_a_cross_repo_suite(tmp_path, make_repository):
+    folders = [make_repository(*growing(6, f"_{n}"), name=f"r{n}") for n in range(5)]
+    result, dataset = build(tmp_path, *folders)
+    assert result.failed == {}
+    assert sorted(entry.role for entry in result.manifest.repositories) == ["cr_test", "cr_val"] + ["train"] * 3
+    assert {split for track in Track for split in dataset.splits(track)} == set(Split) - {Split.OOD_TEST}
+    assert result.manifest.notes == ()
+
+
+def test_four_repositories_make_none_and_a_note_says_so(tmp_path, make_repository):
+    result, dataset = build(tmp_path, *(make_repository(*growing(4), name=f"r{n}") for n in range(4)))
+    assert {split.suite for track in Track for split in dataset.splits(track)} == {"ir"}
+    assert result.manifest.notes == ("No cross-repo suite: 4 in-distribution repositories, 5 are needed.",)
+
+
+def test_splits_are_chronological_and_statements_of_train_are_dropped(tmp_path, make_repository):
+    history = growing(10)
+    history[9]["tests/test_9.py"] = "def test_z():\n    assert f(0) == 0\n    assert h(9) == 9\n"
+    _, dataset = build(tmp_path, make_repository(*history))
+    tasks = {split: list(dataset.tasks(Track.EVOLUTION, split)) for split in dataset.splits(Track.EVOLUTION)}
+    assert {split: sorted({t.history_index for t in rows}) for split, rows in tasks.items()} == {
+        Split.IR_TRAIN: list(range(8)),
+        Split.IR_VAL: [8],
+        Split.IR_TEST: [9],
+    }
+    assert [task.statement for task in tasks[Split.IR_TEST]] == ["assert h(9) == 9"]
+    leaked = [reject for reject in dataset.rejects() if reject.reason == "in-train"]
+    assert {(reject.track, reject.statement) for reject in leaked} == {
+        (Track.EVOLUTION, "assert f(0) == 0"),
+        (Track.STATIC, "assert f(0) == 0"),
+    }
+    last = list(dataset.commits())[-1]
+    assert (last.split, last.tasks, last.rejects) == (Split.IR_TEST, 1, 1)
+
+
+def test_static_splits_are_by_file(tmp_path, make_repository):
+    _, dataset = build(tmp_path, make_repository(*growing(10)))
+    files = {split: {t.test_file for t in dataset.tasks(Track.STATIC, split)} for split in dataset.splits(Track.STATIC)}
+    assert {split: len(paths) for split, paths in files.items()} == {"ir_train": 8, "ir_val": 1, "ir_test": 1}
+    assert files[Split.IR_TEST] == {"tests/test_9.py"}
+
+
+def test_capped_out_train_statement_is_a_leak_too(tmp_path, make_repository):
+    many = "def test_a():\n" + "".join(f"    assert f({n}) == {n}\n" for n in range(30))
+    again = "def test_b():\n" + "".join(f"    assert f({n}) == {n}\n" for n in range(30)) + "    assert new() == 1\n"
+    history = [{"tests/test_a.py": many}, *growing(8, "_x")[1:], {"tests/test_b.py": again}]
+    _, dataset = build(tmp_path, make_repository(*history))
+    assert [task.statement for task in dataset.tasks(Track.EVOLUTION, Split.IR_TEST)] in ([], ["assert new() == 1"])
+    statements = {reject.statement for reject in dataset.rejects() if reject.reason == "in-train"}
+    assert statements <= {f"assert f({n}) == {n}" for n in range(30)}
+    assert statements
+
+
+def test_cutoff_ends_histories_and_makes_young_repositories_ood(tmp_path, make_repository):
+    cutoff = int(dt.datetime(2025, 4, 1, tzinfo=dt.UTC).timestamp())
+    old = make_repository(*growing(6), name="old", start=cutoff - 4 * DAY)
+    young = make_repository(*growing(3), name="young", start=cutoff)
+    result, dataset = build(tmp_path, old, young, cutoff="2025-04-01")
+    entries = {entry.repo_id: entry for entry in result.manifest.repositories}
+    assert (entries["old"].role, entries["old"].commits, entries["old"].ended_by_cutoff) == ("train", 4, True)
+    assert (entries["young"].role, entries["young"].commits) == ("ood_test", 3)
+    assert all(task.committer_time < cutoff for t in Track for task in dataset.tasks(t, Split.IR_TRAIN))
+    assert {task.repo_id for t in Track for task in dataset.tasks(t, Split.OOD_TEST)} == {"young"}
+    assert any("cutoff ends 1 histories" in note for note in result.manifest.notes)
+
+
+def test_one_and_two_processes_give_the_same_bytes(tmp_path, make_repository):
+    folders = [make_repository(*growing(5, f"_{n}"), name=f"r{n}") for n in range(3)]
+    _, one = build(tmp_path, *folders, name="one", workers=1)
+    _, two = build(tmp_path, *reversed(folders), name="two", workers=2)
+    assert one.manifest.files == two.manifest.files
+    for entry in one.manifest.files:
+        assert (one.folder / entry.path).read_bytes() == (two.folder / entry.path).read_bytes()
+
+
+def test_mining_goes_on_from_finished_repositories(tmp_path, make_repository, monkeypatch):
+    from repopeftbench.mining import engine
+
+    folders = [make_repository(*growing(4, f"_{n}"), name=f"r{n}") for n in range(2)]
+    mined = []
+    whole = engine.RepositoryMiner.mine
+
+    def failing(self, history, progress):
+        mined.append(self._repo_id)
+        if len(mined) == 2:
+            raise KeyboardInterrupt
+        return whole(self, history, progress)
+
+    monkeypatch.setattr(engine.RepositoryMiner, "mine", failing)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path, *folders)
+    with pytest.raises(DatasetError, match="run the same mine again"):
+        Dataset(tmp_path / "data")
+    _, resumed = build(tmp_path, *folders)
+    assert mined == ["r0", "r1", "r1"]
+    monkeypatch.undo()
+    _, fresh = build(tmp_path, *folders, name="fresh")
+    assert resumed.manifest.files == fresh.manifest.files
+
+
+def test_bad_sources_are_named_and_the_others_go_on(tmp_path, make_repository):
+    good = make_repository(*growing(3))
+    result, dataset = build(tmp_path, good, tmp_path / "missing", "word")
+    assert sorted(result.failed) == sorted([str(tmp_path / "missing"), "word"])
+    assert result.manifest.failed_sources == result.failed
+    assert dataset.splits(Track.STATIC)
+
+
+def test_nothing_mined_is_one_sentence(tmp_path, make_repository):
+    without_tests = make_repository({"a.py": "x = 1\n"})
+    with pytest.raises(RepositoryListError, match="repo has no assertion with a target in a test file"):
+        build(tmp_path, without_tests)
+
+
+def test_every_file_is_in_the_manifest_and_every_row_is_typed(tmp_path, make_repository):
+    result, dataset = build(tmp_path, make_repository(*growing(5)))
+    listed = {entry.path: entry for entry in result.manifest.files}
+    on_disk = {path.relative_to(dataset.folder).as_posix() for path in dataset.folder.rglob("*.parquet")}
+    assert set(listed) == on_disk
+    for path, entry in listed.items():
+        assert pq.read_metadata(dataset.folder / path).num_rows == entry.rows
+    assert list(dataset.commits())[0].production_diff == ""
+    assert all(
+        task.split is not None and task.track is Track.STATIC for task in dataset.tasks(Track.STATIC, Split.IR_TRAIN)
+    )
+
+
+def test_another_schema_version_and_damage_are_refused(tmp_path, make_repository):
+    _, dataset = build(tmp_path, make_repository(*growing(3)))
+    path = dataset.folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "schema_version": 99}))
+    with pytest.raises(DatasetError, match="schema version 99"):
+        Dataset(dataset.folder)
+    path.write_text(json.dumps({**manifest, "stranger": 1}))
+    with pytest.raises(DatasetError, match="is damaged"):
+        Dataset(dataset.folder)
+    path.unlink()
+    with pytest.raises(DatasetError, match="is not a dataset"):
+        Dataset(dataset.folder)
+
+
+def test_folder_with_other_things_is_left_alone(tmp_path, make_repository):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.tex").write_text("precious")
+    with pytest.raises(DatasetError, match="holds other things"):
+        build(tmp_path, make_repository(*growing(3)))
+
+
+def test_production_diff_is_production_code_since_the_last_kept_commit(tmp_path, make_repository):
+    history = [
+        {"src/a.py": "x = 1\n", "tests/test_a.py": "def test_a():\n    assert f() == 1\n", "README.md": "one\n"},
+        {"src/a.py": "x = 2\n", "tests/data.py": "y = 1\n"},
+        {"src/a.py": "x = 3\n", "tests/test_a.py": "def test_a():\n    assert f() == 3\n", "README.md": "two\n"},
+        {
+            "src/b.py": "n = [\n" + "    1,\n" * 40_000 + "]\n",
+            "tests/test_b.py": "def test_b():\n    assert g() == 3\n",
+        },
+    ]
+    _, dataset = build(tmp_path, make_repository(*history))
+    first, second, third = dataset.commits()
+    assert [c.history_index for c in (first, second, third)] == [0, 2, 3]
+    assert "+x = 1" in first.production_diff
+    assert ("-x = 1" in second.production_diff, "+x = 3" in second.production_diff) == (True, True)
+    assert not any(word in second.production_diff for word in ("README", "tests/", "x = 2"))
+    assert (third.production_diff_truncated, second.production_diff_truncated) == (True, False)
+    assert 199_000 < len(third.production_diff.encode()) <= 200_000
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("none", None),
+        ("2025-04-01", dt.datetime(2025, 4, 1, tzinfo=dt.UTC)),
+        ("2025-04-01T12:00:00+02:00", dt.datetime(2025, 4, 1, 10, tzinfo=dt.UTC)),
+    ],
+)
+def test_cutoff_is_a_day_a_moment_or_none(text, moment):
+    assert parse_cutoff(text) == moment
+
+
+def test_cutoff_that_is_no_date_is_refused():
+    with pytest.raises(ConfigError, match="'soon' is no date"):
+        parse_cutoff("soon")
