@@ -13,6 +13,7 @@ from rich.logging import RichHandler
 import repopeftbench
 from code2lora.errors import Code2LoRAError
 from harness.commands.mining import mine, synth
+from harness.commands.running import report, run, score
 from harness.console import say
 from harness.errors import HarnessError
 from repopeftbench.errors import RepoBenchError
@@ -25,8 +26,8 @@ app = App(
     help="Turns git histories into a benchmark of assertion completion, runs methods on it, reports which works.",
     version=repopeftbench.__version__,
 )
-app.command(mine)
-app.command(synth)
+for command in (mine, run, score, report, synth):
+    app.command(command)
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -1,8 +1,8 @@
-"""A process that answers 20 tasks in chunks of 4 into a folder, for tests that kill it.
+"""A process that answers 22 tasks in chunks of 4 into a folder, for tests that kill it.
 
 kill_driver.py slow FOLDER        answers slowly; the caller kills it
-kill_driver.py exhaust FOLDER     in forked children, dies of SIGKILL before and after every call that reaches the disk, resumes,
-                                  and prints each folder whose files differ from an uninterrupted run's
+kill_driver.py exhaust FOLDER     in forked children, dies of SIGKILL before and after every call that reaches the
+                                  disk, resumes, and prints where the files differ from an uninterrupted run's
 """
 
 import os
@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow as pa
 from cases import make_task, make_view
 
 from harness.manifest import describe_run
@@ -52,38 +53,47 @@ def die():
     time.sleep(60)
 
 
-def run_and_die(folder, at):
-    """Runs in a child that dies at the `at`-th step of its disk calls; whether it died before the end."""
+def stepping(call, at, steps):
+    """`call`, dying of SIGKILL before or after it when `at` such moments have passed."""
+
+    def wrapped(*arguments, **options):
+        if len(steps) >= at:
+            die()
+        steps.append("before")
+        result = call(*arguments, **options)
+        if len(steps) >= at:
+            die()
+        steps.append("after")
+        return result
+
+    return wrapped
+
+
+def run_in_child(folder, at):
+    """Runs in a child that dies at the `at`-th moment around its disk calls; whether it died before the end.
+
+    This process never runs itself: a fork copies no threads, and running starts some.
+    """
     child = os.fork()
     if child == 0:
-        steps = [0]
-
-        def stepping(call):
-            def wrapped(*arguments, **options):
-                for moment in ("before", "after"):
-                    steps[0] += 1
-                    if steps[0] > at:
-                        die()
-                    if moment == "before":
-                        result = call(*arguments, **options)
-                return result
-
-            return wrapped
-
-        os.fsync = stepping(os.fsync)
-        Path.replace = stepping(Path.replace)
-        run(folder, before=stepping(lambda task_id: None))
+        steps = []
+        for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "touch")):
+            setattr(owner, name, stepping(getattr(owner, name), at, steps))
+        run(folder)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, -signal.SIGKILL), code
+    return code != 0
 
 
 def exhaust(root):
-    run(root / "whole")
+    pa.array(["x"])  # imports pandas where it is installed, which takes each child a second otherwise
+    run_in_child(root / "whole", 10**9)
     whole = bytes_of(root / "whole")
     at, different = 0, []
-    while run_and_die(root / f"{at}", at):
-        run_and_die(root / f"{at}", 5)  # the second start dies too, early
-        run(root / f"{at}")
+    while run_in_child(root / f"{at}", at):
+        run_in_child(root / f"{at}", 5)  # the second start dies too, early
+        run_in_child(root / f"{at}", 10**9)
         if bytes_of(root / f"{at}") != whole or len(list((root / f"{at}").iterdir())) != 6:
             different.append(at)
         at += 1

@@ -63,7 +63,7 @@ def test_texts_that_differ_in_layout_quotes_and_underscores_match(prediction, ta
         ("'x'", "f'x'"),
         ("'a b'", "'a  b'"),
         ("'a' 'b'", "'ab'"),
-        (r"r'\''", "r\"'\""),
+        (r"r'\''", 'r"\'"'),
         (r"'\n'", "'''\n'''"),
         ("f'{x=}'", "f'{x = }'"),
         ("f'{x:>3}'", "f'{x:> 3}'"),

@@ -23,7 +23,9 @@ TRAINING = [
 ]
 ODD_TASKS = [
     make_task(n, prefix=prefix, family=family, test_function=f"test_{n % 3}")
-    for n, (prefix, family) in enumerate((text[:300], family) for text in ODD_TEXTS for family in (Family.ASSERT, Family.RAISES))
+    for n, (prefix, family) in enumerate(
+        (text[:300], family) for text in ODD_TEXTS for family in (Family.ASSERT, Family.RAISES)
+    )
 ]
 
 
@@ -156,14 +158,14 @@ def test_previous_version_repeats_the_old_target_first():
 
 def test_previous_version_finds_the_latest_target_of_the_same_left_side():
     known = [
-        make_task(11, target="new", history_index=5, prefix="def test_it():\n    assert m.f(1)  ==", split=Split.IR_TRAIN),
-        make_task(12, target="old", history_index=2, prefix="def test_it():\n    assert m.f(1) ==", split=Split.IR_TRAIN),
+        make_task(11, target="new", history_index=5, prefix="def test_it():\n    assert m.f( 1 )  =="),
+        make_task(12, target="old", history_index=2, prefix="def test_it():\n    assert m.f(1) =="),
         make_task(13, target="left", history_index=9, prefix="def test_it():\n    assert m.f(2) =="),
         make_task(14, target="file", history_index=9, test_file="tests/other.py"),
         make_task(15, target="function", history_index=9, test_function="test_other"),
         make_task(16, target="repository", history_index=9, repo_id="org/b"),
         make_task(17, target="track", history_index=9, track=Track.STATIC),
-    ]  # fmt: skip
+    ]
     assert ask("previous-version", make_task(1), lambda: known) == "new"
     assert ask("previous-version", make_task(1), lambda: reversed(known)) == "new"
     assert ask("previous-version", make_task(1, prefix="def test_it():\n    assert m.g(1) =="), lambda: known) == ""

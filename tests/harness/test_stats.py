@@ -77,7 +77,7 @@ def test_interval_lies_within_the_range_of_values_or_is_absent(observations):
 
 
 def test_clusters_widen_the_interval_and_it_covers_the_truth():
-    """200 made-up data sets of 30 repositories whose own rates vary around 0.4: about 95 % of the intervals hold 0.4."""
+    # 200 made-up data sets of 30 repositories whose own rates vary around 0.4: about 95 % of the intervals hold 0.4.
     source = random.Random(5)
     covered, width, naive = 0, 0.0, 0.0
     for index in range(200):
