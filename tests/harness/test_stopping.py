@@ -194,9 +194,11 @@ _FRAGMENTS = st.lists(
     st.one_of(
         st.text(max_size=3),
         st.sampled_from(
-            "3 x ( ) [ ] { } , : ; . ... ' \" ''' f' {  } ! = == < and or not in is if else lambda for # \\ \n + ** := e".split(
-                " "
-            )
+            [
+                *"3x()[]{},:;.'\"!=<#\\\n +",
+                *("...", "'''", "f'", "==", "**", ":=", "e", " and ", " or", "not ", " in ", "is", "if ", " else "),
+                *("lambda ", " for ", "assert "),
+            ]
         ),
     ),
     max_size=12,

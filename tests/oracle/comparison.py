@@ -52,9 +52,7 @@ def load(data: Path) -> dict[str, Mined]:
             grouped[row["repo_id"]][name].append(row)
     manifest = json.loads((data / "manifest.json").read_text("utf-8"))
     return {
-        entry["repo_id"]: Mined(
-            **{name: tuple(rows) for name, rows in grouped[entry["repo_id"]].items()}, ledger=entry
-        )
+        entry["repo_id"]: Mined(**{name: tuple(rows) for name, rows in grouped[entry["repo_id"]].items()}, ledger=entry)
         for entry in manifest["repositories"]
     }
 

@@ -23,9 +23,7 @@ def repositories() -> dict[str, Path]:
     if not root:
         return {}
     candidates = sorted(Path(root).expanduser().iterdir())
-    found = {
-        child.name: place for child in candidates for place in (child, child / "repo") if is_repository(place)
-    }
+    found = {child.name: place for child in candidates for place in (child, child / "repo") if is_repository(place)}
     if not found:
         raise FileNotFoundError(f"{VARIABLE}={root} holds no git repository, neither directly nor as NAME/repo")
     return found
