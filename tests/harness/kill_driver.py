@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
-from cases import make_task, make_view
+from harness_cases import make_task, make_view
 
 from harness.manifest import describe_run
 from harness.predictors.protocol import PredictorSettings

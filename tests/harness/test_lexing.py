@@ -2,7 +2,7 @@ import io
 import tokenize
 
 import pytest
-from cases import expressions
+from harness_cases import expressions
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@ import ast
 import time
 
 import pytest
-from cases import ODD_TEXTS, expressions
+from harness_cases import ODD_TEXTS, expressions
 from hypothesis import given
 from hypothesis import strategies as st
 

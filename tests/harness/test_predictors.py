@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from cases import ODD_TEXTS, PREFIX, make_request, make_task
+from harness_cases import ODD_TEXTS, PREFIX, make_request, make_task
 
 import harness.predictors.causal as causal
 from code2lora.errors import BackboneError, GenerationError

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cases import make_task, make_view
+from harness_cases import make_task, make_view
 from rich.console import Console
 
 from harness.errors import RunError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import kill_driver
 import pytest
-from cases import ODD_TEXTS, make_task, make_view
+from harness_cases import ODD_TEXTS, make_task, make_view
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kill_driver import ANSWERS, FAILURES, TASKS, bytes_of, describe

@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from cases import make_task
+from harness_cases import make_task
 from hypothesis import given
 from hypothesis import strategies as st
 

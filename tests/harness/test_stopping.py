@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from cases import ODD_TEXTS, expressions, operands
+from harness_cases import ODD_TEXTS, expressions, operands
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -174,7 +174,7 @@ def check_bytes(git: Git, mined: Mined) -> list[str]:
 
 
 def _byte_problems(row: Row, raw: bytes) -> Iterator[str]:
-    encoding = _encoding(raw)
+    encoding = reference.encoding_of(raw)
     start, end = row["statement_start_byte"], row["statement_end_byte"]
     target_start, target_end = row["target_start_byte"], row["target_end_byte"]
     if not start <= target_start < target_end <= end <= len(raw):
@@ -202,14 +202,6 @@ def _byte_problems(row: Row, raw: bytes) -> Iterator[str]:
     before = raw[:start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if before.count(b"\n") + 1 != row["lineno"]:
         yield "lineno is wrong"
-
-
-def _encoding(raw: bytes) -> str:
-    import io
-    import tokenize
-
-    encoding = tokenize.detect_encoding(io.BytesIO(raw).readline)[0]
-    return "utf-8" if encoding == "utf-8-sig" else encoding
 
 
 def _is_expression(target: str) -> bool:

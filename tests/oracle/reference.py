@@ -41,20 +41,26 @@ def parse(source: bytes) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            decoded(source)  # `ast.parse` looks past bytes in comments that the import of a file refuses
             return ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
 
 def decoded(source: bytes) -> str:
-    """The text as Python reads it, line ends kept; a byte order mark is no part of it.
+    """The text as Python reads it (PEP 263), line ends kept; a byte order mark is no part of it.
 
     Raises:
         SyntaxError: the coding cookie is wrong.
         UnicodeDecodeError: the bytes are not of the named encoding.
     """
+    return source.decode(tokenize.detect_encoding(io.BytesIO(source).readline)[0])
+
+
+def encoding_of(source: bytes) -> str:
+    """The encoding of any span of a source file; a byte order mark stays a character of its own."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-    return source.decode(encoding)
+    return "utf-8" if encoding == "utf-8-sig" else encoding
 
 
 def assertions(source: bytes) -> list[Assertion] | None:

@@ -2,7 +2,8 @@
 
 from ..model import Kind
 from .classes import HOLDER, RECORD, WINDOW
-from .functions import CHARGE, CONVERSION, DECAY, SUMMARY, WAVE
+from .figures import CONVERSION, DECAY, SUMMARY
+from .functions import CHARGE, WAVE
 from .naming import CONSTANTS, ENUMERATION, ERRORS
 from .services import DESK, LIFE, RANKING
 from .tables import BANDS, RULES, SETTINGS
