@@ -2,8 +2,9 @@
 
     python benchmarks/mining.py [REPOSITORY ...]
 
-For each repository (default: this one): (a) the floor, reading and `ast`-parsing every distinct test file version of the
-first-parent history once; (b) mining both tracks. Prints both and their ratio, which is what to compare between machines.
+For each repository (default: this one): (a) the floor, reading and `ast`-parsing every distinct test file version of
+the first-parent history once; (b) mining both tracks. Prints both and their ratio, which is what to compare between
+machines.
 """
 
 import sys

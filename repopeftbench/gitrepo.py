@@ -20,7 +20,7 @@ RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
 _REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
-# libgit2 refuses folders of another user, to protect from their hooks and configuration: nothing of either is used here.
+# libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
 
 

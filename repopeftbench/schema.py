@@ -1,7 +1,8 @@
 """The frozen records that every layer exchanges, and how their ids are made.
 
-This module knows what a task, a reject and a commit are. It does not know how they are mined, split, stored or answered.
-Offsets are bytes of the raw file, half-open; line numbers start at 1; times are seconds since the Unix epoch (committer time).
+This module knows what a task, a reject and a commit are. It does not know how they are mined, split, stored or
+answered. Offsets are bytes of the raw file, half-open; line numbers start at 1; times are seconds since the Unix
+epoch (committer time).
 """
 
 import hashlib
@@ -86,8 +87,8 @@ class CommitInfo:
 class Task:
     """One assertion to complete: text before the cut, the gap, the target, the rest of the statement.
 
-    `statement` re-assembles as the end of `prefix`, then `gap`, `target` and `suffix`; `prefix` never ends in white space.
-    `split` is None only while mining: it is given when all repositories are known.
+    `statement` re-assembles as the end of `prefix`, then `gap`, `target` and `suffix`; `prefix` never ends in white
+    space. `split` is None only while mining: it is given when all repositories are known.
     """
 
     task_id: str

@@ -1,7 +1,7 @@
 """Python source as a tree-sitter tree: one parser per process, cursor walks, no recursion.
 
-Trees are never kept: callers take byte offsets from them. The grammar accepts more than Python does (print statements, for
-one), so whether a file is valid is asked of `ast`, not of this module.
+Trees are never kept: callers take byte offsets from them. The grammar accepts more than Python does (print
+statements, for one), so whether a file is valid is asked of `ast`, not of this module.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def parse(source: bytes) -> Tree:
 
 
 def walk(root: Node) -> Iterator[Node]:
-    """Every node below and including `root`, in document order, with a cursor: deep nesting cannot overflow the stack."""
+    """Every node from `root` down, in document order; by cursor, so that deep nesting cannot overflow the stack."""
     cursor = root.walk()
     while True:
         node = cursor.node

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness.cli import app, run_command
+from harness.cli import app
 
 FLAGS = {
     "mine": "--cache --cutoff --mock --out --prefix-bytes --seed --workers",

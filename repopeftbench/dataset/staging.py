@@ -1,7 +1,7 @@
 """Harvests on disk between mining and assembly: one folder per repository, complete or not there.
 
-A folder is keyed by what decides its content (repository id, tip, cutoff, options, versions), so that mining again after
-an interruption, or with a longer list, reuses what is still right and nothing else.
+A folder is keyed by what decides its content (repository id, tip, cutoff, options, versions), so that mining again
+after an interruption, or with a longer list, reuses what is still right and nothing else.
 """
 
 import json

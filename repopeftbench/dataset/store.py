@@ -1,4 +1,4 @@
-"""The dataset folder: written once, split by split, and read back. The manifest comes last, so its presence means whole.
+"""The dataset folder, written once and read back; the manifest comes last, so its presence means whole.
 
 tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   manifest.json
 """

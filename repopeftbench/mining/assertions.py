@@ -1,9 +1,9 @@
-"""From the bytes of one test file to its assertion sites: spans, family, target, key, or the reason why there is no target.
+"""From the bytes of a test file to its assertion sites: spans, family, target, key, or why there is no target.
 
 A site is an `assert` statement, a call whose callee is named like an assertion (`assertX`, `assert_x`, or a library
-function known under another name), or `pytest.raises`, inside a function whose name starts with `test` (its decorators
-and nested functions included). The statement of a call is the call alone, so that `with raises(...)` leaves out the block.
-This module knows nothing of commits, prefixes or splits.
+function known under another name), or `pytest.raises`, inside a function whose name starts with `test` (its
+decorators and nested functions included). The statement of a call is the call alone, so that `with raises(...)`
+leaves out the block. This module knows nothing of commits, prefixes or splits.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,9 +1,9 @@
 """A parse copy in which brackets span no lines: a work-around for the tree-sitter grammar's view of indentation.
 
-The grammar's scanner closes a block at a line that is indented less than the block even inside brackets, when an operator
-or a colon stands at the end of the line before (tree-sitter-python 0.25). Python ignores indentation there. The copy has
-spaces in the place of newlines and comments inside brackets; it is as long, byte for byte, so offsets hold. To go when
-the grammar reads such files without an error.
+The grammar's scanner closes a block at a line that is indented less than the block even inside brackets, when an
+operator or a colon stands at the end of the line before (tree-sitter-python 0.25). Python ignores indentation there.
+The copy has spaces in the place of newlines and comments inside brackets; it is as long, byte for byte, so offsets
+hold. To go when the grammar reads such files without an error.
 """
 
 import io

@@ -24,7 +24,8 @@ _NOTHING = FileSites()
 class FileVersions:
     """One test file before and after a commit; a side that is absent, or no test file, has no sites.
 
-    `changed_lines` gives the line ranges (from 1) of the new version that the commit touched; asked only where it matters.
+    `changed_lines` gives the line ranges (from 1) of the new version that the commit touched; asked only where it
+    matters.
     """
 
     path: str
@@ -47,9 +48,9 @@ class NewSite:
 def new_sites(files: Sequence[FileVersions]) -> tuple[NewSite, ...]:
     """The new sites of one commit, files in the given order, sites in file order.
 
-    An assertion that another test file of the same commit lost is `moved`; one that the parent version held, but could
-    not be parsed, is `unchanged-since-unparsable`; where the parent version is no text at all, or is missing, nobody can
-    tell what is new: `parent-unreadable`.
+    An assertion that another test file of the same commit lost is `moved`; one that the parent version held, but
+    could not be parsed, is `unchanged-since-unparsable`; where the parent version is no text at all, or is missing,
+    nobody can tell what is new: `parent-unreadable`.
     """
     lost = {file.path: _lost(file) for file in files}
     pool = Counter(site.key for sites in lost.values() for site in sites)

@@ -85,7 +85,8 @@ _NUMPY_NO_VALUE = frozenset("assert_ assert_no_warnings assert_no_gc_cycles".spl
 _PANDAS = _table(
     """
     right:1:assert_frame_equal assert_series_equal assert_index_equal assert_extension_array_equal
-    right:1:assert_equal assert_almost_equal assert_numpy_array_equal assert_categorical_equal assert_interval_array_equal
+    right:1:assert_equal assert_almost_equal assert_numpy_array_equal
+    right:1:assert_categorical_equal assert_interval_array_equal
     right:1:assert_sp_array_equal assert_period_array_equal assert_datetime_array_equal assert_timedelta_array_equal
     """
 )

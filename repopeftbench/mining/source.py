@@ -1,7 +1,8 @@
 """A Python source file as bytes and as text, with offsets that map from one to the other.
 
-Decoding follows PEP 263 as the interpreter does: byte-order mark, coding cookie, UTF-8 by default. Validity is asked of the
-interpreter's own parser. The parse copy is UTF-8 with lone carriage returns as newlines, byte for byte as long.
+Decoding follows PEP 263 as the interpreter does: byte-order mark, coding cookie, UTF-8 by default. Validity is asked
+of the interpreter's own parser. The parse copy is UTF-8 with lone carriage returns as newlines, byte for byte as
+long.
 """
 
 import ast
@@ -29,9 +30,9 @@ class UnreadableSourceError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceText:
-    """A decoded file. `parsed` is what parsers read; offsets into it map to the raw file with `raw_offset`.
+    r"""A decoded file. `parsed` is what parsers read; offsets into it map to the raw file with `raw_offset`.
 
-    `line_starts` are the offsets of the lines' first bytes; `\\n`, `\\r\\n` and a lone `\\r` end a line.
+    `line_starts` are the offsets of the lines' first bytes; `\n`, `\r\n` and a lone `\r` end a line.
     """
 
     utf8: bytes

@@ -79,7 +79,7 @@ def commit_split(history_index: int, starts: tuple[int, int]) -> Split:
 
 
 def split_files(order: Sequence[str]) -> dict[str, Split]:
-    """The in-repo split of each test file of a snapshot, in the given order: the first 80 % train, then val, then test."""
+    """The in-repo split of each test file, in the given order: the first 80 % train, then val, then test."""
     train, val = divide(len(order))
     return {
         path: Split.IR_TRAIN if index < train else Split.IR_VAL if index < train + val else Split.IR_TEST

@@ -1,7 +1,8 @@
-"""The structured prefix of a task: real text of the file, in file order, that leads up to a site. No target is looked at.
+"""The structured prefix of a task: real text of the file that leads up to a site; the target is never looked at.
 
 Imports; the headers and attributes of what encloses the test; fixtures and helpers above the test, and those below it
-that the visible part of the test names; then the test function up to the cut. Other tests never. The same for both tracks.
+that the visible part of the test names; then the test function up to the cut. Other tests never. The same for both
+tracks.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from itertools import pairwise
 
 from tree_sitter import Node, Tree
 
@@ -124,7 +126,7 @@ def _chain(root: Node, position: int) -> list[Node]:
 
 def _blocks(chain: Sequence[Node], layout: _Layout, names: frozenset[bytes]) -> Iterator[Block]:
     """The blocks in prefix order; `chain` runs from the root to the test's definition."""
-    for outer, inner in zip(chain, chain[1:], strict=False):
+    for outer, inner in pairwise(chain):
         if outer.type not in ("module", "block"):
             colon = next((child for child in outer.children if child.type == ":"), None)
             row = layout.source.row

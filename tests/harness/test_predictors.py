@@ -3,14 +3,18 @@
 import dataclasses
 
 import pytest
-from harness_cases import ODD_TEXTS, PREFIX, make_request, make_task
+from harness_cases import ODD_TEXTS, PREFIX, make_request, make_task, make_view
 
 import harness.predictors.causal as causal
 from code2lora.errors import BackboneError, GenerationError
 from code2lora.generation import Generated
 from harness.errors import PredictorError, UnknownMethodError
+from harness.manifest import describe_run
 from harness.predictors.protocol import METHODS, PredictorSettings, build_predictor, weights_of
 from harness.predictors.scripted import MemoryView, ScriptedError, ScriptedPredictor
+from harness.run_store import COMPLETE, MANIFEST, PREDICTIONS, SCORES
+from harness.runner import run_method
+from harness.selection import TaskSelection
 from repopeftbench.errors import GitObjectError
 from repopeftbench.schema import Family, RepositoryView, Split, TaskInput, Track
 
@@ -234,3 +238,23 @@ def test_memory_view_is_a_repository_view_and_refuses_other_paths():
     assert view.read("b.py") == "B"
     with pytest.raises(GitObjectError, match=r"'c.py' is no production file of r at c"):
         view.read("c.py")
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_resumed_run_of_every_method_ends_byte_equal(predictors, name, tmp_path):
+    tasks = [make_task(n, prefix=PREFIX.replace("1", "1" * n), family=list(Family)[n % 3]) for n in range(7)]
+    manifest = describe_run(
+        tasks, method=name, settings=SETTINGS, selection=TaskSelection(splits=()), dataset_sha256=""
+    ).model_copy(update={"chunk_tasks": 3})
+
+    def run(folder):
+        run_method(tasks=tasks, predictor=predictors[name], views=make_view, manifest=manifest, folder=folder)
+        return [(folder / file).read_bytes() for file in (MANIFEST, PREDICTIONS, SCORES, COMPLETE)]
+
+    whole = run(tmp_path / "whole")
+    assert b'"error": null' in whole[1]
+    assert b'"error": "' not in whole[1]
+    (tmp_path / "resumed").mkdir()
+    (tmp_path / "resumed" / MANIFEST).write_bytes(whole[0])
+    (tmp_path / "resumed" / PREDICTIONS).write_bytes(b"".join(whole[1].splitlines(keepends=True)[:4]))
+    assert run(tmp_path / "resumed") == whole

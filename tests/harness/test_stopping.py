@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 
 import pytest
 from harness_cases import ODD_TEXTS, expressions, operands
@@ -7,6 +8,9 @@ from hypothesis import strategies as st
 
 from harness.expression import Slot
 from harness.stopping import Stopped, is_complete, read_context, stop_prediction
+from repopeftbench.mining.assertions import extract_sites
+from repopeftbench.mining.source import decode_source
+from repopeftbench.tasks.cut import cut_site
 
 ASSERT = "import m\n\n\ndef test_it():\n    x = [1,\n         2]\n    assert m.f(x) =="
 CALL = "class TestIt:\n    def test_it(self):\n        self.assertEqual(m.f(1),"
@@ -269,3 +273,22 @@ def test_context_knows_where_the_cut_statement_starts(prefix, statement):
 
 def test_a_bracket_left_open_in_a_broken_prefix_is_forgotten_at_the_next_statement():
     assert not read_context("x = foo(1,\ndef test():\n    assert a ==").inside
+
+
+@pytest.mark.parametrize("folder", ["harness", "code2lora"])
+def test_every_target_of_our_own_tests_is_found_at_its_cut_in_the_file_that_follows(folder):
+    found = 0
+    for path in sorted((Path(__file__).parents[1] / folder).glob("test_*.py")):
+        raw = path.read_bytes()
+        source = decode_source(raw)
+        for site in extract_sites(raw).sites:
+            if site.target is None:
+                continue
+            cut = cut_site(source, site, None)
+            following = raw[cut.target_end :].decode()
+            assert stop_prediction(cut.prefix, cut.gap + cut.target + following) == Stopped(
+                text=cut.target, complete=True
+            )
+            assert is_complete(cut.prefix, cut.gap + cut.target + following)
+            found += 1
+    assert found > 50

@@ -154,7 +154,7 @@ def test_every_file_is_in_the_manifest_and_every_row_is_typed(tmp_path, make_rep
     assert set(listed) == on_disk
     for path, entry in listed.items():
         assert pq.read_metadata(dataset.folder / path).num_rows == entry.rows
-    assert list(dataset.commits())[0].production_diff == ""
+    assert next(dataset.commits()).production_diff == ""
     assert all(
         task.split is not None and task.track is Track.STATIC for task in dataset.tasks(Track.STATIC, Split.IR_TRAIN)
     )

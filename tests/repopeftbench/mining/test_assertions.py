@@ -237,8 +237,18 @@ PIECES = st.sampled_from(
         "\\\n",
         "#",
         "é",
+        "\r",
+        "\x0c",
+        "self.assertEqual(",
+        "with pytest.raises(",
+        ":",
+        "f'{",
+        "}'",
+        " not in ",
+        "lambda: ",
+        "*",
+        "\t",
     ]
-    + ["\r", "\x0c", "self.assertEqual(", "with pytest.raises(", ":", "f'{", "}'", " not in ", "lambda: ", "*", "\t"]
 )
 
 
