@@ -6,6 +6,9 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 _OUT = Console(highlight=False, soft_wrap=True)
+if not _OUT.is_terminal:
+    # A file or a pipe has no width to fit into.
+    _OUT.width = 200
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

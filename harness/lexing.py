@@ -37,9 +37,9 @@ class Token(NamedTuple):
     """One token, as a half-open span of characters.
 
     `depth` counts the brackets and f-strings that were opened in this text around the token; an opening token and its
-    closing one have the same depth. UNMATCHED is a closing bracket that nothing in this text opened. UNFINISHED
-    reaches the end of the text inside a string; BROKEN is something that no continuation repairs: a string that a
-    line break cut, a wrong closing bracket, a character that starts no token.
+    closing one have the same depth. UNMATCHED is a closing bracket that nothing in this text opened. UNFINISHED reaches
+    the end of the text inside a string. BROKEN is something that no continuation repairs: a string that a line break
+    cut (the only token that can be empty), a wrong closing bracket, a character that starts no token.
     """
 
     kind: Kind

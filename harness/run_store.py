@@ -25,11 +25,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.atomic import write_atomically
 from harness.errors import RunError
 from harness.manifest import RunManifest, first_difference
 from harness.records import Prediction, Score
 from harness.score_table import scores_from_parquet, scores_to_parquet
+from repopeftbench.atomic import write_atomically
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions.jsonl"

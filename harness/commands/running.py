@@ -1,7 +1,6 @@
 """`repobench run`, `score` and `report`: predictions of one method, their scores, and tables of runs."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +60,7 @@ def run(options: RunOptions) -> int:
     """
     from harness.manifest import describe_run
     from harness.predictors.protocol import PredictorSettings, build_predictor, weights_of
+    from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
     from repopeftbench.dataset.build import default_cache
@@ -90,8 +90,8 @@ def run(options: RunOptions) -> int:
         weights_sha256=weights_of(predictor),
     )
     folder = options.out or RUNS_FOLDER / _default_name(options)
-    if options.overwrite and folder.exists():
-        _remove_run(folder)
+    if options.overwrite:
+        discard_run(folder)
     views = DatasetViews(dataset.manifest, default_cache())
     with Tracker("tasks") as tracker:
         summary = run_method(
@@ -142,17 +142,20 @@ def report(
     from harness.report.files import find_runs, load_runs, write_report
     from harness.report.tables import build_report
     from harness.report.terminal import to_terminal
+    from harness.run_store import has_finished
 
     folders = [folder for root in (runs or (RUNS_FOLDER,)) for folder in find_runs(root)]
     if not folders:
         where = ", ".join(str(root) for root in (runs or (RUNS_FOLDER,)))
         raise RunError(f"no run in {where}: name the folder of a run, or run a method first")
-    finished = load_runs(folders)
-    made = build_report(finished, seed=seed)
+    unfinished = [folder for folder in folders if not has_finished(folder)]
+    for folder in unfinished:
+        say(f"left out: {folder} is not finished; start the same run again to finish it")
+    made = build_report(load_runs(folder for folder in folders if folder not in unfinished), seed=seed)
     show(to_terminal(made, families=families))
     markdown, _ = write_report(made, out)
     say(f"written to {markdown}")
-    return 0
+    return 1 if unfinished else 0
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
@@ -169,14 +172,6 @@ def _tasks(dataset: Dataset, splits: tuple[Split, ...]) -> Iterator[Task]:
 def _default_name(options: RunOptions) -> str:
     backbone = "" if options.backbone == "nano" else "-" + re.sub(r"[^A-Za-z0-9._-]+", "-", options.backbone).strip("-")
     return options.method + backbone
-
-
-def _remove_run(folder: Path) -> None:
-    from harness.run_store import MANIFEST
-
-    if not (folder / MANIFEST).is_file():
-        raise RunError(f"{folder} holds no run: --overwrite removes runs only")
-    shutil.rmtree(folder)
 
 
 def _percent(share: float | None) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.atomic import write_atomically
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import Report, ScoredRun
 from harness.run_store import MANIFEST, read_run
+from repopeftbench.atomic import write_atomically
 
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"

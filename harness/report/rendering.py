@@ -11,7 +11,7 @@ _FORMAT = 1
 _ABSENT = "–"  # noqa: RUF001 - the sign for a value that does not exist
 _DIGITS = 6
 _CI = f"{LEVEL:.0%} CI".replace("%", " %")
-HEADINGS = ("Method", "n", "Repositories", f"EM % [{_CI}]", f"EditSim [{_CI}]", "Failed")
+HEADINGS = ("Method", "n", "Repos", f"EM % [{_CI}]", f"EditSim [{_CI}]", "Failed")
 """The columns of a table; a table by family has the family before them."""
 
 
@@ -23,7 +23,8 @@ def footnotes(report: Report) -> tuple[str, ...]:
         f"[low, high]: {LEVEL:.0%} interval of a bootstrap that resamples whole repositories with replacement "
         f"({report.resamples:,} resamples, percentiles, seed {report.seed}). [{_ABSENT}]: no interval, since all "
         "tasks are from one repository.",
-        "Failed: tasks on which the predictor raised an error; they are among the n tasks and count as wrong.",
+        "Repos: repositories. Failed: tasks on which the predictor raised an error; they are among the n tasks and "
+        "count as wrong.",
     ]
     unscored = sum(row.unscored for row in report.rows)
     if unscored:

@@ -1,5 +1,6 @@
 """A report as rich renderables; printing them is the command line's business."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -38,7 +39,12 @@ def _family_table(title: str, rows: tuple[Row, ...]) -> Table:
 
 def _empty(title: str, headings: tuple[str, ...]) -> Table:
     # Text, not str: rich would read `[95 % CI]` as markup.
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(Text(heading), justify="left" if heading in _ON_THE_LEFT else "right", no_wrap=True)
+        table.add_column(
+            Text(heading),
+            justify="left" if heading in _ON_THE_LEFT else "right",
+            no_wrap=heading not in _ON_THE_LEFT,
+            overflow="fold",
+        )
     return table

@@ -4,7 +4,6 @@ tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   manifest.jso
 """
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 import pyarrow.parquet as pq
 
+from repopeftbench.atomic import write_atomically
 from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, read_manifest
 from repopeftbench.dataset.tables import Record, from_table, schema_of, to_table
 from repopeftbench.errors import DatasetError
@@ -105,7 +105,7 @@ class DatasetWriter:
         for name in ("tasks", COMMITS_NAME, REJECTS_NAME):
             if (self._new / name).exists():
                 (self._new / name).replace(self._folder / name)
-        write_atomically(self._folder / MANIFEST_NAME, manifest.model_dump_json(indent=2) + "\n")
+        write_atomically(self._folder / MANIFEST_NAME, (manifest.model_dump_json(indent=2) + "\n").encode())
         shutil.rmtree(self._new)
 
     def _append(self, kind: type[Record], name: str, records: Iterable[Record]) -> None:
@@ -135,16 +135,6 @@ def read_records(kind: type[_R], path: Path, *, drafts: bool = False) -> Iterato
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
     yield from from_table(kind, table, where=str(path), drafts=drafts)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that it is either whole or not there, also after a crash."""
-    staging = path.with_name(path.name + ".tmp")
-    with staging.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    staging.replace(path)
 
 
 def _task_path(track: Track, split: Split) -> Path:

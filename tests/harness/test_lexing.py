@@ -81,7 +81,8 @@ def test_tokens_are_in_order_and_leave_out_only_layout_and_text_of_f_strings(tex
     position = 0
     seen_fstring = False
     for token in Lexer(text, inside=False).tokens():
-        assert position <= token.start < token.end <= len(text)
+        assert position <= token.start <= token.end <= len(text)
+        assert token.start < token.end or token.kind is Kind.BROKEN
         seen_fstring |= token.kind is Kind.FSTRING
         if not seen_fstring:
             assert not text[position : token.start].replace("\\\n", "").strip(" \n")

@@ -75,6 +75,12 @@ COMPARISONS = (
     compared("assert a201 == ('x'\n    'y'  # why\n    'z')", "('x'\n    'y'  # why\n    'z')"),
     compared("assert a21 == \\\n        21", "21"),
     compared("assert a211 \\\n    == \\\n\\\n        211, \\\n    'm'", "211"),
+    compared("assert \\\n    a212 == 212", "212"),
+    compared("assert \\\n    (a213 \\\n    == 213)", "213"),
+    compared("assert (a214 == \\\n    214 \\\n    )", "214"),
+    compared("assert a215 == 215 \\\n    , \\\n    'm'", "215"),
+    compared("assert a216 \\\n    is \\\n    not \\\n    None", "None"),
+    rejected("assert \\\n    a217"),
     compared("assert a22 == (\n    22\n)", "(\n    22\n)"),
     compared("assert (\n    a23\n    == 23  # trailing\n)", "23"),
     compared("assert (\n    a24 ==  # comment == 0\n\n    # another\n    24\n)", "24"),
@@ -96,7 +102,9 @@ COMPARISONS = (
     compared("assert a39 == b'\\x00' rb'\\d'", "b'\\x00' rb'\\d'"),
     compared("assert a40 == y[1:2, ..., ::3]", "y[1:2, ..., ::3]"),
     compared("assert a42 == 42  # type: ignore", "42"),
-    compared("assert a43 == '''one\n  two\\\n    three # no comment\n'''", "'''one\n  two\\\n    three # no comment\n'''"),
+    compared(
+        "assert a43 == '''one\n  two\\\n    three # no comment\n'''", "'''one\n  two\\\n    three # no comment\n'''"
+    ),
     compared("assert a44 == {**b, 'x': {1: {*c}}}", "{**b, 'x': {1: {*c}}}"),
     compared("assert a45 == f(x, *y, z=1, **w)(2)[3].four", "f(x, *y, z=1, **w)(2)[3].four"),
     compared("assert\ta46\t==\t46", "46"),
@@ -112,7 +120,7 @@ COMPARISONS = (
     compared("match x:\n    case [1, *_] if y == 1:\n        assert a57 == 57", "57"),
     compared("assert a58 == (\n    # only a comment above\n    58)", "(\n    # only a comment above\n    58)"),
     compared("assert a59 == b59 . \\\n    c59", "b59 . \\\n    c59"),
-    compared("assert a60 == \"it's\" 'a \"q\"'", "\"it's\" 'a \"q\"'"),
+    compared('assert a60 == "it\'s" \'a "q"\'', '"it\'s" \'a "q"\''),
     compared("assert print(61) == exec == match == type", "type"),
     compared("assert a62 == 0o17 + 0b1 - 1.e5 * .5", "0o17 + 0b1 - 1.e5 * .5"),
     compared("assert {a63} == {x: y async for x, y in z()}", "{x: y async for x, y in z()}"),
@@ -153,7 +161,7 @@ APPROXIMATIONS = tuple(
     )
 )
 
-RAISES = tuple(
+RAISED = tuple(
     Case(body, tuple(("raises", target) for target in targets))
     for body, *targets in (
         ("with pytest.raises(E1):\n    assert_nothing = 1", "E1"),
@@ -165,17 +173,27 @@ RAISES = tuple(
         ("pytest.raises(E6, f, 0)", "E6"),
         ("e = pytest.raises(E7 if x else K7, f)", "E7 if x else K7"),
         ("with pytest.raises(E8) as a, pytest.raises(F8):\n    pass", "E8", "F8"),
-        ("with (\n    pytest.raises(E9),\n    raises(\n        F9  # why\n        ,\n    ) as y,\n):\n    pass", "E9", "F9"),
+        (
+            "with (\n    pytest.raises(E9),\n    raises(\n        F9  # why\n        ,\n    ) as y,\n):\n    pass",
+            "E9",
+            "F9",
+        ),
         ("with x if y else pytest.raises(E10):\n    pass", "E10"),
         ("with pytest.raises(\n    m.E11,\n):\n    pass", "m.E11"),
         ("with self.assertRaises(E12):\n    pass", "E12"),
         ("self.assertRaises(E13, f, 1)", "E13"),
-        ("with self.assertRaises(exception=E131) as cm:\n    pass", "E131"),
+        ("with self.assertRaises(expected_exception=E131) as cm:\n    pass", "E131"),
         ("with self.assertRaisesRegex(E14, 'x'):\n    pass", "E14"),
+        ("with pytest.raises( \\\n    E141):\n    pass", "E141"),
+        ("with \\\n    pytest.raises(E142), \\\n    raises(E143):\n    pass", "E142", "E143"),
+        ("with raises(E144 \\\n    , match='x') \\\n    as e:\n    pass", "E144"),
         ("with pytest . raises ( E15 ) :\n    pass", "E15"),
-        ("for manager in [raises(E16), (fails)(E17)]:\n    pass", "E16", "E17"),
+        ("with (raises)(E171):\n    pass", "E171"),
+        ("for manager in [raises(E16), fails(E17)]:\n    pass", "E16", "E17"),
     )
-) + (
+)
+
+RAISES_OTHERWISE = (
     rejected("with pytest.raises(*r51):\n    pass"),
     rejected("with pytest.raises(**r52):\n    pass"),
     rejected("with pytest.raises(match='r53'):\n    pass"),
@@ -226,9 +244,14 @@ UNITTEST = tuple(
         ("assertEqual(u37, y if z else w)", "y if z else w"),
         ("assertEqual('é😀', 'ü38')", "'ü38'"),
         ("assertEqual(u39, \\\n    39)", "39"),
+        ("assertEqual(u391 \\\n    , 391 \\\n    )", "391"),
+        ("assertEqual(\\\n    u392, second=\\\n    392)", "392"),
+        ("assertEqual \\\n    (u393, 393)", "393"),
         ("assertEqual(u40, x == 1)", "x == 1"),
     )
-) + tuple(
+)
+
+UNITTEST_REJECTED = tuple(
     rejected(body)
     for body in (
         "self.assertTrue(v1 == 1)",
@@ -289,13 +312,16 @@ NUMERIC = tuple(
         ("npt.assert_approx_equal(n7, 7, significant=3)", "7"),
         ("assert_allclose(n8, (8), 1e-3)", "(8)"),
         ("np_equal(n9, 9)", "9"),
+        ("np_equal(n91, \\\n    91, 7)", "91"),
         ("np_equal(desired=10, actual=n10)", "10"),
         ("tm.assert_frame_equal(n11, right)", "right"),
         ("pd.testing.assert_series_equal(left=n12, right=right)", "right"),
         ("same_frame(n13, r13, check_dtype=False)", "r13"),
         ("tm.assert_index_equal(\n    n14,\n    pd.Index([14]),\n)", "pd.Index([14])"),
     )
-) + (rejected("np.testing.assert_allclose(*n50)"), rejected("same_frame(n51, *n52)"))
+)
+
+NUMERIC_REJECTED = (rejected("np.testing.assert_allclose(*n50)"), rejected("same_frame(n51, *n52)"))
 
 NOTHING = tuple(
     Case(body, ())
@@ -317,7 +343,19 @@ NOTHING = tuple(
     )
 )
 
-CASES = (*COMPARISONS, *REJECTED_ASSERTS, *APPROXIMATIONS, *RAISES, *UNITTEST, *OPEN_CALLS, *NUMERIC, *NOTHING)
+CASES = (
+    *COMPARISONS,
+    *REJECTED_ASSERTS,
+    *APPROXIMATIONS,
+    *RAISED,
+    *RAISES_OTHERWISE,
+    *UNITTEST,
+    *UNITTEST_REJECTED,
+    *OPEN_CALLS,
+    *NUMERIC,
+    *NUMERIC_REJECTED,
+    *NOTHING,
+)
 
 
 def name_of(index: int) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,8 @@ from oracle import reference
 from oracle.history import Change, Git
 
 Row = dict[str, Any]
+APPROX = re.compile(r"(\w+\.)?(approx|near)\(")
+VALUELESS = frozenset({"no-expected-value", "boolean-operator", "negation", "argument-not-found", "unknown-signature"})
 CAP_COMMIT, CAP_FILE = 8, 4
 
 
@@ -212,6 +215,26 @@ def _is_expression(target: str) -> bool:
         except SyntaxError:
             return False
     return len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr)
+
+
+def check_targets(mined: Mined) -> list[str]:
+    """Whether targets are what `ast` has as last comparator or argument, and comparisons are never called valueless."""
+    problems = []
+    for row in (*mined.tasks, *mined.rejects):
+        if row["statement"] is None:
+            continue
+        node = reference.statement_node(row["statement"])
+        where = f"{row['track']} {row['test_file']}:{row['lineno']} {row['statement']!r}"
+        if "target" in row:
+            expected = reference.possible_targets(node)
+            actual = reference.canonical(row["target"])
+            if actual not in expected:
+                problems.append(f"{where}: target {row['target']!r} is none of {expected}")
+            if isinstance(node, ast.Assert) and (row["family"] == "approx") != bool(APPROX.match(actual)):
+                problems.append(f"{where}: family {row['family']}")
+        elif row["reason"] in VALUELESS and isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare):
+            problems.append(f"{where}: a comparison, rejected as {row['reason']}")
+    return problems
 
 
 def check_tables(mined: Mined) -> list[str]:

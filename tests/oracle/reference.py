@@ -111,23 +111,40 @@ def canonical(statement: str) -> str:
     Raises:
         SyntaxError: the statement is no single assertion.
     """
+    return unparsed(statement_node(statement))
+
+
+def statement_node(statement: str) -> ast.Assert | ast.expr:
+    """The tree of an assertion's source: the `assert` statement, or the expression (mostly a call).
+
+    Raises:
+        SyntaxError: the source is no single statement or expression.
+    """
+    is_assert = re.match(r"assert\b", statement)
+    source = f"async def f():\n {statement}\n" if is_assert else f"async def f(): (\n{statement}\n)\n"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if re.match(r"assert\b", statement):
-            return _single_assert(statement)
-        return unparsed(ast.parse(f"({statement}\n)", mode="eval").body)
+        (function,) = ast.parse(source).body
+    assert isinstance(function, ast.AsyncFunctionDef)
+    if len(function.body) == 1:
+        (node,) = function.body
+        if isinstance(node, ast.Assert) and is_assert:
+            return node
+        if isinstance(node, ast.Expr) and not is_assert:
+            return node.value
+    raise SyntaxError(f"not one assertion: {statement!r}")
 
 
-def _single_assert(statement: str) -> str:
-    try:
-        body = ast.parse(statement + "\n").body
-    except SyntaxError:  # `yield` and `await` may stand in a function only
-        wrapped = ast.parse(f"async def f():\n {statement}\n").body[0]
-        assert isinstance(wrapped, ast.AsyncFunctionDef)
-        body = wrapped.body
-    if len(body) != 1 or not isinstance(body[0], ast.Assert):
-        raise SyntaxError(f"not one assert statement: {statement!r}")
-    return unparsed(body[0])
+def possible_targets(node: ast.Assert | ast.expr) -> list[str]:
+    """Texts that the target of an assertion may have: the last comparator, or an argument of the call."""
+    match node:
+        case ast.Assert(test=ast.Compare(comparators=[*_, last])):
+            return [unparsed(last)]
+        case ast.Call(args=arguments, keywords=keywords):
+            plain = [argument for argument in arguments if not isinstance(argument, ast.Starred)]
+            named = [keyword.value for keyword in keywords if keyword.arg is not None]
+            return [unparsed(argument) for argument in (*plain, *named)]
+    return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from oracle import cases, snippets
+from oracle.prefixes import prefixes
 from oracle.scripting import Script, executable, link
 
 
@@ -82,7 +83,9 @@ class TestThing:
         core.step()
         assert core.pair() == 2
 """
-INSERTED = BASIC.replace("def test_limit", "import os\n\n# above\nX = 1\n\n\ndef setup():\n    return 'x'\n\n\ndef test_limit")
+INSERTED = BASIC.replace(
+    "def test_limit", "import os\n\n# above\nX = 1\n\n\ndef setup():\n    return 'x'\n\n\ndef test_limit"
+)
 MODIFIED = (
     INSERTED.replace("== 10", "== 20")
     .replace("ValueError", "KeyError")
@@ -91,7 +94,9 @@ MODIFIED = (
     .replace("    def test_pair", "        self.assertEqual(core.extra(), 5)\n\n    def test_pair")
     + "\n\ndef test_added():\n    assert core.added() is None\n    assert core.truthy()\n"
 )
-RENAMED_AND_EDITED = MODIFIED.replace("is None", "is not None").replace("'new'", "'newer'") + "    assert fresh() == 1\n"
+RENAMED_AND_EDITED = (
+    MODIFIED.replace("is None", "is not None").replace("'new'", "'newer'") + "    assert fresh() == 1\n"
+)
 MOVED_TEST = '\n\ndef test_moved():\n    assert moved() == "here"\n    assert moved_too(1) == 2\n'
 COPIES = "def test_one():\n    assert copied() == 1\n\n\ndef test_two():\n    assert different() == 1\n"
 COPIES_ABOVE = "def test_zero():\n    assert copied() == 1\n    assert copied() == 1\n\n\n" + COPIES
@@ -122,13 +127,18 @@ def _editing(script: Script) -> None:
     script.commit("edited in a rename", {"tests/test_core.py": None, "tests/unit/test_core.py": RENAMED_AND_EDITED})
     script.commit("movable", {"tests/unit/test_core.py": RENAMED_AND_EDITED + MOVED_TEST})
     script.commit(
-        "moved", {"tests/unit/test_core.py": RENAMED_AND_EDITED, "tests/test_b.py": MOVED_TEST + "    assert own() == 3\n"}
+        "moved",
+        {"tests/unit/test_core.py": RENAMED_AND_EDITED, "tests/test_b.py": MOVED_TEST + "    assert own() == 3\n"},
     )
     script.commit("deleted", {"tests/test_b.py": None})
     script.commit("reverted", {"tests/unit/test_core.py": RENAMED_AND_EDITED.replace("== 20", "== 10")})
     script.commit("message", {"tests/test_m.py": "def test_m():\n    assert m() == 1, 'one'\n    assert m2() == 2\n"})
-    script.commit("message again", {"tests/test_m.py": "def test_m():\n    assert m() == 1, 'two'\n    assert m2() == 2\n"})
-    script.commit("other function", {"tests/test_m.py": "def test_n():\n    assert m2() == 2\n    assert m() == 1, 'two'\n"})
+    script.commit(
+        "message again", {"tests/test_m.py": "def test_m():\n    assert m() == 1, 'two'\n    assert m2() == 2\n"}
+    )
+    script.commit(
+        "other function", {"tests/test_m.py": "def test_n():\n    assert m2() == 2\n    assert m() == 1, 'two'\n"}
+    )
 
 
 def _merging(script: Script) -> None:
@@ -163,13 +173,20 @@ def _paths(script: Script) -> None:
     script.commit("demoted", {"tests/checks.py": None, "src/checks.py": _many("promoted", 3)})
     script.commit("promoted again", {"src/checks.py": None, "tests/checks.py": _many("promoted", 4)})
     script.commit("nothing", {})
-    script.commit("split", {"tests/test_many_2.py": None, "tests/test_p.py": _many("many2", 3, 2)[:-20], "tests/test_q.py": "q\n"})
+    script.commit(
+        "split", {"tests/test_many_2.py": None, "tests/test_p.py": _many("many2", 3, 2)[:-20], "tests/test_q.py": "q\n"}
+    )
     script.commit("crlf", {"tests/test_crlf.py": snippets.CRLF, "src/crlf.py": b"x = 1\r\ny = 2\r\n"})
     script.commit("lf", {"tests/test_crlf.py": snippets.CRLF.replace(b"\r\n", b"\n"), "src/crlf.py": "x = 1\ny = 3"})
     script.commit("latin", {"tests/test_latin.py": snippets.LATIN_1.encode("latin-1")})
     script.commit("utf-8", {"tests/test_latin.py": snippets.LATIN_1.replace("latin-1", "utf-8")})
-    script.commit("path", {"tests/dír é/test_päth.py": "def test_p():\n    assert päth() == 'é'\n", "src/ü é.py": "ü = 1\n"})
-    script.commit("path renamed", {"tests/dír é/test_päth.py": None, "tests/test_p 2.py": "def test_p():\n    assert päth() == 'é'\n"})
+    script.commit(
+        "path", {"tests/dír é/test_päth.py": "def test_p():\n    assert päth() == 'é'\n", "src/ü é.py": "ü = 1\n"}
+    )
+    script.commit(
+        "path renamed",
+        {"tests/dír é/test_päth.py": None, "tests/test_p 2.py": "def test_p():\n    assert päth() == 'é'\n"},
+    )
 
 
 def history(folder: Path) -> Script:
@@ -193,4 +210,5 @@ BUILDERS: dict[str, Callable[[Path], Script]] = {
     "snapshot": snapshot,
     "history": history,
     "born": born_with_tests,
+    "prefixes": prefixes,
 }

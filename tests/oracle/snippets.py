@@ -5,15 +5,30 @@ CRLF = (
     b"    assert crlf(2) == \\\r\n        2\r\n    assert (crlf(3)\r\n        == # why\r\n        [\r\n        3])\r\n"
     b"    with pytest.raises(CrlfError) as e:\r\n        pass\r\n"
 )
-MIXED_LINE_ENDS = b"def test_mixed():\r\n    x = 1\n    assert mixed(1) == [\n        1,\r\n        2]\r\n    assert mixed(2) == 2\n"
-LATIN_1 = "# -*- coding: latin-1 -*-\ndef test_latin():\n    é = 'ä'\n    assert latin(é) == 'äöü'\n    assert 'ß' in é.ß\n"
-COOKIE_SECOND_LINE = "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\ndef test_cp():\n    assert cp('€') == '€uro'\n"
+MIXED_LINE_ENDS = (
+    b"def test_mixed():\r\n    x = 1\n    assert mixed(1) == [\n        1,\r\n        2]\r\n    assert mixed(2) == 2\n"
+)
+LATIN_1 = (
+    "# -*- coding: latin-1 -*-\ndef test_latin():\n    é = 'ä'\n    assert latin(é) == 'äöü'\n    assert 'ß' in é.ß\n"
+)
+COOKIE_SECOND_LINE = (
+    "#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\ndef test_cp():\n    assert cp('€') == '€uro'\n"
+)
 BOM = "\ufeff# first\ndef test_bom():\n    assert bom('é') == 'ü'\n    x = '\ufeff'; assert bom(x) == 2\n"
 BOM_FIRST_TOKEN = "\ufeffdef test_bom_first(): assert bom_first(1) == 1\n"
-FORM_FEED = "import x\n\f\ndef test_feed():\n    assert feed(1) == 1\n\f\n    assert feed(2) \f== \f2\n\n\f\n\x0cdef test_feed_2():\n    assert feed(3) == 3\n"
-TABS = "def test_tabs():\n\tif x:\n\t\tassert tabs(1)\t==\t1\n\tassert tabs(2) == (\n\t\t2)\n\tself.assertEqual(tabs(3),\t3)\n"
+FORM_FEED = (
+    "import x\n\f\ndef test_feed():\n    assert feed(1) == 1\n\f\n    assert feed(2) \f== \f2\n"
+    "\n\f\n\x0cdef test_feed_2():\n    assert feed(3) == 3\n"
+)
+TABS = (
+    "def test_tabs():\n"
+    "\tif x:\n\t\tassert tabs(1)\t==\t1\n\tassert tabs(2) == (\n\t\t2)\n\tself.assertEqual(tabs(3),\t3)\n"
+)
 NO_LAST_NEWLINE = "def test_last():\n    assert last(1) == 1\n    assert last(2) == 'é'"
-SEPARATORS = "def test_separators():\n    x = 'a\u2028b\x85c\x1cd\x0b'\n    assert separators('\u2028\x85\x1c') == '\u2028'\n    assert y == 'z9'\n"
+SEPARATORS = (
+    "def test_separators():\n"
+    "    x = 'a\u2028b\x85c\x1cd\x0b'\n    assert separators('\u2028\x85\x1c') == '\u2028'\n    assert y == 'z9'\n"
+)
 CARRIAGE_RETURNS = b"def test_mac():\r    x = 1\r    assert mac(x) == 1\r    assert mac(2) == (\r        2)\r"
 
 STRUCTURE = '''\
