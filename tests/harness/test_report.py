@@ -57,14 +57,14 @@ MARKDOWN = """\
 
 ## static, cr_test
 
-| Method | n | Repositories | EM % [95 % CI] | EditSim [95 % CI] | Failed |
+| Method | n | Repos | EM % [95 % CI] | EditSim [95 % CI] | Failed |
 | --- | ---: | ---: | ---: | ---: | ---: |
 | good | 4 | 2 | 75.0 [50.0, 100.0] | 0.750 [0.500, 1.000] | 0 |
 | bad | 4 | 2 | 25.0 [0.0, 50.0] | 0.250 [0.000, 0.500] | 0 |
 
 By family:
 
-| Family | Method | n | Repositories | EM % [95 % CI] | EditSim [95 % CI] | Failed |
+| Family | Method | n | Repos | EM % [95 % CI] | EditSim [95 % CI] | Failed |
 | --- | --- | ---: | ---: | ---: | ---: | ---: |
 | assert | good | 4 | 2 | 75.0 [50.0, 100.0] | 0.750 [0.500, 1.000] | 0 |
 | assert | bad | 4 | 2 | 25.0 [0.0, 50.0] | 0.250 [0.000, 0.500] | 0 |
@@ -73,7 +73,7 @@ By family:
 underscores aside). EditSim: 2 LCS / (a + b) of both texts, from 0 to 1.
 - [low, high]: 95% interval of a bootstrap that resamples whole repositories with replacement (2,000 resamples, \
 percentiles, seed 0). [–]: no interval, since all tasks are from one repository.
-- Failed: tasks on which the predictor raised an error; they are among the n tasks and count as wrong.
+- Repos: repositories. Failed: tasks on which the predictor raised an error; they are among the n tasks and count as wrong.
 """  # noqa: RUF001
 
 
