@@ -73,7 +73,8 @@ By family:
 underscores aside). EditSim: 2 LCS / (a + b) of both texts, from 0 to 1.
 - [low, high]: 95% interval of a bootstrap that resamples whole repositories with replacement (2,000 resamples, \
 percentiles, seed 0). [–]: no interval, since all tasks are from one repository.
-- Repos: repositories. Failed: tasks on which the predictor raised an error; they are among the n tasks and count as wrong.
+- Repos: repositories. Failed: tasks on which the predictor raised an error; they are among the n tasks and \
+count as wrong.
 """  # noqa: RUF001
 
 

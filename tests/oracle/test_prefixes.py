@@ -4,7 +4,9 @@ import pytest
 
 from oracle.comparison import load
 from oracle.conftest import mine_into
+from oracle.prefix_checks import check_prefixes
 from oracle.prefixes import HOLDS, LACKS, TEST_FILE
+from oracle.scripted import BUILDERS
 
 TRACKS = ("static", "evolution")
 
@@ -39,18 +41,10 @@ def test_both_tracks_have_the_same_prefix(scripted):
     assert all(static[row["statement"]] == row["prefix"] for row in both if row["statement"] in static)
 
 
-@pytest.mark.parametrize("name", ["prefixes", "snapshot", "history"])
-def test_every_line_of_a_prefix_is_a_line_of_the_file(scripted, name):
-    from oracle.reference import decoded
-
-    git, trees = scripted.git(name), {}
-    for row in scripted.mined[name].tasks:
-        tree = trees.setdefault(row["commit_sha"], git.files(row["commit_sha"]))
-        text = decoded(git.blob(tree[row["test_file"]]))
-        real = {line.rstrip() for line in text.splitlines()}
-        *whole, last = row["prefix"].splitlines()
-        assert [line for line in whole if line.strip() and line.rstrip() not in real] == []
-        assert last in text
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_prefixes_are_made_of_the_file_and_show_no_other_test(scripted, name):
+    problems = check_prefixes(scripted.git(name), scripted.mined[name])
+    assert not problems, "\n".join(problems)
 
 
 def test_small_budget_takes_helpers_away_and_never_the_test_function(scripted, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from harness.cli import run_command
 from oracle.comparison import check_bytes, check_tables, check_targets, compare_evolution, compare_static, load
 from oracle.history import Git
+from oracle.prefix_checks import check_prefixes
 
 VARIABLE = "REPOBENCH_REPOS"
 SHOWN = 25
@@ -48,7 +49,7 @@ def test_miner_agrees_with_the_oracle(folder, tmp_path, capsys):
     git = Git(folder)
     evolution = compare_evolution(git, mined)
     problems = [*compare_static(git, mined), *evolution.problems, *check_bytes(git, mined), *check_tables(mined)]
-    problems += check_targets(mined)
+    problems += [*check_targets(mined), *check_prefixes(git, mined)]
     counts = []
     for track in ("static", "evolution"):
         tasks = sum(row["track"] == track for row in mined.tasks)
