@@ -54,7 +54,7 @@ def test_nano_was_trained_on_permissive_text_only(record):
 
 
 def test_nano_predicts_code_better_than_chance(record):
-    assert record["validation"]["bits_per_byte"] < 2.0
+    assert record["validation"]["bits_per_byte"] < 1.6
 
 
 def test_card_states_the_figures_of_the_training_record(record):

@@ -5,7 +5,10 @@ from collections import Counter
 
 import pytest
 
+from oracle.comparison import load
+from oracle.conftest import mine_into
 from oracle.reference import is_test_file
+from oracle.scripting import Script
 
 ADDED, MODIFIED = "added", "modified"
 
@@ -172,3 +175,15 @@ def test_diff_that_is_too_long_is_cut_and_flagged(scripted):
     flags = {row["commit_sha"]: row["production_diff_truncated"] for row in scripted.mined["prefixes"].commits}
     named = scripted.scripts["prefixes"].named
     assert [flags[named[commit]] for commit in ("first", "long", "again")] == [False, True, True]
+
+
+def test_renames_are_followed_however_many_there_are(tmp_path):
+    count = 1_050  # beyond the 1,000 at which git and libgit2 stop comparing by default; exact ones cost nothing
+    script = Script(tmp_path / "many")
+    files = {f"test_{i}.py": f"x = {i}\n\n\ndef test_x():\n    assert f({i}) == {i} + g(x)\n" for i in range(count)}
+    script.commit("one", files)
+    moved = {f"tests/{path}": content for path, content in files.items()}
+    script.commit("two", dict.fromkeys(files) | moved)
+    assert mine_into(script.folder, tmp_path / "data", tmp_path / "cache", "--workers", "1") == 0
+    (mined,) = load(tmp_path / "data").values()
+    assert [row["statement"] for row in mined.rows("evolution") if row["commit_sha"] == script.named["two"]] == []
