@@ -5,7 +5,7 @@ Reading never runs hooks, filters or attribute drivers, and never writes to the 
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pygit2
@@ -112,7 +112,7 @@ class GitRepository:
             except (pygit2.GitError, KeyError) as error:
                 logger.warning("%s: renames at %s not followed: %s", self.path, new_sha, error)
                 diff = self._diff(old_sha, new_sha)
-        return tuple(_changes(diff))
+        return _with_exact_renames(_changes(diff))
 
     def read(self, blob: str) -> bytes:
         """The bytes of a blob.
@@ -245,6 +245,26 @@ def _changes(diff: pygit2.Diff) -> Iterator[FileChange]:
             blob=new.blob if new else None,
             old_blob=old.blob if old else None,
         )
+
+
+def _with_exact_renames(changes: Iterator[FileChange]) -> tuple[FileChange, ...]:
+    """The changes, with files that only moved joined: libgit2 looks at a limited number of candidates per file."""
+    found = list(changes)
+    removed: dict[str, list[FileChange]] = {}
+    for change in found:
+        if change.path is None and change.old_blob is not None:
+            removed.setdefault(change.old_blob, []).append(change)
+    joined: dict[int, FileChange] = {}
+    gone: set[int] = set()
+    for change in found:
+        candidates = removed.get(change.blob or "", []) if change.old_path is None else []
+        if candidates:
+            name = (change.path or "").rpartition("/")[2]
+            old = next((c for c in candidates if (c.old_path or "").rpartition("/")[2] == name), candidates[0])
+            candidates.remove(old)
+            gone.add(id(old))
+            joined[id(change)] = replace(change, old_path=old.old_path, old_blob=old.old_blob)
+    return tuple(joined.get(id(change), change) for change in found if id(change) not in gone)
 
 
 def _side(file: pygit2.DiffFile) -> TreeFile | None:

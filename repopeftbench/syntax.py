@@ -10,6 +10,8 @@ from functools import cache
 import tree_sitter_python
 from tree_sitter import Language, Node, Parser, Tree
 
+_EXTRAS = frozenset({"comment", "line_continuation"})
+
 
 @cache
 def _parser() -> Parser:
@@ -33,6 +35,18 @@ def walk(root: Node) -> Iterator[Node]:
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
+
+
+def operands(node: Node) -> list[Node]:
+    """The named children that mean something: comments and backslash-newlines are nodes of this grammar too."""
+    return [child for child in node.named_children if child.type not in _EXTRAS]
+
+
+def unparenthesised(node: Node) -> Node:
+    """The expression inside any redundant parentheses."""
+    while node.type == "parenthesized_expression" and len(operands(node)) == 1:
+        node = operands(node)[0]
+    return node
 
 
 def leaves(root: Node) -> Iterator[Node]:

@@ -22,7 +22,7 @@ from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, Site
 from repopeftbench.mining.source import SourceText, UnreadableSourceError, decode_source, parse_module
 from repopeftbench.mining.targets import Target, assert_target, call_target
 from repopeftbench.schema import Family
-from repopeftbench.syntax import parse
+from repopeftbench.syntax import parse, unparenthesised
 
 _QUERY = """
 (assert_statement) @assert
@@ -122,6 +122,7 @@ def _call_signature(call: Node, imports: ImportTable) -> Signature | None:
     function = call.child_by_field_name("function")
     if function is None:
         return None
+    function = unparenthesised(function)
     last = function.child_by_field_name("attribute") if function.type == "attribute" else function
     if last is None or last.type != "identifier":
         return None

@@ -30,6 +30,8 @@ class Signature:
     family: Family
     expected: Expected | None
     known: bool = True
+    lone_argument: bool = False
+    """Whether the expected value is one only if the call has no other argument."""
 
 
 def _table(rows: str) -> dict[str, Expected]:
@@ -102,11 +104,6 @@ PYTEST_RAISES = Signature(Family.RAISES, Expected(0, ("expected_exception",)))
 PYTEST_APPROX = "pytest.approx"
 
 
-def is_single_argument_mock(name: str) -> bool:
-    """Whether a mock method checks the arguments of a call: only a lone argument is one expected value."""
-    return name in _MOCK_SINGLE
-
-
 def call_signature(dotted: str | None, name: str, imports: ImportTable) -> Signature | None:
     """What a call is as an assertion, or None if it is none.
 
@@ -125,7 +122,9 @@ def call_signature(dotted: str | None, name: str, imports: ImportTable) -> Signa
     if not _ASSERTION_NAME.match(name):
         return None
     if is_method and (name in _MOCK or name in _MOCK_SINGLE or name in _MOCK_NO_VALUE):
-        return Signature(Family.MOCK, None if name in _MOCK_NO_VALUE else _MOCK.get(name, Expected(0, ())))
+        if name in _MOCK_SINGLE:
+            return Signature(Family.MOCK, Expected(0, ()), lone_argument=True)
+        return Signature(Family.MOCK, _MOCK.get(name))
     if name in _UNITTEST_RAISES:
         return Signature(Family.RAISES, _UNITTEST_RAISES[name])
     if name in _UNITTEST or name in _UNITTEST_NO_VALUE:

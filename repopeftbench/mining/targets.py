@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from repopeftbench.mining.imports import ImportTable, dotted_name, node_text
-from repopeftbench.mining.signatures import PYTEST_APPROX, Expected, Signature, is_single_argument_mock
+from repopeftbench.mining.signatures import PYTEST_APPROX, Expected, Signature
 from repopeftbench.mining.sites import (
     ARGUMENT_NOT_FOUND,
     BOOLEAN_OPERATOR,
@@ -15,6 +15,7 @@ from repopeftbench.mining.sites import (
     UNKNOWN_SIGNATURE,
 )
 from repopeftbench.schema import Family
+from repopeftbench.syntax import operands, unparenthesised
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +29,18 @@ class Target:
 
 def assert_target(node: Node, imports: ImportTable) -> Target:
     """The last comparator of an `assert` whose test is a comparison, outer parentheses aside."""
-    condition = _operands(node)[0] if _operands(node) else None
-    while condition is not None and condition.type == "parenthesized_expression":
-        inner = _operands(condition)
-        condition = inner[0] if inner else None
+    condition = next(iter(operands(node)), None)
+    condition = None if condition is None else unparenthesised(condition)
     if condition is None or condition.type != "comparison_operator":
         kind = "" if condition is None else condition.type
         reason = {"boolean_operator": BOOLEAN_OPERATOR, "not_operator": NEGATION}.get(kind, NO_EXPECTED_VALUE)
         return Target(Family.ASSERT, None, reason)
-    target = _operands(condition)[-1]
+    target = operands(condition)[-1]
     return Target(Family.APPROX if _is_approx(target, imports) else Family.ASSERT, target)
 
 
-def _operands(node: Node) -> list[Node]:
-    return [child for child in node.named_children if child.type != "comment"]
-
-
 def _is_approx(node: Node, imports: ImportTable) -> bool:
-    while node.type == "parenthesized_expression" and len(_operands(node)) == 1:
-        node = _operands(node)[0]
+    node = unparenthesised(node)
     if node.type != "call":
         return False
     dotted = dotted_name(node.child_by_field_name("function"))
@@ -63,19 +57,15 @@ def call_target(call: Node, signature: Signature) -> Target:
     arguments = call.child_by_field_name("arguments")
     if arguments is None or arguments.type != "argument_list":
         return Target(signature.family, None, ARGUMENT_NOT_FOUND)
-    function = call.child_by_field_name("function")
-    last = None if function is None else function.child_by_field_name("attribute")
-    if last is not None and is_single_argument_mock(node_text(last)):
-        given = _operands(arguments)
-        if len(given) != 1:
-            return Target(signature.family, None, SEVERAL_ARGUMENTS if given else NO_EXPECTED_VALUE)
+    if signature.lone_argument and len(operands(arguments)) != 1:
+        return Target(signature.family, None, SEVERAL_ARGUMENTS if operands(arguments) else NO_EXPECTED_VALUE)
     node = _argument(arguments, signature.expected)
     return Target(signature.family, node, None if node is not None else ARGUMENT_NOT_FOUND)
 
 
 def _argument(arguments: Node, expected: Expected) -> Node | None:
     position = 0
-    for argument in _operands(arguments):
+    for argument in operands(arguments):
         if argument.type == "keyword_argument":
             name = argument.child_by_field_name("name")
             if name is not None and node_text(name) in expected.names:

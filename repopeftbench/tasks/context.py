@@ -16,7 +16,7 @@ from itertools import pairwise
 from tree_sitter import Node, Tree
 
 from repopeftbench.mining.source import SourceText
-from repopeftbench.syntax import parse, walk
+from repopeftbench.syntax import operands, parse, walk
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
@@ -149,10 +149,10 @@ def _block(statement: _Statement, priority: Priority) -> Block:
 
 def _statements(block: Node, source: SourceText, test_starts: tuple[int, ...]) -> Iterator[_Statement]:
     """The statements of a block but comments, docstrings and whatever holds a test."""
-    for node in block.named_children:
+    for node in operands(block):
         first_test = bisect_left(test_starts, node.start_byte)
         holds_test = first_test < len(test_starts) and test_starts[first_test] < node.end_byte
-        if node.type == "comment" or holds_test or _is_docstring(node):
+        if holds_test or _is_docstring(node):
             continue
         yield _Statement(
             start=node.start_byte,
@@ -175,8 +175,8 @@ def _priority(statement: Node) -> Priority:
 def _is_docstring(statement: Node) -> bool:
     return (
         statement.type == "expression_statement"
-        and statement.named_child_count == 1
-        and statement.named_children[0].type in ("string", "concatenated_string")
+        and len(operands(statement)) == 1
+        and operands(statement)[0].type in ("string", "concatenated_string")
     )
 
 
@@ -185,8 +185,8 @@ def _defined_name(statement: Node) -> bytes | None:
     if statement.type in _DEFINITIONS:
         inner = statement.child_by_field_name("definition") or statement
         name = inner.child_by_field_name("name")
-    elif statement.type == "expression_statement" and statement.named_children[0].type == "assignment":
-        name = statement.named_children[0].child_by_field_name("left")
+    elif statement.type == "expression_statement" and operands(statement)[0].type == "assignment":
+        name = operands(statement)[0].child_by_field_name("left")
     else:
         return None
     return None if name is None else name.text

@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 ASSERTION_NAME = re.compile(r"assert(_|[A-Z])")
 TEST_FOLDERS = frozenset({"tests", "test", "testing"})
@@ -63,7 +64,8 @@ def encoding_of(source: bytes) -> str:
     return "utf-8" if encoding == "utf-8-sig" else encoding
 
 
-def assertions(source: bytes) -> list[Assertion] | None:
+@lru_cache(maxsize=1_024)
+def assertions(source: bytes) -> tuple[Assertion, ...] | None:
     """Every assertion inside the test functions of a source, in file order; None where it does not parse."""
     tree = parse(source)
     if tree is None:
@@ -76,7 +78,7 @@ def assertions(source: bytes) -> list[Assertion] | None:
         for node in ast.walk(function)
         if isinstance(node, ast.Assert) or (isinstance(node, ast.Call) and names.asserts(node.func))
     }
-    return sorted(found.values())
+    return tuple(sorted(found.values()))
 
 
 def texts(source: bytes) -> Counter[str] | None:

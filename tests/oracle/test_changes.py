@@ -1,5 +1,6 @@
 """What the scripted history must give, written out by hand: labels, moves, copies, caps, and production diffs."""
 
+import os
 import subprocess  # `git apply` is the judge of a diff
 from collections import Counter
 
@@ -164,8 +165,8 @@ def applied(folder, files, diff):
         (folder / path).write_bytes(content)
     folder.mkdir(parents=True, exist_ok=True)
     if diff:
-        command = ["git", "-C", str(folder), "apply", "--whitespace=nowarn", "-"]
-        environment = {"GIT_CEILING_DIRECTORIES": str(folder.parent), "PATH": "/usr/bin:/bin:/usr/local/bin"}
+        command = ["git", "-c", "core.autocrlf=false", "-C", str(folder), "apply", "--whitespace=nowarn", "-"]
+        environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
         result = subprocess.run(command, input=diff.encode(), capture_output=True, env=environment, check=False)
         assert result.returncode == 0, result.stderr.decode()
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
