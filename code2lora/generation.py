@@ -8,7 +8,6 @@ No state outlives a call: equal prefixes and batch size give equal results whate
 Legend: `B` rows of a batch, `T` tokens.
 """
 # Upper-case suffixes state the axes of a tensor.
-# ruff: noqa: N803, N806
 
 import inspect
 from collections.abc import Callable, Sequence

@@ -6,7 +6,6 @@ assertion tasks, adapters or repositories, and it makes no claim of quality: the
 Legend: `B` windows per batch, `T` tokens per window, `V` vocabulary, `W` windows.
 """
 # Upper-case suffixes state the axes of a tensor.
-# ruff: noqa: N803, N806, N815
 
 import copy
 import importlib.metadata

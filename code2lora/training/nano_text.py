@@ -3,7 +3,6 @@
 Legend: `T` tokens per window, `V` vocabulary, `N` tokens of a stream, `W` windows.
 """
 # Upper-case suffixes state the axes of an array.
-# ruff: noqa: N803
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -38,7 +38,6 @@ def parameters() -> list[object]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("folder", parameters())
 def test_miner_agrees_with_the_oracle(folder, tmp_path, capsys):
     data, listing = tmp_path / "data", tmp_path / "repositories.txt"
