@@ -8,19 +8,34 @@ from collections.abc import Iterator
 from functools import cache
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 _EXTRAS = frozenset({"comment", "line_continuation"})
 
 
 @cache
+def _language() -> Language:
+    return Language(tree_sitter_python.language())
+
+
+@cache
 def _parser() -> Parser:
-    return Parser(Language(tree_sitter_python.language()))
+    return Parser(_language())
+
+
+@cache
+def _compiled(query: str) -> Query:
+    return Query(_language(), query)
 
 
 def parse(source: bytes) -> Tree:
     """The tree of `source` (UTF-8 bytes); always a tree, with ERROR nodes where the text is not Python."""
     return _parser().parse(source)
+
+
+def captures(query: str, root: Node) -> dict[str, list[Node]]:
+    """The nodes below `root` that a tree-sitter query captures, by capture name, in no particular order."""
+    return QueryCursor(_compiled(query)).captures(root)
 
 
 def walk(root: Node) -> Iterator[Node]:

@@ -8,56 +8,78 @@ leaves out the block. This module knows nothing of commits, prefixes or splits.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 
-import tree_sitter_python
-from tree_sitter import Language, Node, Query, QueryCursor
+from tree_sitter import Node
 
-from repopeftbench.mining.fallback import interpreter_sites
+from repopeftbench.mining.fallback import interpreter_imports, interpreter_sites
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable, dotted_name, import_table, node_text
 from repopeftbench.mining.keys import statement_key
 from repopeftbench.mining.signatures import Signature, call_signature
-from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, Site
+from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, PieceSites, Site, whole_file
 from repopeftbench.mining.source import SourceText, UnreadableSourceError, decode_source, parse_module
 from repopeftbench.mining.targets import Target, assert_target, call_target
 from repopeftbench.schema import Family
-from repopeftbench.syntax import parse, unparenthesised
+from repopeftbench.syntax import captures, parse, unparenthesised
 
 _QUERY = """
 (assert_statement) @assert
 (call) @call
 (function_definition) @function
 (class_definition) @class
+"""
+_IMPORT_QUERY = """
 (import_statement) @import
 (import_from_statement) @import
 """
 
 
 def extract_sites(raw: bytes) -> FileSites:
-    """Every assertion site in the bytes of one file."""
+    """Every assertion site in the bytes of one file, read as a whole."""
     try:
         source = decode_source(raw)
     except UnreadableSourceError as error:
         return FileSites(problem=error.reason)
     try:
-        module = parse_module(raw)
+        parse_module(raw)
     except UnreadableSourceError as error:
-        return FileSites(sites=tuple(_tree_sites(source, parse(source.parsed).root_node)), problem=error.reason)
+        root = parse(source.parsed).root_node
+        return whole_file(tuple(_tree_sites(source, root, tree_imports(root))), problem=error.reason)
+    read = text_sites(source, None)
+    return whole_file(read.sites, needs_flattening=read.needs_flattening)
+
+
+def text_sites(source: SourceText, imports: ImportTable | None) -> PieceSites:
+    """The sites of a text that is valid Python.
+
+    Args:
+        source: a whole file, or statements of one.
+        imports: the imports of the whole file; None takes those of `source`.
+    """
     root = parse(source.parsed).root_node
+    needs_flattening = root.has_error
+    if needs_flattening:
+        source = flattened(source)
+        root = parse(source.parsed).root_node
     if not root.has_error:
-        return FileSites(sites=tuple(_tree_sites(source, root)))
-    source = flattened(source)
-    root = parse(source.parsed).root_node
-    if not root.has_error:
-        return FileSites(sites=tuple(_tree_sites(source, root)), needs_flattening=True)
+        return PieceSites(tuple(_tree_sites(source, root, imports or tree_imports(root))), needs_flattening)
     # Valid Python that the grammar does not know yet: nothing is guessed, every site becomes a reject.
-    return FileSites(sites=interpreter_sites(module, source, reason=GRAMMAR_ERROR))
+    module = parse_module(source.utf8.decode("utf-8"))
+    return PieceSites(interpreter_sites(module, source, imports, reason=GRAMMAR_ERROR))
 
 
-@cache
-def _query() -> Query:
-    return Query(Language(tree_sitter_python.language()), _QUERY)
+def text_imports(source: SourceText) -> ImportTable:
+    """The imports of a text that is valid Python."""
+    root = parse(source.parsed).root_node
+    if root.has_error:
+        root = parse(flattened(source).parsed).root_node
+    return interpreter_imports(parse_module(source.utf8.decode("utf-8"))) if root.has_error else tree_imports(root)
+
+
+def tree_imports(root: Node) -> ImportTable:
+    """The imports of a parsed text."""
+    found = captures(_IMPORT_QUERY, root)
+    return import_table(sorted(found.get("import", ()), key=lambda node: node.start_byte))
 
 
 _Candidate = tuple[Node, Signature | None]
@@ -71,9 +93,8 @@ class _Scope:
     is_test: bool
 
 
-def _tree_sites(source: SourceText, root: Node) -> Iterator[Site]:
-    found = QueryCursor(_query()).captures(root)
-    imports = import_table(sorted(found.get("import", ()), key=lambda node: node.start_byte))
+def _tree_sites(source: SourceText, root: Node, imports: ImportTable) -> Iterator[Site]:
+    found = captures(_QUERY, root)
     candidates: list[_Candidate] = [(node, None) for node in found.get("assert", ())]
     for call in found.get("call", ()):
         signature = _call_signature(call, imports)

@@ -14,9 +14,11 @@ from repopeftbench.mining.source import SourceText
 from repopeftbench.schema import Family
 
 
-def interpreter_sites(module: ast.Module, source: SourceText, *, reason: str) -> tuple[Site, ...]:
+def interpreter_sites(
+    module: ast.Module, source: SourceText, imports: ImportTable | None, *, reason: str
+) -> tuple[Site, ...]:
     """Every site of a parsed module in file order, each rejected with `reason`."""
-    imports = _imports(module)
+    imports = imports or interpreter_imports(module)
     found: list[Site] = []
     for node, function in _test_nodes(module):
         family = _family(node, imports)
@@ -73,7 +75,8 @@ def _dotted(node: ast.expr) -> str | None:
     return ".".join(reversed([*parts, node.id]))
 
 
-def _imports(module: ast.Module) -> ImportTable:
+def interpreter_imports(module: ast.Module) -> ImportTable:
+    """The imports of a parsed module, as `imports.import_table` reads them from the grammar's tree."""
     aliases: dict[str, str] = {}
     starred: set[str] = set()
     for node in ast.walk(module):

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from repopeftbench.mining.keys import left_key, statement_key
-from repopeftbench.mining.sites import MISSING_BLOB, FileSites, Site
-from repopeftbench.mining.source import UNDECODABLE
+from repopeftbench.mining.sites import MISSING_BLOB, FileSites, PlacedPiece, Site
+from repopeftbench.mining.source import UNDECODABLE, UNPARSABLE
 from repopeftbench.schema import Event
 
 MOVED = "moved"
@@ -24,14 +24,15 @@ _NOTHING = FileSites()
 class FileVersions:
     """One test file before and after a commit; a side that is absent, or no test file, has no sites.
 
-    `changed_lines` gives the line ranges (from 1) of the new version that the commit touched; asked only where it
-    matters.
+    `changed_lines` gives the line ranges (from 1) of the new version that the commit touched, `lenient_old` what
+    an error-tolerant parser sees in an old version that is not valid Python; both are asked only where it matters.
     """
 
     path: str
     old: FileSites = _NOTHING
     new: FileSites = _NOTHING
     changed_lines: Callable[[], Sequence[range]] = tuple
+    lenient_old: Callable[[], Sequence[Site]] = tuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,8 @@ def new_sites(files: Sequence[FileVersions]) -> tuple[NewSite, ...]:
     pool = Counter(site.key for sites in lost.values() for site in sites)
     found: list[NewSite] = []
     for file in files:
-        lenient = Counter(site.key for site in file.old.sites) if file.old.problem else Counter[str]()
+        was_unparsable = file.old.problem == UNPARSABLE and file.new.pieces
+        lenient = Counter(site.key for site in file.lenient_old()) if was_unparsable else Counter[str]()
         replaced = _Replaced(lost[file.path])
         for site in _gained(file):
             reason = site.reason
@@ -77,49 +79,73 @@ def _gained(file: FileVersions) -> tuple[Site, ...]:
     """The copies that the new version has more of; of equal copies those in changed lines first."""
     if file.new.problem:
         return ()
-    before = Counter[str]() if file.old.problem else Counter(site.key for site in file.old.sites)
-    after = Counter(site.key for site in file.new.sites)
-    excess = after - before
-    if not excess:
-        return ()
-    ambiguous = any(after[key] > count for key, count in excess.items())
-    changed = file.changed_lines() if ambiguous else ()
-    order = sorted(
-        (index for index, site in enumerate(file.new.sites) if site.key in excess),
-        key=lambda index: (not _touches(file.new.sites[index], changed), index),
-    )
-    chosen: list[int] = []
-    for index in order:
-        key = file.new.sites[index].key
-        if excess[key] > 0:
-            excess[key] -= 1
-            chosen.append(index)
-    return tuple(file.new.sites[index] for index in sorted(chosen))
-
-
-def _touches(site: Site, changed: Sequence[range]) -> bool:
-    return any(lines.start <= site.end_lineno and site.lineno < lines.stop for lines in changed)
+    old = _NOTHING if file.old.problem else file.old
+    excess, certain = _excess(file.new, old)
+    if certain is not None:
+        return certain
+    changed = file.changed_lines()
+    return _choose(file.new.sites, excess, lambda site: not _touches(site, changed))
 
 
 def _lost(file: FileVersions) -> tuple[Site, ...]:
     """The copies that the old version has more of; of equal copies those whose function lost one first."""
     if file.old.problem or file.new.problem:
         return ()
-    excess = Counter(site.key for site in file.old.sites) - Counter(site.key for site in file.new.sites)
+    excess, certain = _excess(file.old, file.new)
+    if certain is not None:
+        return certain
+    before, after = file.old.sites, file.new.sites
+    local = Counter((site.test_function, site.key) for site in before)
+    local.subtract((site.test_function, site.key) for site in after)
+    return _choose(before, excess, lambda site: local[site.test_function, site.key] <= 0)
+
+
+def _excess(more: FileSites, less: FileSites) -> tuple[Counter[str], tuple[Site, ...] | None]:
+    """By key, how many more copies `more` has; and the sites themselves, unless there are equal copies to choose from.
+
+    Pieces that both versions share are cancelled first: that is exact for a multiset difference.
+    """
+    shared = Counter(id(placed.piece) for placed in more.pieces) & Counter(id(placed.piece) for placed in less.pieces)
+    left, common = _without(more.pieces, shared)
+    right, _ = _without(less.pieces, shared)
+    copies = Counter(site.key for placed in left for site in placed.piece.sites)
+    excess = copies - Counter(site.key for placed in right for site in placed.piece.sites)
     if not excess:
-        return ()
-    local = Counter((site.test_function, site.key) for site in file.old.sites)
-    local.subtract((site.test_function, site.key) for site in file.new.sites)
+        return excess, ()
+    elsewhere = any(site.key in excess for placed in common for site in placed.piece.sites)
+    if elsewhere or any(copies[key] > count for key, count in excess.items()):
+        return excess, None
+    return excess, tuple(site for placed in left for site in placed.sites() if site.key in excess)
+
+
+def _without(pieces: Sequence[PlacedPiece], shared: Counter[int]) -> tuple[list[PlacedPiece], list[PlacedPiece]]:
+    """The pieces that are not shared, and those that are."""
+    budget = Counter(shared)
+    left: list[PlacedPiece] = []
+    common: list[PlacedPiece] = []
+    for placed in pieces:
+        if budget[id(placed.piece)] > 0:
+            budget[id(placed.piece)] -= 1
+            common.append(placed)
+        else:
+            left.append(placed)
+    return left, common
+
+
+def _choose(sites: Sequence[Site], excess: Counter[str], later: Callable[[Site], bool]) -> tuple[Site, ...]:
+    """As many sites of each key as `excess` says, in file order; those that may come `later` only if they must."""
+    wanted = Counter(excess)
+    candidates = [index for index, site in enumerate(sites) if site.key in excess]
     chosen: list[int] = []
-    for index in sorted(
-        (index for index, site in enumerate(file.old.sites) if site.key in excess),
-        key=lambda index: (local[file.old.sites[index].test_function, file.old.sites[index].key] <= 0, index),
-    ):
-        key = file.old.sites[index].key
-        if excess[key] > 0:
-            excess[key] -= 1
+    for index in sorted(candidates, key=lambda index: (later(sites[index]), index)):
+        if wanted[sites[index].key] > 0:
+            wanted[sites[index].key] -= 1
             chosen.append(index)
-    return tuple(file.old.sites[index] for index in sorted(chosen))
+    return tuple(sites[index] for index in sorted(chosen))
+
+
+def _touches(site: Site, changed: Sequence[range]) -> bool:
+    return any(lines.start <= site.end_lineno and site.lineno < lines.stop for lines in changed)
 
 
 class _Replaced:

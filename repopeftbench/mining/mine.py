@@ -24,7 +24,8 @@ from repopeftbench.mining.drafts import (
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.history import FileVersions, NewSite, new_sites
-from repopeftbench.mining.sites import MISSING_BLOB, FileSites
+from repopeftbench.mining.pieces import PieceReader
+from repopeftbench.mining.sites import MISSING_BLOB, FileSites, Site
 from repopeftbench.mining.source import SourceText, decode_source
 from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
@@ -54,6 +55,7 @@ class RepositoryMiner:
         self._repo_id = repo_id
         self._licence = licence
         self._options = options
+        self._reader = PieceReader()
         self._memo: OrderedDict[str, FileSites] = OrderedDict()
         self._last_new: dict[str, int] = {}
 
@@ -160,18 +162,22 @@ class RepositoryMiner:
             old=self._sites(change.old_blob) if change.old_blob is not None else FileSites(),
             new=self._sites(change.blob) if is_test and change.blob is not None else FileSites(),
             changed_lines=lambda: self._changed_lines(change),
+            lenient_old=lambda: self._lenient_sites(change.old_blob),
         )
 
     def _changed_lines(self, change: FileChange) -> Sequence[range]:
         old = b"" if change.old_blob is None else self._repository.read(change.old_blob)
         return changed_lines(old, b"" if change.blob is None else self._repository.read(change.blob))
 
+    def _lenient_sites(self, blob: str | None) -> Sequence[Site]:
+        return () if blob is None else extract_sites(self._repository.read(blob)).sites
+
     def _sites(self, blob: str) -> FileSites:
         if blob in self._memo:
             self._memo.move_to_end(blob)
             return self._memo[blob]
         try:
-            sites = extract_sites(self._repository.read(blob))
+            sites = self._reader.read(self._repository.read(blob))
         except GitObjectError:
             sites = FileSites(problem=MISSING_BLOB)
         self._memo[blob] = sites

@@ -102,6 +102,18 @@ _MOCK_NO_VALUE = frozenset(
 )
 PYTEST_RAISES = Signature(Family.RAISES, Expected(0, ("expected_exception",)))
 PYTEST_APPROX = "pytest.approx"
+ASSERTION_PREFIX = b"assert"
+"""How every assertion statement and every helper that counts without an import begins."""
+KNOWN_LIBRARIES = frozenset({"pytest", *_NUMPY_MODULES, *_PANDAS_MODULES})
+"""Modules whose names are known when they are imported with `*`."""
+_KNOWN_HEADS = frozenset(name.partition(".")[0] for name in KNOWN_LIBRARIES)
+_KNOWN_NAMES = frozenset({"raises", "approx"})
+
+
+def may_matter(name: str, full: str) -> bool:
+    """Whether an import of `full` as `name` can decide what is an assertion or an approximation."""
+    known = full.partition(".")[0] in _KNOWN_HEADS or name in _KNOWN_HEADS or name in _KNOWN_NAMES
+    return known or name.startswith(ASSERTION_PREFIX.decode())
 
 
 def call_signature(dotted: str | None, name: str, imports: ImportTable) -> Signature | None:

@@ -1,5 +1,6 @@
 """The records that extraction hands on: assertion sites, the sites of a file, and why a site has no target."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from repopeftbench.schema import Family
@@ -35,15 +36,72 @@ class Site:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSites:
-    """The sites of one file version, in file order.
+@dataclass(frozen=True, slots=True, eq=False)
+class PieceSites:
+    """The sites of one piece of a file, with offsets and lines relative to it; equal pieces may share one object.
 
-    With a `problem` (the file is not text, or not valid Python) the sites are what the error-tolerant grammar still
-    sees: good enough to recognise an assertion that was there before, never a source of tasks.
+    With `needs_flattening` only the flattened copy of the piece parses without an error (see `flatten`).
     """
 
-    sites: tuple[Site, ...] = ()
-    problem: str | None = None
+    sites: tuple[Site, ...]
     needs_flattening: bool = False
-    """Whether only the flattened copy parses without an error (see `flatten`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPiece:
+    """A piece in its file: the UTF-8 offset and the row, from 0, at which it begins."""
+
+    piece: PieceSites
+    start: int
+    row: int
+
+    def sites(self) -> Iterator[Site]:
+        """The piece's sites with the offsets and lines of the file."""
+        return (_shifted(site, self.start, self.row) for site in self.piece.sites)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSites:
+    """The sites of one file version, piece by piece, in file order; pieces without sites are left out.
+
+    With a `problem` (the file is not text, or not valid Python) the sites, if any, are what the error-tolerant grammar
+    still sees: good enough to recognise an assertion that was there before, never a source of tasks.
+    """
+
+    pieces: tuple[PlacedPiece, ...] = ()
+    problem: str | None = None
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """All sites with the offsets and lines of the file."""
+        return tuple(site for placed in self.pieces for site in placed.sites())
+
+    @property
+    def needs_flattening(self) -> bool:
+        """Whether any piece does."""
+        return any(placed.piece.needs_flattening for placed in self.pieces)
+
+
+def whole_file(sites: tuple[Site, ...], *, problem: str | None = None, needs_flattening: bool = False) -> FileSites:
+    """The sites of a file that was read in one piece."""
+    piece = PieceSites(sites, needs_flattening)
+    return FileSites(pieces=(PlacedPiece(piece, 0, 0),) if sites else (), problem=problem)
+
+
+def _shifted(site: Site, start: int, row: int) -> Site:
+    if not start:
+        return site
+    return Site(
+        family=site.family,
+        start=site.start + start,
+        end=site.end + start,
+        lineno=site.lineno + row,
+        end_lineno=site.end_lineno + row,
+        test_function=site.test_function,
+        statement=site.statement,
+        key=site.key,
+        target_start=None if site.target_start is None else site.target_start + start,
+        target_end=None if site.target_end is None else site.target_end + start,
+        target=site.target,
+        reason=site.reason,
+    )

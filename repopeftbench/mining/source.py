@@ -12,11 +12,14 @@ import tokenize
 import warnings
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 UNDECODABLE = "undecodable-file"
 UNPARSABLE = "unparsable-file"
 
 _BOM = b"\xef\xbb\xbf"
+# Where a coding cookie may be is decided by tokenize; here it is enough that there may be one.
+_COOKIE = re.compile(rb"coding[:=]")
 _LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
 
 
@@ -28,18 +31,20 @@ class UnreadableSourceError(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SourceText:
-    r"""A decoded file. `parsed` is what parsers read; offsets into it map to the raw file with `raw_offset`.
-
-    `line_starts` are the offsets of the lines' first bytes; `\n`, `\r\n` and a lone `\r` end a line.
-    """
+    """A decoded file. `parsed` is what parsers read; offsets into it map to the raw file with `raw_offset`."""
 
     utf8: bytes
     parsed: bytes
-    line_starts: tuple[int, ...]
-    encoding: str
-    bom_bytes: int
+    encoding: str = "utf-8"
+    bom_bytes: int = 0
+
+    @cached_property
+    def line_starts(self) -> tuple[int, ...]:
+        r"""Offsets of the lines' first bytes; `\n`, `\r\n` and a lone `\r` end a line."""
+        text = _LONE_CARRIAGE_RETURN.sub(b"\n", self.utf8)
+        return (0, *(match.end() for match in re.finditer(rb"\n", text)))
 
     def row(self, offset: int) -> int:
         """The row, from 0, that holds a UTF-8 offset."""
@@ -67,6 +72,13 @@ def decode_source(raw: bytes) -> SourceText:
     Raises:
         UnreadableSourceError: the encoding is unknown, or the bytes are not text in it.
     """
+    if not (raw.startswith(_BOM) or b"\r" in raw or _COOKIE.search(raw, 0, _second_line_end(raw))):
+        # The common case: plain UTF-8 with newlines.
+        try:
+            raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UnreadableSourceError(UNDECODABLE, str(error)) from error
+        return SourceText(utf8=raw, parsed=raw)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(_LONE_CARRIAGE_RETURN.sub(b"\n", raw)).readline)
         text = raw.decode(encoding)
@@ -78,11 +90,15 @@ def decode_source(raw: bytes) -> SourceText:
     if normal != "utf-8" and text.encode(normal) != raw:
         raise UnreadableSourceError(UNDECODABLE, f"{encoding} does not encode back to the same bytes")
     parsed = _LONE_CARRIAGE_RETURN.sub(b"\n", utf8)
-    starts = (0, *(match.end() for match in re.finditer(rb"\n", parsed)))
-    return SourceText(utf8=utf8, parsed=parsed, line_starts=starts, encoding=normal, bom_bytes=bom)
+    return SourceText(utf8=utf8, parsed=parsed, encoding=normal, bom_bytes=bom)
 
 
-def parse_module(raw: bytes) -> ast.Module:
+def _second_line_end(raw: bytes) -> int:
+    end = raw.find(b"\n", raw.find(b"\n") + 1)
+    return len(raw) if end < 0 else end
+
+
+def parse_module(raw: bytes | str) -> ast.Module:
     """The interpreter's own tree of a file: the tree-sitter grammar also accepts what is not Python.
 
     Raises:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from tree_sitter import Node, Tree
 
 from repopeftbench.mining.source import SourceText
-from repopeftbench.syntax import operands, parse, walk
+from repopeftbench.syntax import captures, operands, parse, walk
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
@@ -96,7 +96,8 @@ def structured_prefix(source: SourceText, site_start: int, cut: int, budget: int
 @lru_cache(maxsize=2)
 def _layout(source: SourceText) -> _Layout:
     tree = parse(source.parsed)
-    tests = tuple(node.start_byte for node in walk(tree.root_node) if _is_test_function(node))
+    functions = captures("(function_definition) @function", tree.root_node).get("function", [])
+    tests = tuple(sorted(node.start_byte for node in functions if _is_test_function(node)))
     return _Layout(tree=tree, source=source, test_starts=tests, statements={})
 
 

@@ -15,6 +15,7 @@ def versions(old, new, path="tests/test_a.py"):
         old=extract_sites(old_raw),
         new=extract_sites(new_raw),
         changed_lines=lambda: changed_lines(old_raw, new_raw),
+        lenient_old=lambda: extract_sites(old_raw).sites,
     )
 
 

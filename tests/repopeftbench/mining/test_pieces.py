@@ -1,0 +1,140 @@
+import textwrap
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from repopeftbench.gitrepo import changed_lines
+from repopeftbench.mining.assertions import extract_sites
+from repopeftbench.mining.history import FileVersions, new_sites
+from repopeftbench.mining.pieces import PieceReader, split_pieces
+
+LINES = st.sampled_from(
+    [
+        "import pytest as pt",
+        "from numpy.testing import *",
+        "@decorated",
+        "@pt.mark.parametrize('e', [",
+        "    pt.raises(KeyError),",
+        "])",
+        "def test_a():",
+        "class TestIt:",
+        "    def test_m(self):",
+        "        assert f(1) == 1",
+        "    assert f(1) == 1",
+        "    with raises(ValueError): pass",
+        "    x = '''",
+        '    y = """',
+        "'''",
+        '"""',
+        "    x = (",
+        ")",
+        "x = \\",
+        "# comment '''",
+        "",
+        "é = 1",
+        "else:",
+        "print 'python 2'",
+    ]
+)
+JUNK = st.lists(LINES, max_size=25).map(lambda lines: "".join(f"{line}\n" for line in lines))
+BODY = st.lists(
+    st.sampled_from(
+        [
+            "assert f(1) == 1",
+            "assert f(1)==1",
+            "assert f(2) == 3",
+            "self.assertEqual(a, 2)",
+            "same(a, 4)",
+            "assert x == approx(5)",
+            "with raises(ValueError): pass",
+            "with pytest.raises(ValueError): pass",
+            'x = """\ndef test_in_string():\n    assert 1 == 1\n"""',
+            "x = {'a':\n 1}",
+            'y = 1  # """',
+        ]
+    ),
+    max_size=4,
+)
+HEADS = st.sampled_from(["def test_a():", "async def test_b():", "@one\n@two(\n  1)\ndef test_c():", "def helper():"])
+TOP = st.sampled_from(
+    [
+        "import pytest as pt\n",
+        "from pytest import raises, approx\n",
+        "from numpy.testing import assert_equal as same\n",
+        "from numpy.testing import *\n",
+        "import other as pytest\n",
+        "x = 1\n",
+        "# a comment\n",
+        "\n",
+        "if a:\n    pass\nelse:\n    pass\n",
+    ]
+)
+
+
+def definition(head, body):
+    return f"{head}\n    pass\n" + "".join(f"    {line}\n" for line in body)
+
+
+def in_class(text):
+    return "class TestIt:\n" + textwrap.indent(text, "    ")
+
+
+FUNCTIONS = st.builds(definition, HEADS, BODY)
+VALID = st.lists(st.one_of(FUNCTIONS, FUNCTIONS.map(in_class), TOP), max_size=8).map("".join)
+TEXTS = st.one_of(VALID, VALID, VALID, JUNK)
+RAISES = "import pytest\ndef test_a():\n    with pytest.raises(A): pass\n"
+
+
+def seen(found):
+    return found.problem, found.sites if found.problem is None else ()
+
+
+@settings(max_examples=400)
+@given(TEXTS, TEXTS)
+@example("x = '''\ndef test_a():\n    assert f(1) == 1\n'''\n", "")
+@example(RAISES, RAISES.replace("import pytest", "import other as pytest"))
+def test_pieces_and_whole_files_give_the_same_sites(one, other):
+    reader = PieceReader()
+    for text in (one, other, one + other, one):
+        raw = text.encode()
+        assert seen(reader.read(raw)) == seen(extract_sites(raw))
+
+
+@settings(max_examples=400)
+@given(st.lists(TEXTS, max_size=4), st.lists(TEXTS, max_size=4), st.integers(0, 3))
+def test_pieces_and_whole_files_give_the_same_new_sites(before, after, shared):
+    reader = PieceReader()
+    old_raw, new_raw = "".join(before).encode(), "".join([*before[:shared], *after]).encode()
+
+    def versions(read):
+        return FileVersions(
+            path="tests/test_a.py",
+            old=read(old_raw),
+            new=read(new_raw),
+            changed_lines=lambda: changed_lines(old_raw, new_raw),
+            lenient_old=lambda: extract_sites(old_raw).sites,
+        )
+
+    assert new_sites([versions(reader.read)]) == new_sites([versions(extract_sites)])
+
+
+@given(TEXTS)
+def test_pieces_cover_the_text(text):
+    raw = text.encode()
+    assert b"".join(raw[start:end] for start, end in split_pieces(raw)) == raw
+
+
+def test_decorators_stay_with_their_definition_and_strings_stay_whole():
+    text = b"import a\n@one\n@two(\n    3,\n)\ndef f():\n    pass\nclass A:\n    pass\n"
+    text += b"x = '''\ndef no():\n'''\ndef g(): pass\n"
+    parts = [text[start:end] for start, end in split_pieces(text)]
+    assert [part.splitlines()[0] for part in parts] == [b"import a", b"@one", b"class A:", b"def g(): pass"]
+
+
+def test_unchanged_pieces_are_shared_between_versions():
+    reader = PieceReader()
+    body = "def test_a():\n    assert f() == 1\n\n"
+    one = reader.read(body.encode())
+    two = reader.read(f"import os\n\n{body}def test_b():\n    assert g() == 2\n".encode())
+    assert one.pieces[0].piece is two.pieces[0].piece
+    assert [site.lineno for site in two.sites] == [4, 7]
