@@ -1,7 +1,7 @@
 """Which argument of an assertion call is the expected value: the callee's own signature, never a guess.
 
-Sources: the standard library's `unittest.case` and `unittest.mock`, `numpy.testing`, `pandas.testing` (and the private
-module it comes from) and pytest, each by its documented parameter names.
+Sources: the standard library's `unittest.case` and `unittest.mock`, `nose.tools` (unittest's methods in snake case),
+`numpy.testing`, `pandas.testing` (and the private module it comes from) and pytest, each by its documented parameters.
 """
 
 import re
@@ -11,7 +11,9 @@ from repopeftbench.mining.imports import ImportTable
 from repopeftbench.schema import Family
 
 _NUMPY_MODULES = ("numpy.testing",)
+_NOSE_MODULES = ("nose.tools",)
 _PANDAS_MODULES = ("pandas.testing", "pandas._testing", "pandas.util.testing")
+_SNAKE = re.compile(r"_([a-z])")
 _ASSERTION_NAME = re.compile(r"assert(?:_\w*|[A-Z]\w*)\Z")
 
 
@@ -104,7 +106,7 @@ PYTEST_RAISES = Signature(Family.RAISES, Expected(0, ("expected_exception",)))
 PYTEST_APPROX = "pytest.approx"
 ASSERTION_PREFIX = b"assert"
 """How every assertion statement and every helper that counts without an import begins."""
-KNOWN_LIBRARIES = frozenset({"pytest", *_NUMPY_MODULES, *_PANDAS_MODULES})
+KNOWN_LIBRARIES = frozenset({"pytest", *_NUMPY_MODULES, *_PANDAS_MODULES, *_NOSE_MODULES})
 """Modules whose names are known when they are imported with `*`."""
 _KNOWN_HEADS = frozenset(name.partition(".")[0] for name in KNOWN_LIBRARIES)
 _KNOWN_NAMES = frozenset({"raises", "approx"})
@@ -137,25 +139,34 @@ def call_signature(dotted: str | None, name: str, imports: ImportTable) -> Signa
         if name in _MOCK_SINGLE:
             return Signature(Family.MOCK, Expected(0, ()), lone_argument=True)
         return Signature(Family.MOCK, _MOCK.get(name))
+    unittest = _unittest_signature(name)
+    if unittest is not None:
+        return unittest
+    family = Family.UNITTEST if name[len("assert")].isupper() else Family.OTHER
+    return Signature(family, None, known=False)
+
+
+def _unittest_signature(name: str) -> Signature | None:
     if name in _UNITTEST_RAISES:
         return Signature(Family.RAISES, _UNITTEST_RAISES[name])
     if name in _UNITTEST or name in _UNITTEST_NO_VALUE:
         return Signature(Family.UNITTEST, _UNITTEST.get(name))
-    family = Family.UNITTEST if name[len("assert")].isupper() else Family.OTHER
-    return Signature(family, None, known=False)
+    return None
 
 
 def _library_signature(full: str, name: str, imports: ImportTable, *, bare: bool) -> Signature | None:
     module, _, member = full.rpartition(".")
     if bare and not module:
         # `from numpy.testing import *`
-        modules = imports.starred.intersection(_NUMPY_MODULES + _PANDAS_MODULES)
+        modules = imports.starred.intersection(_NUMPY_MODULES + _PANDAS_MODULES + _NOSE_MODULES)
         module, member = (sorted(modules)[0], name) if modules else ("", name)
     if module in _NUMPY_MODULES:
         if member in _NUMPY_RAISES:
             return Signature(Family.RAISES, _NUMPY_RAISES[member])
         if member in _NUMPY or member in _NUMPY_NO_VALUE:
             return Signature(Family.NUMPY, _NUMPY.get(member))
+    if module in _NOSE_MODULES:
+        return _unittest_signature(_SNAKE.sub(lambda match: match.group(1).upper(), member))
     if module in _PANDAS_MODULES and member in _PANDAS:
         return Signature(Family.NUMPY, _PANDAS[member])
     return None

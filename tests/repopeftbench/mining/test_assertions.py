@@ -15,6 +15,8 @@ import numpy.testing as npt
 import pandas._testing as tm
 from numpy.testing import assert_equal as same, assert_allclose
 from pytest import raises, approx as close
+import nose.tools as nt
+from nose.tools import assert_in as nose_in
 """
 
 
@@ -66,6 +68,9 @@ def site_of(statement, header=HEADER):
         ("same(a, b)", "numpy", "b"),
         ("tm.assert_frame_equal(a, expected)", "numpy", "expected"),
         ("npt.assert_raises(ValueError, f)", "raises", "ValueError"),
+        ("nt.assert_equal(a, b, 'message')", "unittest", "b"),
+        ("nose_in(a, [1])", "unittest", "[1]"),
+        ("nt.assert_raises(KeyError, f)", "raises", "KeyError"),
         ("m.assert_called_once_with(3)", "mock", "3"),
         ("m.assert_has_calls([call(1)])", "mock", "[call(1)]"),
     ],
