@@ -88,13 +88,7 @@ def generate(
     """
     import torch
 
-    if not 1 <= max_new_tokens < backbone.context_length:
-        raise GenerationError(
-            f"max_new_tokens is {max_new_tokens}: choose 1 to {backbone.context_length - 1}, "
-            f"one less than the context of backbone {backbone.name!r}."
-        )
-    if batch_size < 1:
-        raise GenerationError(f"batch_size is {batch_size}: choose at least 1.")
+    check_limits(backbone, max_new_tokens=max_new_tokens, batch_size=batch_size)
     room = backbone.context_length - max_new_tokens
     rows = [_new_row(backbone, index, prefix, room) for index, prefix in enumerate(prefixes)]
     by_length = sorted(rows, key=lambda row: -len(row.prompt))  # stable; longest first shows memory trouble at once
@@ -102,6 +96,21 @@ def generate(
         for start in range(0, len(rows), batch_size):
             _Decoder(backbone, by_length[start : start + batch_size], on_rows).run(max_new_tokens, stop)
     return tuple(_finish(row) for row in rows)
+
+
+def check_limits(backbone: "Backbone", *, max_new_tokens: int, batch_size: int) -> None:
+    """Refuses what `generate` would refuse, before there is anything to generate.
+
+    Raises:
+        GenerationError: `max_new_tokens` does not leave room for a prefix, or one of both is below 1.
+    """
+    if not 1 <= max_new_tokens < backbone.context_length:
+        raise GenerationError(
+            f"max_new_tokens is {max_new_tokens}: choose 1 to {backbone.context_length - 1}, "
+            f"one less than the context of backbone {backbone.name!r}."
+        )
+    if batch_size < 1:
+        raise GenerationError(f"batch_size is {batch_size}: choose at least 1.")
 
 
 class _Decoder:

@@ -26,6 +26,7 @@ app = App(
     name="repobench",
     help="Turns git histories into a benchmark of assertion completion, runs methods on it, reports which works.",
     version=repopeftbench.__version__,
+    suppress_keyboard_interrupt=False,
 )
 for command in (mine, run, score, report, synth):
     app.command(command)
@@ -36,6 +37,9 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         code = app(list(arguments), result_action="return_value")
     except EXPECTED as error:
+        say(f"repobench: {error}")
+        return FAILED
+    except OSError as error:
         say(f"repobench: {error}")
         return FAILED
     except KeyboardInterrupt:

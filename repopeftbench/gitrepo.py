@@ -3,13 +3,16 @@
 Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read.
 """
 
+import contextlib
+import datetime as dt
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FileMode, Option
+from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FetchPrune, FileMode, Option
 
 from repopeftbench.errors import GitObjectError, SourceError
 from repopeftbench.schema import CommitInfo
@@ -45,6 +48,20 @@ class TreeFile:
     blob: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeDelta:
+    r"""One entry of any kind (file, link, submodule) that differs between two trees; renames are not followed.
+
+    A side that does not exist has no blob and mode 0. `path` keeps bytes that are not UTF-8 as `\xNN`.
+    """
+
+    path: str
+    blob: str | None
+    old_blob: str | None
+    mode: int
+    old_mode: int
+
+
 class GitRepository:
     """One repository, bare or with a work tree, read through libgit2."""
 
@@ -64,6 +81,11 @@ class GitRepository:
             raise SourceError(f"{path} is a shallow clone, its history is cut off: run git -C {path} fetch --unshallow")
         self.path = path
 
+    @property
+    def identity(self) -> str:
+        """The real path of the repository's git folder: equal for every way of naming the same copy."""
+        return str(Path(self._repo.path).resolve())
+
     def resolve(self, revision: str | None) -> str:
         """The full SHA of a revision, of HEAD where it is None.
 
@@ -74,10 +96,10 @@ class GitRepository:
             if self._repo.head_is_unborn:
                 raise SourceError(f"{self.path} has no commits")
             return str(self._repo.head.peel(pygit2.Commit).id)
-        try:
-            return str(self._repo.revparse_single(revision).peel(pygit2.Commit).id)
-        except (KeyError, ValueError, pygit2.GitError) as error:
-            raise SourceError(f"{self.path} has no revision {revision!r}: check the part behind @") from error
+        for name in (revision, f"refs/remotes/origin/{revision}"):
+            with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
+                return str(self._repo.revparse_single(name).peel(pygit2.Commit).id)
+        raise SourceError(f"{self.path} has no revision {revision!r}: check the part behind @")
 
     def history(self, sha: str) -> tuple[CommitInfo, ...]:
         """The first-parent history that ends at `sha`, oldest first."""
@@ -152,9 +174,50 @@ class GitRepository:
         old = None if change.old_blob is None else self._blob(change.old_blob)
         new = None if change.blob is None else self._blob(change.blob)
         path, old_path = change.path or change.old_path or "", change.old_path or change.path or ""
+        if change.blob is not None and change.blob == change.old_blob:
+            # libgit2 has no text for a file that only moved; this is git's.
+            moved = f"similarity index 100%\nrename from {old_path}\nrename to {path}\n"
+            return f"diff --git a/{old_path} b/{path}\n{moved}".encode()
         patch = pygit2.Patch.create_from(old, new, old_path, path, flag=DiffOption.INDENT_HEURISTIC)
         data: bytes = patch.data
         return data
+
+    def deltas(self, old_sha: str | None, new_sha: str) -> tuple[TreeDelta, ...]:
+        """Every entry that differs between two commits (None: the empty tree), in path order, renames not followed."""
+        found: dict[str, TreeDelta] = {}
+        for delta in self._diff(old_sha, new_sha).deltas:
+            old, new = delta.old_file, delta.new_file
+            path = _decode_path(old.raw_path if delta.status == DeltaStatus.DELETED else new.raw_path)
+            entry = TreeDelta(
+                path=path,
+                blob=None if delta.status == DeltaStatus.DELETED else str(new.id),
+                old_blob=None if delta.status == DeltaStatus.ADDED else str(old.id),
+                mode=0 if delta.status == DeltaStatus.DELETED else int(new.mode),
+                old_mode=0 if delta.status == DeltaStatus.ADDED else int(old.mode),
+            )
+            other = found.get(path)
+            if other is not None:
+                # libgit2 tells a change of kind (file to link) as a deletion and an addition.
+                gone, came = (other, entry) if other.blob is None else (entry, other)
+                entry = replace(came, old_blob=gone.old_blob, old_mode=gone.old_mode)
+            found[path] = entry
+        return tuple(found[path] for path in sorted(found, key=lambda path: path.encode("utf-8")))
+
+    def author_date(self, sha: str) -> str:
+        """The author date of a commit as ISO 8601 with its own offset (`2024-05-01T10:00:00+02:00`)."""
+        author = self._commit(sha).author
+        zone = dt.timezone(dt.timedelta(minutes=author.offset))
+        return dt.datetime.fromtimestamp(author.time, zone).isoformat()
+
+    def hunks(self, old_blob: str | None, blob: str | None) -> bytes:
+        """The hunks of the unified diff of two blobs (3 lines of context), without any header; empty where equal.
+
+        Raises:
+            GitObjectError: a side of it is missing in this copy.
+        """
+        whole = self.patch(FileChange(path="new", old_path="old", blob=blob, old_blob=old_blob))
+        start = re.search(rb"^(?:@@ -|Binary files )", whole, re.MULTILINE)
+        return whole[start.start() :] if start else b""
 
     def _blob(self, blob: str) -> pygit2.Blob:
         self.read(blob)
@@ -193,16 +256,24 @@ def clone_or_update(url: str, folder: Path) -> None:
             staging = folder.with_name(folder.name + ".partial")
             _remove_tree(staging)
             pygit2.clone_repository(url, str(staging), bare=True)
+            _update(pygit2.Repository(str(staging)))
             staging.rename(folder)
-            return
-        repository = pygit2.Repository(str(folder))
-        remote = repository.remotes["origin"]
-        remote.fetch(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
-        for head in remote.list_heads():
-            if head.name == "HEAD" and head.symref_target:
-                repository.set_head(head.symref_target)
+        else:
+            _update(pygit2.Repository(str(folder)))
     except (pygit2.GitError, KeyError, OSError) as error:
         raise SourceError(f"{url} cannot be cloned or updated: {error}") from error
+
+
+def _update(repository: pygit2.Repository) -> None:
+    """Makes branches, tags and HEAD those of the remote; a fresh clone has only the default branch as a branch."""
+    remote = repository.remotes["origin"]
+    remote.fetch(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], prune=FetchPrune.PRUNE)
+    for name in [name for name in repository.references if name.startswith("refs/remotes/")]:
+        # Left by the clone, and never updated: every branch is under refs/heads.
+        repository.references.delete(name)
+    for head in remote.list_heads():
+        if head.name == "HEAD":
+            repository.set_head(head.symref_target or head.oid)
 
 
 def write_history(folder: Path, commits: Sequence[tuple[str, int, Sequence[tuple[str, bytes | None]]]]) -> str:

@@ -5,6 +5,7 @@ A text list has one source per line: a URL, `owner/name` (GitHub) or a local pat
 `name`, `licence` and `cutoff` of the whole list.
 """
 
+import datetime as dt
 import re
 import tomllib
 from collections import Counter
@@ -64,7 +65,7 @@ class _TomlList(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     repository: list[_Entry]
-    cutoff: str | None = None
+    cutoff: str | dt.date | dt.datetime | None = None
 
 
 def repository_list(argument: str) -> RepositoryList:
@@ -78,7 +79,7 @@ def repository_list(argument: str) -> RepositoryList:
     path = Path(argument).expanduser()
     if path.is_file():
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise RepositoryListError(f"repository list {path} cannot be read: {error}") from error
         entries, cutoff = _toml_entries(path, text) if path.suffix == ".toml" else (_text_entries(text), None)
@@ -120,6 +121,11 @@ def local_copy(source: Source, cache: Path) -> Path:
     return folder
 
 
+def without_credentials(text: str) -> str:
+    """A URL without user name and password, fit to be written down."""
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+
+
 def cached_clone(url: str, cache: Path) -> Path:
     """The folder in `cache` that a URL's clone has, whether it is there yet or not."""
     return cache / _cache_name(url)
@@ -139,7 +145,12 @@ def _toml_entries(path: Path, text: str) -> tuple[list[_Entry], str | None]:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise RepositoryListError(f"repository list {path}: {place}: {first['msg']}") from error
-    return parsed.repository, parsed.cutoff
+    names = Counter(entry.name for entry in parsed.repository if entry.name is not None)
+    repeated = [name for name, count in names.items() if count > 1]
+    if repeated:
+        raise RepositoryListError(f"repository list {path} gives the name {repeated[0]!r} twice: names must differ")
+    cutoff = parsed.cutoff
+    return parsed.repository, cutoff.isoformat() if isinstance(cutoff, dt.date) else cutoff
 
 
 def _source(entry: _Entry, base: Path) -> Source:

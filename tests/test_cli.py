@@ -1,17 +1,19 @@
 """The command line: its flags are frozen, bad input gets one sentence, and the whole path works."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from harness.cli import app
 
 FLAGS = {
-    "mine": "--cache --cutoff --mock --out --prefix-bytes --seed --workers",
-    "run": "--backbone --batch-size --data --device --dtype --limit --max-new-tokens --method --out --overwrite --seed "
-    "--split --track",
+    "mine": "--cache --compare-protocols --cutoff --mock --out --prefix-bytes --protocol --seed --workers",
+    "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
+    "--overwrite --seed --split --track",
     "score": "--data",
     "report": "--families --no-families --out --seed",
     "synth": "--commits --count --seed",
@@ -86,6 +88,57 @@ def test_whole_path_works_with_defaults(tmp_path):
 def test_run_and_report_without_anything_say_what_to_do_first(tmp_path):
     assert "run repobench mine first" in repobench("run", "--method", "copy-prefix", cwd=tmp_path).stderr
     assert "run a method first" in repobench("report", cwd=tmp_path).stderr
+
+
+def test_interrupt_ends_mining_with_several_workers_at_once(tmp_path):
+    assert repobench("synth", tmp_path / "repos", "--count", 3, "--commits", 60).returncode == 0
+    listing = tmp_path / "repos" / "repos.toml"
+    command = [sys.executable, "-c", "from harness.cli import main; main()", "mine", str(listing), "--workers", "2"]
+    mining = subprocess.Popen(
+        [*command, "-o", str(tmp_path / "data"), "--cutoff", "none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    staging = tmp_path / "data"
+    while not staging.exists():
+        time.sleep(0.02)
+    os.killpg(mining.pid, signal.SIGINT)
+    _, remarks = mining.communicate(timeout=30)
+    assert "the same command goes on where it stopped" in remarks
+    assert "Traceback" not in remarks
+    assert mining.returncode == 130
+
+
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    assert repobench("synth", tmp_path / "repos", "--count", 1, "--commits", 6).returncode == 0
+    for arguments in (
+        ("mine", tmp_path / "repos" / "repos.toml", "-o", tmp_path / "file" / "data"),
+        ("mine", tmp_path / "repos" / "repos.toml", "-o", tmp_path / "file"),
+    ):
+        done = repobench(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+@pytest.mark.parametrize("option", [("--workers", "-1"), ("--prefix-bytes", "-1")])
+def test_negative_numbers_are_refused(tmp_path, option):
+    done = repobench("mine", "a/b", "-o", tmp_path / "data", *option)
+    assert (done.returncode, "must not be negative" in done.stderr) == (2, True)
+
+
+def test_splits_may_be_repeated_and_are_called_as_everywhere(tmp_path):
+    repobench("synth", "repos", "--count", 2, "--commits", 12, cwd=tmp_path)
+    repobench("mine", "repos/repos.toml", "--cutoff", "none", cwd=tmp_path)
+    twice = ("--split", "ir_train", "--split", "ir_train")
+    assert repobench("run", "--method", "copy-prefix", *twice, cwd=tmp_path).returncode == 0
+    wrong = repobench("run", "--method", "copy-prefix", "--split", "nope", cwd=tmp_path)
+    assert "ir_train" in wrong.stderr + wrong.stdout
+    none = repobench("run", "--method", "copy-prefix", "--limit", "0", cwd=tmp_path)
+    assert "leaves no task" in none.stderr
 
 
 def test_unknown_method_names_the_nearest_one(tmp_path):

@@ -3,16 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
+from harness.commands.paper import mine_paper, show_comparison
 from harness.console import Tracker, say, show
 from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResult, build_dataset, default_cache
 from repopeftbench.dataset.manifest import LedgerEntry
 from repopeftbench.dataset.store import Dataset
+from repopeftbench.errors import ConfigError
 from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
+from repopeftbench.paper.build import PaperOptions
 from repopeftbench.schema import Family, Track
 from repopeftbench.sources import repository_list
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
@@ -41,6 +44,10 @@ class MineOptions:
     """Most bytes of a prefix; whole helpers leave it first, the test function never. 0 for no limit."""
     cache: Path | None = None
     """Folder of the clones. Default: the user's cache folder."""
+    protocol: Literal["clean", "paper"] = "clean"
+    """`paper` rebuilds the published benchmark, defects included; it has no seed, no mock and no limit to set."""
+    compare_protocols: bool = False
+    """Mine nothing; show how many of the paper protocol's tasks are unchanged, known from train, or in plain sight."""
 
 
 _DEFAULT_MINE = MineOptions()
@@ -53,21 +60,32 @@ def mine(repo_list: str, /, options: MineOptions = _DEFAULT_MINE) -> int:
         repo_list: A list file (one URL, owner/name or path per line, optional @revision; or TOML), or one repository.
         options: Options.
     """
+    if options.workers < 0 or options.prefix_bytes < 0:
+        raise ConfigError("--workers and --prefix-bytes must not be negative; 0 means one per core and no limit")
     repositories = repository_list(repo_list)
+    workers, cache = options.workers or os.cpu_count() or 1, options.cache or default_cache()
+    cutoff = options.cutoff or repositories.cutoff or DEFAULT_CUTOFF
+    if options.compare_protocols:
+        return show_comparison(repositories, workers=workers, cache=cache)
+    if options.protocol == "paper":
+        _refuse_clean_options(options)
+        return mine_paper(repositories, PaperOptions(folder=options.out, cutoff=cutoff, workers=workers, cache=cache))
     families = frozenset(Family) if options.mock else DEFAULT_FAMILIES
     draft = DraftOptions(seed=options.seed, families=families, prefix_bytes=options.prefix_bytes or None)
     build = BuildOptions(
         folder=options.out,
         draft=draft,
-        cutoff=options.cutoff or repositories.cutoff or DEFAULT_CUTOFF,
-        workers=options.workers or os.cpu_count() or 1,
-        cache=options.cache or default_cache(),
+        cutoff=cutoff,
+        workers=workers,
+        cache=cache,
     )
     with Tracker("commits") as tracker:
         result = build_dataset(repositories, build, tracker.update)
     _show(result, options.out)
     for text, problem in result.failed.items():
         say(f"not mined: {text}: {problem}")
+    if result.failed:
+        say(f"the others stay in {options.out / '.staging'}, so that mining again is quick; it may be deleted")
     return PARTIAL if result.failed else 0
 
 
@@ -80,7 +98,6 @@ def synth(out: Path, /, *, count: int = 6, commits: int = 40, seed: int = 0) -> 
         commits: Commits of each history.
         seed: Seed; equal seeds give equal histories.
     """
-    from repopeftbench.errors import ConfigError
     from repopeftbench.gitrepo import write_history
     from repopeftbench.synthetic import synthetic_repositories
 
@@ -92,14 +109,22 @@ def synth(out: Path, /, *, count: int = 6, commits: int = 40, seed: int = 0) -> 
         write_history(folder, [(c.message, c.committer_time, c.files) for c in repository.commits])
         entries.append(f'[[repository]]\nsource = "{repository.name}"\nlicence = "{repository.licence}"\n')
     (out / "repos.toml").write_text("\n".join(entries), "utf-8")
-    show(f"{count} repositories and {out / 'repos.toml'}")
+    show(f"{_repositories(count)} and {out / 'repos.toml'}")
     return 0
+
+
+def _refuse_clean_options(options: MineOptions) -> None:
+    chosen = {"--seed": options.seed, "--mock": options.mock, "--prefix-bytes": options.prefix_bytes}
+    default = {"--seed": 0, "--mock": False, "--prefix-bytes": DEFAULT_PREFIX_BYTES}
+    for name, value in chosen.items():
+        if value != default[name]:
+            raise ConfigError(f"{name} {value} has no meaning in the paper protocol, which fixes it: leave {name} out")
 
 
 def _show(result: BuildResult, folder: Path) -> None:
     manifest, dataset = result.manifest, Dataset(folder)
     rows = {entry.path: entry.rows for entry in manifest.files}
-    table = Table(title=f"{len(manifest.repositories)} repositories in {folder}", title_justify="left")
+    table = Table(title=f"{_repositories(len(manifest.repositories))} in {folder}", title_justify="left")
     table.add_column("track")
     table.add_column("split")
     table.add_column("tasks", justify="right")
@@ -111,6 +136,10 @@ def _show(result: BuildResult, folder: Path) -> None:
         show(f"{track}: {_ledger_line(ledger)}")
     for note in manifest.notes:
         show(note)
+
+
+def _repositories(count: int) -> str:
+    return f"{count} {'repository' if count == 1 else 'repositories'}"
 
 
 def _ledger_line(ledger: LedgerEntry) -> str:

@@ -30,7 +30,7 @@ class RunOptions:
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
     """Folder of the run. Default: repobench-out/runs/METHOD."""
-    split: tuple[Split, ...] = ()
+    split: Annotated[tuple[Split, ...], Parameter(name_transform=str.lower)] = ()
     """Splits to answer. Default: every test split that the data has."""
     track: tuple[Track, ...] = tuple(Track)
     """Tracks to answer."""
@@ -50,6 +50,8 @@ class RunOptions:
     """Most tokens of a prediction."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
+    cache: Path | None = None
+    """Folder of the clones, if `mine` was given one."""
 
 
 def run(options: RunOptions) -> int:
@@ -67,9 +69,13 @@ def run(options: RunOptions) -> int:
     from repopeftbench.views import DatasetViews
 
     dataset = Dataset(options.data)
-    selection = TaskSelection(
-        splits=options.split or _test_splits(dataset), tracks=options.track, limit=options.limit, seed=options.seed
-    )
+    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
+    if not splits:
+        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
+    if options.limit is not None and options.limit < 1:
+        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
+    tracks = tuple(dict.fromkeys(options.track))
+    selection = TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
@@ -92,7 +98,7 @@ def run(options: RunOptions) -> int:
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
-    views = DatasetViews(dataset.manifest, default_cache())
+    views = DatasetViews(dataset.manifest, options.cache or default_cache())
     with Tracker("tasks") as tracker:
         summary = run_method(
             tasks=tasks,

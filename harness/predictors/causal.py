@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.errors import Code2LoRAError
-from code2lora.generation import generate
+from code2lora.generation import check_limits, generate
 from harness.errors import PredictorError
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
 from harness.records import Answer, PredictionRequest
@@ -52,10 +52,12 @@ def build_pretrained(settings: PredictorSettings, training: TrainingTasks) -> Ca
     """The backbone as it comes; nothing is learnt from `training`.
 
     Raises:
-        PredictorError: the backbone cannot be loaded; the message says why and what to do.
+        PredictorError: the backbone cannot be loaded, or the limits do not fit it; the message says why and what to do.
     """
     try:
         backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
+        # Now, not at the first batch: by then the run's folder would belong to settings that cannot work.
+        check_limits(backbone, max_new_tokens=settings.max_new_tokens, batch_size=settings.batch_size)
     except Code2LoRAError as error:
         raise PredictorError(str(error)) from error
     return CausalPredictor(backbone, settings)

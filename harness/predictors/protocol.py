@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
-from harness.errors import UnknownMethodError
+from harness.errors import PredictorError, UnknownMethodError
 from harness.records import Answer, PredictionRequest
 from repopeftbench.schema import Task
 
@@ -52,6 +52,12 @@ class PredictorSettings:
     dtype: str = "auto"
     batch_size: int = 16
     max_new_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuses limits that no method can work with."""
+        for name, value in (("batch-size", self.batch_size), ("max-new-tokens", self.max_new_tokens)):
+            if value < 1:
+                raise PredictorError(f"--{name} {value} is too small: give 1 or more")
 
 
 TrainingTasks: TypeAlias = Callable[[], Iterable[Task]]

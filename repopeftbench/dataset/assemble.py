@@ -44,8 +44,7 @@ def assemble(
         folder: the dataset folder.
     """
     ordered = sorted(staged, key=lambda repository: repository.repo_id)
-    roles = assign_repositories({r.repo_id: r.tasks for r in ordered if not r.is_ood}, config.seed)
-    roles.update({r.repo_id: Role.OOD_TEST for r in ordered if r.is_ood})
+    roles = _roles(ordered, config.seed)
     entries: list[RepositoryEntry] = []
     totals = dict.fromkeys(Track, Ledger())
     with DatasetWriter(folder) as writer:
@@ -70,6 +69,18 @@ def assemble(
         )
         writer.finish(manifest)
     return manifest
+
+
+def _roles(ordered: Sequence[StagedRepository], seed: int) -> dict[str, Role]:
+    """The role of each repository; two revisions of one repository have the same."""
+    names: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    for repository in ordered:
+        if not repository.is_ood:
+            name = names.setdefault(repository.identity, repository.repo_id)
+            sizes[name] = sizes.get(name, 0) + repository.tasks
+    roles = assign_repositories(sizes, seed)
+    return {r.repo_id: Role.OOD_TEST if r.is_ood else roles[names[r.identity]] for r in ordered}
 
 
 def split_harvest(harvest: Harvest, role: Role) -> Harvest:
@@ -147,10 +158,9 @@ def _entry(repository: StagedRepository, role: Role, ledgers: Mapping[Track, Led
 def _notes(ordered: Sequence[StagedRepository], roles: Mapping[str, Role]) -> list[str]:
     inside = [repository for repository in ordered if not repository.is_ood]
     notes: list[str] = []
-    if len(inside) < FEWEST_FOR_CROSS_REPO:
-        notes.append(
-            f"No cross-repo suite: {len(inside)} in-distribution repositories, {FEWEST_FOR_CROSS_REPO} are needed."
-        )
+    count = len({repository.identity for repository in inside})
+    if count < FEWEST_FOR_CROSS_REPO:
+        notes.append(f"No cross-repo suite: {count} in-distribution repositories, {FEWEST_FOR_CROSS_REPO} are needed.")
     ended = [repository.repo_id for repository in inside if repository.ended_by_cutoff]
     if ended:
         notes.append(

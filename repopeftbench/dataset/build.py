@@ -9,12 +9,14 @@ from pathlib import Path
 import platformdirs
 
 from repopeftbench.dataset.assemble import assemble
-from repopeftbench.dataset.manifest import Manifest, MiningConfig
+from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
 from repopeftbench.dataset.staging import StagedRepository
+from repopeftbench.dataset.store import COMMITS_NAME, NEW, REJECTS_NAME, TASKS_NAME
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
-from repopeftbench.mining.engine import Failure, MiningPlan, mine_all
-from repopeftbench.sources import RepositoryList
+from repopeftbench.mining.engine import MiningPlan, mine_all
+from repopeftbench.pool import Failure
+from repopeftbench.sources import RepositoryList, without_credentials
 
 DEFAULT_CUTOFF = "2025-04-01"
 NO_CUTOFF = "none"
@@ -62,17 +64,21 @@ def build_dataset(
     """
     cutoff = parse_cutoff(options.cutoff)
     _check_folder(options.folder)
+    options.folder.mkdir(parents=True, exist_ok=True)
     plan = MiningPlan(
         options=options.draft,
         cutoff=None if cutoff is None else int(cutoff.timestamp()),
         staging=options.folder / _STAGING,
         cache=options.cache,
     )
-    failed = {bad.text: bad.problem for bad in repositories.bad}
+    failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
     outcomes = mine_all(repositories.sources, plan, workers=options.workers, report=report)
-    failed.update({outcome.source.text: outcome.problem for outcome in outcomes if isinstance(outcome, Failure)})
-    staged = [outcome for outcome in outcomes if isinstance(outcome, StagedRepository)]
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            failed[without_credentials(outcome.source.text)] = without_credentials(outcome.problem)
+    staged = _distinct([outcome for outcome in outcomes if isinstance(outcome, StagedRepository)], failed)
     if not any(repository.tasks for repository in staged):
+        shutil.rmtree(plan.staging, ignore_errors=True)
         raise RepositoryListError(_nothing_mined(staged, failed))
     config = MiningConfig(
         seed=options.draft.seed,
@@ -82,7 +88,7 @@ def build_dataset(
     )
     manifest = assemble(staged, failed, config, options.folder)
     if not failed:
-        shutil.rmtree(options.folder / _STAGING)
+        shutil.rmtree(plan.staging)
     return BuildResult(manifest=manifest, failed=failed)
 
 
@@ -102,12 +108,24 @@ def parse_cutoff(text: str) -> dt.datetime | None:
 
 
 def _check_folder(folder: Path) -> None:
-    known = {"manifest.json", "tasks", "commits.parquet", "rejects.parquet", ".new", _STAGING}
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
+    known = {NEW, _STAGING}
+    if is_dataset(folder) or (folder / NEW).is_dir():
+        known |= {MANIFEST_NAME, TASKS_NAME, COMMITS_NAME, REJECTS_NAME}
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []
     if strangers:
         raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")
+
+
+def _distinct(staged: list[StagedRepository], failed: dict[str, str]) -> list[StagedRepository]:
+    """The repositories without those that are the very same commit of the same copy as an earlier one."""
+    first: dict[tuple[str, str], StagedRepository] = {}
+    for repository in staged:
+        same = first.setdefault((repository.identity, repository.revision), repository)
+        if same is not repository:
+            failed[repository.repo_id] = f"the same commit of the same repository as {same.repo_id}: list it once"
+    return list(first.values())
 
 
 def _nothing_mined(staged: list[StagedRepository], failed: dict[str, str]) -> str:

@@ -123,6 +123,15 @@ def read_manifest(folder: Path) -> Manifest:
         raise DatasetError(f"{path} is damaged: {error}") from error
 
 
+def is_dataset(folder: Path) -> bool:
+    """Whether the folder has a manifest of ours, of any version."""
+    try:
+        raw = json.loads((folder / MANIFEST_NAME).read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(raw, dict) and {"schema_version", "repositories", "files"} <= raw.keys()
+
+
 def file_sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as stream:

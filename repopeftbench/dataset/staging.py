@@ -24,6 +24,8 @@ class StagedRepository:
     folder: Path
     repo_id: str
     location: str
+    identity: str
+    """Where the git repository really is, whatever it is called in the list."""
     revision: str
     licence: str | None
     is_ood: bool

@@ -20,7 +20,9 @@ from repopeftbench.schema import CommitRecord, Reject, Split, Task, Track
 
 COMMITS_NAME = "commits.parquet"
 REJECTS_NAME = "rejects.parquet"
-_NEW = ".new"
+TASKS_NAME = "tasks"
+NEW = ".new"
+"""Where tables grow until they are whole; there while the old ones are replaced, too."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -64,7 +66,7 @@ class DatasetWriter:
     def __init__(self, folder: Path) -> None:
         """Prepares to write to `folder`, which must be absent, empty or a dataset."""
         self._folder = folder
-        self._new = folder / _NEW
+        self._new = folder / NEW
         if self._new.exists():
             shutil.rmtree(self._new)
         self._new.mkdir(parents=True)
@@ -101,8 +103,8 @@ class DatasetWriter:
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
         (self._folder / MANIFEST_NAME).unlink(missing_ok=True)
-        shutil.rmtree(self._folder / "tasks", ignore_errors=True)
-        for name in ("tasks", COMMITS_NAME, REJECTS_NAME):
+        shutil.rmtree(self._folder / TASKS_NAME, ignore_errors=True)
+        for name in (TASKS_NAME, COMMITS_NAME, REJECTS_NAME):
             if (self._new / name).exists():
                 (self._new / name).replace(self._folder / name)
         write_atomically(self._folder / MANIFEST_NAME, (manifest.model_dump_json(indent=2) + "\n").encode())
@@ -138,4 +140,4 @@ def read_records(kind: type[_R], path: Path, *, drafts: bool = False) -> Iterato
 
 
 def _task_path(track: Track, split: Split) -> Path:
-    return Path("tasks") / track / f"{split}.parquet"
+    return Path(TASKS_NAME) / track / f"{split}.parquet"

@@ -198,10 +198,11 @@ class RepositoryMiner:
         parts: list[bytes] = []
         size = 0
         for change in self._repository.changes(old_sha, new_sha):
-            if not _is_production(change):
+            production = _production_part(change)
+            if production is None:
                 continue
             try:
-                patch = self._repository.patch(change)
+                patch = self._repository.patch(production)
             except GitObjectError as error:
                 logger.warning("%s: a file is left out of the diff at %s: %s", self._repo_id, new_sha, error)
                 continue
@@ -220,6 +221,15 @@ def _concerns_tests(change: FileChange) -> bool:
     return any(path is not None and file_kind(path) is FileKind.TEST for path in (change.path, change.old_path))
 
 
-def _is_production(change: FileChange) -> bool:
-    paths = [path for path in (change.path, change.old_path) if path is not None]
-    return all(file_kind(path) is FileKind.PRODUCTION for path in paths)
+def _production_part(change: FileChange) -> FileChange | None:
+    """What a change means to production code: a file that comes from the tests is new, one that goes there is gone."""
+    old = change.old_path is not None and file_kind(change.old_path) is FileKind.PRODUCTION
+    new = change.path is not None and file_kind(change.path) is FileKind.PRODUCTION
+    if not old and not new:
+        return None
+    return FileChange(
+        path=change.path if new else None,
+        blob=change.blob if new else None,
+        old_path=change.old_path if old else None,
+        old_blob=change.old_blob if old else None,
+    )

@@ -38,7 +38,7 @@ def assign_repositories(sizes: Mapping[str, int], seed: int) -> dict[str, Role]:
         return roles
     rng = random.Random(content_id("cross-repo", seed, *sorted(sizes)))
     ordered = sorted(sizes, key=lambda repo_id: (sizes[repo_id], repo_id))
-    held_out = max(1, len(ordered) // 10)
+    held_out = max(1, (len(ordered) + 5) // 10)
     kinds: list[Role] = []
     for _ in range(held_out):
         # Neighbouring strata change places at random, so that neither role gets the smaller ones.

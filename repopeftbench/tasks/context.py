@@ -1,8 +1,8 @@
 """The structured prefix of a task: real text of the file that leads up to a site; the target is never looked at.
 
-Imports; the headers and attributes of what encloses the test; fixtures and helpers above the test, and those below it
-that the visible part of the test names; then the test function up to the cut. Other tests never. The same for both
-tracks.
+Imports, wherever they stand; the headers and attributes of what encloses the test; fixtures and helpers above the
+test, and those below it that the visible part of the test names; then the test function up to the cut. Other tests
+never. The same for both tracks.
 """
 
 import re
@@ -20,6 +20,7 @@ from repopeftbench.syntax import captures, operands, parse, walk
 
 _IDENTIFIER = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
+_NAMES = frozenset({"identifier", "pattern_list", "tuple_pattern", "list_pattern"})
 _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
 
 
@@ -51,7 +52,7 @@ class _Statement:
     first_row: int
     last_row: int
     priority: Priority
-    defines: bytes | None
+    defines: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,8 @@ def structured_prefix(source: SourceText, site_start: int, cut: int, budget: int
     body = source.utf8[test_start:cut]
     names = frozenset(_IDENTIFIER.findall(body))
     blocks = tuple(_blocks(chain[: test_index + 1], layout, names))
-    kept = blocks if budget is None else _within(blocks, source, budget - len(body))
     newline = "\r\n" if source.utf8[: source.utf8.find(b"\n") + 1].endswith(b"\r\n") else "\n"
+    kept = blocks if budget is None else _within(blocks, source, budget - len(body), len(newline))
     return _join(kept, source, newline, test_row) + body.decode("utf-8")
 
 
@@ -137,11 +138,14 @@ def _blocks(chain: Sequence[Node], layout: _Layout, names: frozenset[bytes]) -> 
             continue
         for statement in layout.of(outer):
             if statement.end <= inner.start_byte:
-                named = statement.priority is Priority.HELPER and statement.defines in names
+                named = statement.priority is Priority.HELPER and not statement.defines.isdisjoint(names)
                 yield _block(statement, Priority.NAMED_HELPER if named else statement.priority)
         for statement in layout.of(outer):
-            if statement.start >= inner.end_byte and statement.defines in names:
-                yield _block(statement, Priority.NAMED_HELPER)
+            if statement.start >= inner.end_byte:
+                if statement.priority is Priority.IMPORT:
+                    yield _block(statement, Priority.IMPORT)
+                elif not statement.defines.isdisjoint(names):
+                    yield _block(statement, Priority.NAMED_HELPER)
 
 
 def _block(statement: _Statement, priority: Priority) -> Block:
@@ -161,7 +165,7 @@ def _statements(block: Node, source: SourceText, test_starts: tuple[int, ...]) -
             first_row=source.row(node.start_byte),
             last_row=source.row(max(node.start_byte, node.end_byte - 1)),
             priority=_priority(node),
-            defines=_defined_name(node),
+            defines=_defined_names(node),
         )
 
 
@@ -181,22 +185,24 @@ def _is_docstring(statement: Node) -> bool:
     )
 
 
-def _defined_name(statement: Node) -> bytes | None:
-    """The name that a definition or a plain assignment binds; None for other statements."""
+def _defined_names(statement: Node) -> frozenset[bytes]:
+    """The names that a definition or a plain assignment binds; none for other statements."""
     if statement.type in _DEFINITIONS:
         inner = statement.child_by_field_name("definition") or statement
-        name = inner.child_by_field_name("name")
+        bound = inner.child_by_field_name("name")
     elif statement.type == "expression_statement" and operands(statement)[0].type == "assignment":
-        name = operands(statement)[0].child_by_field_name("left")
+        bound = operands(statement)[0].child_by_field_name("left")
     else:
-        return None
-    return None if name is None else name.text
+        bound = None
+    if bound is None or bound.type not in _NAMES:
+        return frozenset()
+    return frozenset(node.text or b"" for node in walk(bound) if node.type == "identifier")
 
 
-def _within(blocks: tuple[Block, ...], source: SourceText, budget: int) -> tuple[Block, ...]:
+def _within(blocks: tuple[Block, ...], source: SourceText, budget: int, joint: int) -> tuple[Block, ...]:
     def size(block: Block) -> int:
         start, end = source.lines(block.first_row, block.last_row)
-        return end - start + 1
+        return end - start + joint
 
     total = sum(map(size, blocks))
     dropped: set[int] = set()

@@ -198,15 +198,28 @@ def test_pretrained_passes_prefixes_settings_and_the_stop_rule(monkeypatch):
 
     monkeypatch.setattr(causal, "generate", generate)
     monkeypatch.setattr(causal, "load_backbone", load_backbone)
+    monkeypatch.setattr(causal, "check_limits", lambda backbone, **limits: seen.update(checked=limits))
     predictor = build_predictor("pretrained", PredictorSettings(backbone="b", device="cpu", dtype="float32"), train)
     tasks = [make_task(1, prefix="a"), make_task(2, prefix="bcd ==")]
     answers = list(predictor.predict([make_request(task) for task in tasks]))
     assert [(answer.task_id, answer.text) for answer in answers] == [(tasks[0].task_id, " 1"), (tasks[1].task_id, " 6")]
+    assert seen["checked"] == {"max_new_tokens": 64, "batch_size": 16}
     assert seen["loaded"] == ("b", "cpu", "float32")
     assert (seen["backbone"], seen["prefixes"], seen["tokens"], seen["batch"]) == (
         "the backbone", ["a", "bcd =="], 64, 16,
     )  # fmt: skip
     assert seen["stop"]("assert x ==", " 3\n")
+
+
+@pytest.mark.parametrize("limits", [{"batch_size": 0}, {"max_new_tokens": 0}, {"max_new_tokens": -1}])
+def test_limits_that_cannot_work_are_refused_before_any_run(limits):
+    with pytest.raises(PredictorError, match="give 1 or more"):
+        PredictorSettings(**limits)
+
+
+def test_pretrained_refuses_more_new_tokens_than_the_context_before_any_run():
+    with pytest.raises(PredictorError, match="choose 1 to"):
+        build_predictor("pretrained", PredictorSettings(max_new_tokens=100_000), train)
 
 
 def test_pretrained_reports_what_a_model_cannot_do_as_its_own_error(monkeypatch):

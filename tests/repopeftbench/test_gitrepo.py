@@ -81,6 +81,21 @@ def test_clone_is_full_and_updated_and_follows_the_remote_head(make_repository, 
     assert len(GitRepository(copy).history(GitRepository(copy).resolve(None))) == 3
 
 
+def test_branches_of_a_fresh_clone_can_be_named_and_deleted_ones_go(make_repository, tmp_path):
+    import pygit2
+
+    origin = make_repository({"a.py": "1"}, {"a.py": "2"})
+    upstream = pygit2.Repository(str(origin))
+    upstream.branches.create("feature", upstream.head.peel().parents[0])
+    copy = tmp_path / "cache" / "copy"
+    clone_or_update(f"file://{origin}", copy)
+    assert GitRepository(copy).resolve("feature") == GitRepository(origin).resolve("main~1")
+    upstream.branches.delete("feature")
+    clone_or_update(f"file://{origin}", copy)
+    with pytest.raises(SourceError, match="no revision 'feature'"):
+        GitRepository(copy).resolve("feature")
+
+
 def test_unreachable_clone_says_so(tmp_path):
     with pytest.raises(SourceError, match="cannot be cloned or updated"):
         clone_or_update(f"file://{tmp_path}/nothing", tmp_path / "copy")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from repopeftbench.errors import RepositoryListError, SourceError
-from repopeftbench.sources import cached_clone, local_copy, repository_list
+from repopeftbench.sources import cached_clone, local_copy, repository_list, without_credentials
 
 
 def listed(tmp_path, text, name="repos.txt"):
@@ -64,6 +64,24 @@ def test_toml_list_has_licences_names_and_a_cutoff(tmp_path):
 def test_broken_toml_list_says_where(tmp_path, text, message):
     with pytest.raises(RepositoryListError, match=message):
         listed(tmp_path, text, "repos.toml")
+
+
+def test_byte_order_marks_dates_and_repeated_names(tmp_path):
+    assert repository_list_of(tmp_path, "\ufeffa/b\r\nc/d\r\n") == ["a/b", "c/d"]
+    dated = listed(tmp_path, 'cutoff = 2024-01-01\n[[repository]]\nsource = "a/b"\n', "repos.toml")
+    assert dated.cutoff == "2024-01-01"
+    twice = '[[repository]]\nsource = "a/b"\nname = "n"\n[[repository]]\nsource = "c/d"\nname = "n"\n'
+    with pytest.raises(RepositoryListError, match="'n' twice"):
+        listed(tmp_path, twice, "repos.toml")
+
+
+def repository_list_of(tmp_path, text):
+    return [source.repo_id for source in listed(tmp_path, text).sources]
+
+
+def test_credentials_are_not_written_down():
+    assert without_credentials("https://user:token@host.org/a/b.git") == "https://host.org/a/b.git"
+    assert without_credentials("git@host.org:a/b.git") == "git@host.org:a/b.git"
 
 
 def test_empty_and_missing_lists_are_refused(tmp_path):

@@ -175,6 +175,43 @@ def test_another_schema_version_and_damage_are_refused(tmp_path, make_repository
         Dataset(dataset.folder)
 
 
+def test_a_users_folder_called_tasks_is_left_alone(tmp_path, make_repository):
+    (tmp_path / "data" / "tasks").mkdir(parents=True)
+    (tmp_path / "data" / "tasks" / "mine.txt").write_text("precious")
+    with pytest.raises(DatasetError, match="holds other things"):
+        build(tmp_path, make_repository(*growing(3)))
+    assert (tmp_path / "data" / "tasks" / "mine.txt").read_text() == "precious"
+
+
+def test_a_dataset_is_replaced_and_a_half_replaced_one_is_repaired(tmp_path, make_repository):
+    repository = make_repository(*growing(5))
+    _, first = build(tmp_path, repository)
+    (tmp_path / "data" / ".new").mkdir()
+    (tmp_path / "data" / "manifest.json").unlink()
+    _, again = build(tmp_path, repository)
+    assert again.manifest == first.manifest
+
+
+def test_the_same_commit_under_two_entries_is_mined_once(tmp_path, make_repository):
+    repository = make_repository(*growing(6))
+    result, dataset = build(tmp_path, repository, f"{repository}@main", repository / ".git")
+    assert len(dataset.manifest.repositories) == 1
+    assert [problem.split(":")[0] for problem in result.failed.values()] == [
+        f"the same commit of the same repository as {dataset.manifest.repositories[0].repo_id}"
+    ] * len(result.failed)
+    assert result.failed
+
+
+def test_two_revisions_of_a_repository_have_the_same_role(tmp_path, make_repository):
+    folders = [make_repository(*growing(6, f"_{n}"), name=f"r{n}") for n in range(6)]
+    entries = [entry for folder in folders for entry in (folder, f"{folder}@main~1")]
+    result, _ = build(tmp_path, *entries)
+    roles = {}
+    for entry in result.manifest.repositories:
+        roles.setdefault(entry.location, set()).add(entry.role)
+    assert sorted(map(len, roles.values())) == [1] * 6
+
+
 def test_folder_with_other_things_is_left_alone(tmp_path, make_repository):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "thesis.tex").write_text("precious")
@@ -200,6 +237,34 @@ def test_production_diff_is_production_code_since_the_last_kept_commit(tmp_path,
     assert not any(word in second.production_diff for word in ("README", "tests/", "x = 2"))
     assert (third.production_diff_truncated, second.production_diff_truncated) == (True, False)
     assert 199_000 < len(third.production_diff.encode()) <= 200_000
+
+
+def test_production_diff_keeps_moves_in_and_out_of_production_code(tmp_path, make_repository):
+    body = "".join(f"line_{n} = {n}\n" for n in range(20))
+    history = [
+        {
+            "pkg/a.py": body,
+            "tests/shared.py": body.replace("line", "row"),
+            "tests/test_a.py": "def test_a():\n    pass\n",
+        },
+        {
+            "pkg/a.py": None,
+            "src/a.py": body,
+            "tests/shared.py": None,
+            "src/shared.py": body.replace("line", "row"),
+            "tests/test_a.py": "def test_a():\n    assert f() == 1\n",
+        },
+        {
+            "src/shared.py": None,
+            "tests/again.py": body.replace("line", "row"),
+            "tests/test_a.py": "def test_a():\n    assert f() == 2\n",
+        },
+    ]
+    _, dataset = build(tmp_path, make_repository(*history))
+    first, second = (commit.production_diff for commit in dataset.commits())
+    assert "rename from pkg/a.py\nrename to src/a.py" in first
+    assert ("+row_3 = 3" in first, "tests/shared.py" in first) == (True, False)
+    assert ("-row_3 = 3" in second, "tests/again.py" in second) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_a_tenth_each_is_held_out_and_order_does_not_matter(sizes, seed):
     roles = assign_repositories(sizes, seed)
     assert roles == assign_repositories(dict(reversed(sizes.items())), seed)
     counts = Counter(roles.values())
-    held_out = max(1, len(sizes) // 10) if len(sizes) >= 5 else 0
+    held_out = max(1, (len(sizes) + 5) // 10) if len(sizes) >= 5 else 0
     assert (counts[Role.CR_VAL], counts[Role.CR_TEST]) == (held_out, held_out)
     assert len(roles) == len(sizes)
 

@@ -199,6 +199,19 @@ def test_budget_drops_whole_helpers_first_and_the_test_never(budget, kept, gone)
     assert [word for word in gone if word in prefix] == []
 
 
+def test_budget_counts_the_line_ends_of_crlf_files():
+    text = FILE.replace("\n", "\r\n")
+    whole = len(cut_before(text, "(2)").prefix.encode())
+    test_alone = len(cut_before(text, "(2)", 1).prefix.encode())
+    for budget in range(test_alone, whole + 1, 7):
+        assert len(cut_before(text, "(2)", budget).prefix.encode()) <= budget
+
+
+def test_imports_below_the_test_are_in_the_prefix_and_so_are_named_tuples_of_constants():
+    text = "def test_a():\n    assert X == 1\n\nimport late\nX, Y = 1, 2\nZ = 3\n"
+    assert cut_before(text, "1").prefix == "import late\nX, Y = 1, 2\n\ndef test_a():\n    assert X =="
+
+
 def test_test_in_an_else_branch_shows_the_headers_only():
     text = "if A:\n    def test_a():\n        assert 1 == 'hidden'\nelse:\n    def test_a():\n        assert f() == 2\n"
     prefix = cut_before(text, "2").prefix
