@@ -62,8 +62,3 @@ def unparenthesised(node: Node) -> Node:
     while node.type == "parenthesized_expression" and len(operands(node)) == 1:
         node = operands(node)[0]
     return node
-
-
-def leaves(root: Node) -> Iterator[Node]:
-    """The nodes without children below `root`, in document order."""
-    return (node for node in walk(root) if node.child_count == 0)

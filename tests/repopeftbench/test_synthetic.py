@@ -182,7 +182,7 @@ def test_every_python_file_of_every_commit_parses(repositories: tuple[SyntheticR
         for commit in repository.commits:
             for path, content in commit.files:
                 if path.endswith(".py") and content is not None:
-                    ast.parse(content, filename=path)
+                    assert ast.parse(content, filename=path).body, path
 
 
 def test_every_history_modifies_and_adds_assertions(repositories: tuple[SyntheticRepository, ...]) -> None:

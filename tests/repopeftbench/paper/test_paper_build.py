@@ -13,12 +13,9 @@ from repopeftbench.paper.ood import ood_places
 COMMITS = 10
 
 
-def test_source(commit, number):
+def source_of_tests(commit, number):
     lines = [f"def test_{n}():\n    assert f({n}) == {number * 1000 + commit * 100 + n}\n" for n in range(32)]
     return f"import os\n\nVALUE = {commit}\n\n" + "\n\n".join(lines)
-
-
-test_source.__test__ = False
 
 
 @pytest.fixture
@@ -26,13 +23,13 @@ def listing(tmp_path, make_repository):
     for number, name in enumerate(("a", "b", "c")):
         make_repository(
             *(
-                {f"tests/test_{n}.py": test_source(commit, number) for n in (1, 2)}
+                {f"tests/test_{n}.py": source_of_tests(commit, number) for n in (1, 2)}
                 | {"code.py": f"X = {commit}\n", "README.md": f"{commit}\n"}
                 for commit in range(COMMITS)
             ),
             name=name,
         )
-    make_repository({"tests/test_a.py": test_source(0, 5)}, name="late", start=1_760_000_000)
+    make_repository({"tests/test_a.py": source_of_tests(0, 5)}, name="late", start=1_760_000_000)
     make_repository({"tests/test_a.py": "assert x == 1\n"}, name="small")
     path = tmp_path / "list.txt"
     path.write_text("a\nb\nc\nlate\nsmall\nmissing/folder/x\n")
