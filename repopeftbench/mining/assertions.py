@@ -7,19 +7,19 @@ leaves out the block. This module knows nothing of commits, prefixes or splits.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from tree_sitter import Node
+from tree_sitter import Node, Tree
 
 from repopeftbench.mining.fallback import interpreter_imports, interpreter_sites
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable, dotted_name, import_table, node_text
 from repopeftbench.mining.keys import statement_key
 from repopeftbench.mining.signatures import Signature, call_signature
-from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, PieceSites, Site, whole_file
-from repopeftbench.mining.source import SourceText, UnreadableSourceError, decode_source, parse_module
+from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, Site, whole_file
+from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source, parse_module
 from repopeftbench.mining.targets import Target, assert_target, call_target
-from repopeftbench.schema import Family
+from repopeftbench.mining.validity import is_valid
 from repopeftbench.syntax import captures, parse, unparenthesised
 
 _QUERY = """
@@ -40,40 +40,66 @@ def extract_sites(raw: bytes) -> FileSites:
         source = decode_source(raw)
     except UnreadableSourceError as error:
         return FileSites(problem=error.reason)
-    try:
-        parse_module(raw)
-    except UnreadableSourceError as error:
+    if not is_valid(source.utf8.decode("utf-8")):
         root = parse(source.parsed).root_node
-        return whole_file(tuple(_tree_sites(source, root, tree_imports(root))), problem=error.reason)
-    read = text_sites(source, None)
-    return whole_file(read.sites, needs_flattening=read.needs_flattening)
+        return whole_file(tuple(_tree_sites(source, root, tree_imports(root))), problem=UNPARSABLE)
+    parsed = parse_text(source)
+    try:
+        return whole_file(text_sites(parsed, None), needs_flattening=parsed.is_flattened)
+    except UnreadableSourceError as error:
+        return FileSites(problem=error.reason)
 
 
-def text_sites(source: SourceText, imports: ImportTable | None) -> PieceSites:
+@dataclass(frozen=True, slots=True)
+class ParsedText:
+    """A text that is valid Python, and its tree; flattened where only the flattened copy is read without an error.
+
+    `readable` is False where the grammar does not know the syntax at all.
+    """
+
+    source: SourceText
+    tree: Tree
+    is_flattened: bool
+    readable: bool
+
+
+def parse_text(source: SourceText) -> ParsedText:
+    """The tree of a text that is valid Python."""
+    tree = parse(source.parsed)
+    is_flattened = tree.root_node.has_error
+    if is_flattened:
+        source = flattened(source)
+        tree = parse(source.parsed)
+    return ParsedText(source, tree, is_flattened, not tree.root_node.has_error)
+
+
+def text_sites(parsed: ParsedText, imports: ImportTable | None) -> tuple[Site, ...]:
     """The sites of a text that is valid Python.
 
     Args:
-        source: a whole file, or statements of one.
-        imports: the imports of the whole file; None takes those of `source`.
+        parsed: a whole file, or statements of one.
+        imports: the imports of the whole file; None takes those of the text.
+
+    Raises:
+        UnreadableSourceError: neither the grammar nor `ast` can give a tree (nesting that is too deep).
     """
-    root = parse(source.parsed).root_node
-    needs_flattening = root.has_error
-    if needs_flattening:
-        source = flattened(source)
-        root = parse(source.parsed).root_node
-    if not root.has_error:
-        return PieceSites(tuple(_tree_sites(source, root, imports or tree_imports(root))), needs_flattening)
+    root = parsed.tree.root_node
+    if parsed.readable:
+        return tuple(_tree_sites(parsed.source, root, imports or tree_imports(root)))
     # Valid Python that the grammar does not know yet: nothing is guessed, every site becomes a reject.
-    module = parse_module(source.utf8.decode("utf-8"))
-    return PieceSites(interpreter_sites(module, source, imports, reason=GRAMMAR_ERROR))
+    module = parse_module(parsed.source.utf8.decode("utf-8"))
+    return interpreter_sites(module, parsed.source, imports, reason=GRAMMAR_ERROR)
 
 
-def text_imports(source: SourceText) -> ImportTable:
-    """The imports of a text that is valid Python."""
-    root = parse(source.parsed).root_node
-    if root.has_error:
-        root = parse(flattened(source).parsed).root_node
-    return interpreter_imports(parse_module(source.utf8.decode("utf-8"))) if root.has_error else tree_imports(root)
+def text_imports(parsed: ParsedText) -> ImportTable:
+    """The imports of a text that is valid Python.
+
+    Raises:
+        UnreadableSourceError: as for `text_sites`.
+    """
+    if parsed.readable:
+        return tree_imports(parsed.tree.root_node)
+    return interpreter_imports(parse_module(parsed.source.utf8.decode("utf-8")))
 
 
 def tree_imports(root: Node) -> ImportTable:
@@ -105,9 +131,8 @@ def _tree_sites(source: SourceText, root: Node, imports: ImportTable) -> Iterato
     candidates.sort(key=lambda pair: (pair[0].start_byte, -pair[0].end_byte))
     scopes = sorted(_scopes(found), key=lambda scope: (scope.start, -scope.end))
     for (node, signature), function in _with_test_function(candidates, scopes):
-        draft = _draft(node, function, source)
         target = assert_target(node, imports) if signature is None else call_target(node, signature)
-        yield _finish(draft, target, source)
+        yield _site(node, function, target, source)
 
 
 def _scopes(found: dict[str, list[Node]]) -> Iterator[_Scope]:
@@ -153,22 +178,22 @@ def _call_signature(call: Node, imports: ImportTable) -> Signature | None:
     return call_signature(dotted_name(function), name, imports)
 
 
-def _draft(node: Node, function: str, source: SourceText) -> Site:
-    statement = source.slice(node.start_byte, node.end_byte)
+def _site(node: Node, function: str, target: Target, source: SourceText) -> Site:
+    start, end = node.start_byte, node.end_byte
+    statement = source.slice(start, end)
+    target_start = None if target.node is None else target.node.start_byte
+    target_end = None if target.node is None else target.node.end_byte
     return Site(
-        family=Family.ASSERT,
-        start=node.start_byte,
-        end=node.end_byte,
-        lineno=source.row(node.start_byte) + 1,
-        end_lineno=source.row(node.end_byte) + 1,
+        family=target.family,
+        start=start,
+        end=end,
+        lineno=source.row(start) + 1,
+        end_lineno=source.row(end) + 1,
         test_function=function,
         statement=statement,
         key=statement_key(statement),
+        target_start=target_start,
+        target_end=target_end,
+        target=None if target_start is None or target_end is None else source.slice(target_start, target_end),
+        reason=target.reason,
     )
-
-
-def _finish(draft: Site, target: Target, source: SourceText) -> Site:
-    if target.node is None:
-        return replace(draft, family=target.family, reason=target.reason)
-    start, end = target.node.start_byte, target.node.end_byte
-    return replace(draft, family=target.family, target_start=start, target_end=end, target=source.slice(start, end))

@@ -112,7 +112,7 @@ def _excess(more: FileSites, less: FileSites) -> tuple[Counter[str], tuple[Site,
     excess = copies - Counter(site.key for placed in right for site in placed.piece.sites)
     if not excess:
         return excess, ()
-    elsewhere = any(site.key in excess for placed in common for site in placed.piece.sites)
+    elsewhere = any(not placed.piece.keys.isdisjoint(excess) for placed in common)
     if elsewhere or any(copies[key] > count for key, count in excess.items()):
         return excess, None
     return excess, tuple(site for placed in left for site in placed.sites() if site.key in excess)

@@ -21,12 +21,10 @@ from repopeftbench.mining.drafts import (
     snapshot_sites,
     with_reasons,
 )
-from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.history import FileVersions, NewSite, new_sites
-from repopeftbench.mining.pieces import PieceReader
-from repopeftbench.mining.sites import MISSING_BLOB, FileSites, Site
-from repopeftbench.mining.source import SourceText, decode_source
+from repopeftbench.mining.reader import FileVersion, PieceReader
+from repopeftbench.mining.sites import MISSING_BLOB, Site
 from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
 
@@ -56,7 +54,7 @@ class RepositoryMiner:
         self._licence = licence
         self._options = options
         self._reader = PieceReader()
-        self._memo: OrderedDict[str, FileSites] = OrderedDict()
+        self._memo: OrderedDict[str, FileVersion] = OrderedDict()
         self._last_new: dict[str, int] = {}
 
     def mine(self, history: Sequence[CommitInfo], progress: Progress = lambda _done, _total: None) -> Harvest:
@@ -137,17 +135,13 @@ class RepositoryMiner:
             collected.rejects.extend(draft_reject(new, origin) for new in judged if new.reason is not None)
 
     def _tasks(self, judged: Sequence[NewSite], blobs: dict[str, str], origin: Origin) -> Iterator[Task]:
-        path, source = None, None
+        path, layout = None, None
         for new in judged:
             if new.reason is not None:
                 continue
-            if source is None or new.path != path:
-                path, source = new.path, self._source(blobs[new.path])
-            yield draft_task(new, source, origin, self._options)
-
-    def _source(self, blob: str) -> SourceText:
-        source = decode_source(self._repository.read(blob))
-        return flattened(source) if self._sites(blob).needs_flattening else source
+            if layout is None or new.path != path:
+                path, layout = new.path, self._reader.layout(self._sites(blobs[new.path]))
+            yield draft_task(new, layout, origin, self._options)
 
     def _origin(self, track: Track, commit: CommitInfo, commit_index: int) -> Origin:
         return Origin(
@@ -159,8 +153,8 @@ class RepositoryMiner:
         is_test = change.path is not None and file_kind(change.path) is FileKind.TEST
         return FileVersions(
             path=path,
-            old=self._sites(change.old_blob) if change.old_blob is not None else FileSites(),
-            new=self._sites(change.blob) if is_test and change.blob is not None else FileSites(),
+            old=self._sites(change.old_blob) if change.old_blob is not None else FileVersion(),
+            new=self._sites(change.blob, change.old_blob) if is_test and change.blob is not None else FileVersion(),
             changed_lines=lambda: self._changed_lines(change),
             lenient_old=lambda: self._lenient_sites(change.old_blob),
         )
@@ -172,14 +166,14 @@ class RepositoryMiner:
     def _lenient_sites(self, blob: str | None) -> Sequence[Site]:
         return () if blob is None else extract_sites(self._repository.read(blob)).sites
 
-    def _sites(self, blob: str) -> FileSites:
+    def _sites(self, blob: str, like: str | None = None) -> FileVersion:
         if blob in self._memo:
             self._memo.move_to_end(blob)
             return self._memo[blob]
         try:
-            sites = self._reader.read(self._repository.read(blob))
+            sites = self._reader.read(self._repository.read(blob), self._memo.get(like or ""))
         except GitObjectError:
-            sites = FileSites(problem=MISSING_BLOB)
+            sites = FileVersion(problem=MISSING_BLOB)
         self._memo[blob] = sites
         if len(self._memo) > _MEMO_FILES:
             self._memo.popitem(last=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from repopeftbench.schema import Family
 
@@ -36,15 +37,16 @@ class Site:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PieceSites:
-    """The sites of one piece of a file, with offsets and lines relative to it; equal pieces may share one object.
-
-    With `needs_flattening` only the flattened copy of the piece parses without an error (see `flatten`).
-    """
+    """The sites of one piece of a file, with offsets and lines relative to it; equal pieces may share one object."""
 
     sites: tuple[Site, ...]
-    needs_flattening: bool = False
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of the sites."""
+        return frozenset(site.key for site in self.sites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class PlacedPiece:
 
     def sites(self) -> Iterator[Site]:
         """The piece's sites with the offsets and lines of the file."""
-        return (_shifted(site, self.start, self.row) for site in self.piece.sites)
+        return (moved(site, self.start, self.row) for site in self.piece.sites)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,29 +68,27 @@ class FileSites:
 
     With a `problem` (the file is not text, or not valid Python) the sites, if any, are what the error-tolerant grammar
     still sees: good enough to recognise an assertion that was there before, never a source of tasks.
+    With `needs_flattening` only the flattened copy of the file parses without an error (see `flatten`).
     """
 
     pieces: tuple[PlacedPiece, ...] = ()
     problem: str | None = None
+    needs_flattening: bool = False
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """All sites with the offsets and lines of the file."""
         return tuple(site for placed in self.pieces for site in placed.sites())
 
-    @property
-    def needs_flattening(self) -> bool:
-        """Whether any piece does."""
-        return any(placed.piece.needs_flattening for placed in self.pieces)
-
 
 def whole_file(sites: tuple[Site, ...], *, problem: str | None = None, needs_flattening: bool = False) -> FileSites:
     """The sites of a file that was read in one piece."""
-    piece = PieceSites(sites, needs_flattening)
-    return FileSites(pieces=(PlacedPiece(piece, 0, 0),) if sites else (), problem=problem)
+    pieces = (PlacedPiece(PieceSites(sites), 0, 0),) if sites else ()
+    return FileSites(pieces=pieces, problem=problem, needs_flattening=needs_flattening)
 
 
-def _shifted(site: Site, start: int, row: int) -> Site:
+def moved(site: Site, start: int, row: int) -> Site:
+    """The site where it stands when its text begins `start` bytes and `row` rows later."""
     if not start:
         return site
     return Site(
