@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FetchPrune, FileMode, Option
+from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FetchPrune, FileMode, ObjectType, Option
 
 from repopeftbench.errors import GitObjectError, SourceError
 from repopeftbench.schema import CommitInfo
@@ -25,6 +25,8 @@ _REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
+# Objects were checked when they were fetched; checking each again on every read costs more than reading it.
+pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,11 @@ class GitRepository:
         if self._repo.is_shallow:
             raise SourceError(f"{path} is a shallow clone, its history is cut off: run git -C {path} fetch --unshallow")
         self.path = path
+
+    def reopen(self) -> None:
+        """Lets go of everything that was read and kept in memory."""
+        self._repo.free()
+        self._repo = pygit2.Repository(self._repo.path)
 
     @property
     def identity(self) -> str:
@@ -143,12 +150,12 @@ class GitRepository:
             GitObjectError: this copy of the repository lacks the blob.
         """
         try:
-            found = self._repo[blob]
+            kind, data = self._repo.read(blob)
         except (KeyError, ValueError, pygit2.GitError) as error:
             raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
-        if not isinstance(found, pygit2.Blob):
+        if kind != ObjectType.BLOB:
             raise GitObjectError(f"{self.path}: object {blob} is not a blob")
-        return found.data
+        return data
 
     def python_files(self, sha: str) -> tuple[TreeFile, ...]:
         """The regular `.py` files of a commit's tree, by path."""
@@ -170,9 +177,8 @@ class GitRepository:
         Raises:
             GitObjectError: a side of it is missing in this copy.
         """
-        # Both blobs stay in variables until the data is taken: libgit2 would otherwise read freed memory.
-        old = None if change.old_blob is None else self._blob(change.old_blob)
-        new = None if change.blob is None else self._blob(change.blob)
+        old = None if change.old_blob is None else self.read(change.old_blob)
+        new = None if change.blob is None else self.read(change.blob)
         path, old_path = change.path or change.old_path or "", change.old_path or change.path or ""
         if change.blob is not None and change.blob == change.old_blob:
             # libgit2 has no text for a file that only moved; this is git's.
@@ -218,12 +224,6 @@ class GitRepository:
         whole = self.patch(FileChange(path="new", old_path="old", blob=blob, old_blob=old_blob))
         start = re.search(rb"^(?:@@ -|Binary files )", whole, re.MULTILINE)
         return whole[start.start() :] if start else b""
-
-    def _blob(self, blob: str) -> pygit2.Blob:
-        self.read(blob)
-        found = self._repo[blob]
-        assert isinstance(found, pygit2.Blob)
-        return found
 
     def _commit(self, sha: str) -> pygit2.Commit:
         try:

@@ -27,7 +27,7 @@ from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline
 
 MEMO_PIECES = 20_000
-MEMO_TREES = 64
+MEMO_TREES = 512
 
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
@@ -67,6 +67,11 @@ class FileVersion(FileSites):
     sections: tuple[_Section, ...] = ()
     starts: tuple[int, ...] = ()
     mark: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """Bytes of text that are held."""
+        return 0 if self.source is None else len(self.source.utf8)
 
 
 class PieceReader:
@@ -219,7 +224,7 @@ class PieceReader:
         return piece.outline
 
     def _tree(self, whole: bytes, digest: bytes) -> ParsedText:
-        """The tree of a piece; the last few are kept, since sites and outlines are asked for one soon after the other."""
+        """The tree of a piece; the last ones are kept, since sites and outline are asked for soon after each other."""
         if digest not in self._trees:
             self._trees[digest] = parse_text(SourceText(utf8=whole, parsed=whole))
         return _recent(self._trees, digest, MEMO_TREES)

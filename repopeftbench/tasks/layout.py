@@ -1,4 +1,4 @@
-"""A file laid out for prefixes: the outlines of its pieces where they stand, joined so that no cut between pieces shows.
+"""A file laid out for prefixes: the outlines of its pieces where they stand, joined so that no cut shows.
 
 One file of one commit at a time; the tasks of a file share its layout.
 """
