@@ -12,7 +12,7 @@ Contenders (`contest/contenders.py` lists them, `peers/` holds them):
 - `parse-once` and `git-log` are floors: parts of the job that nobody can leave out who reads whole files, or git.
 
 In favour of the peers: they share one fast `ast` extractor (`peers/statements.py`), remember parsed versions, and do
-the job alone. In favour of `repobench`: it stops a production diff at 200,000 bytes, which the peers make whole and cut.
+the job alone. In favour of `repobench`: it ends a production diff at 200,000 bytes; the peers make it whole and cut it.
 
 Every contender is a fresh process on the same throw-away copy of the repository (PyDriller writes to its
 configuration); one runs at a time. Then the answers are compared: `contest/agreement.py` says how. Tables go to stdout,

@@ -58,12 +58,12 @@ def _new_per_file(changes: list[Change], texts: Texts) -> Iterator[tuple[str, Co
 
 def _production_diffs(repository: str, pairs: list[str]) -> list[str]:
     """The diff of every `COMMIT BASE` pair; a commit without a base is compared with nothing."""
-    options = ("--stdin", "-r", "-p", "-M", "--root", "--always", "--format=%x00%H")
+    options = ("--stdin", "-r", "-p", "-M", "--root", "--always", "--format=%x00")
     command = ["git", "-C", repository, "diff-tree", *options, "--", *PRODUCTION]
     lines = "".join(f"{pair}\n" for pair in pairs).encode()
     output = subprocess.run(command, input=lines, stdout=subprocess.PIPE, check=True).stdout
     # What a file contains may hold a zero byte, but then git calls it binary and shows nothing of it.
-    return output.decode("utf-8", "replace").split("\0")[1:]
+    return [diff.lstrip("\n") for diff in output.decode("utf-8", "replace").split("\0")[1:]]
 
 
 if __name__ == "__main__":
