@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not results or not contenders:
         _say("nothing was measured")
         return NOTHING
-    print(cost_table(results), agreement_table(results), sep="\n\n")
+    print(cost_table(results))
+    if any(result.agreements for result in results):
+        print(f"\n{agreement_table(results)}")
     if options.json is not None:
         write_json(options.json, results, _versions())
     problems = [problem for result in results for found in result.agreements for problem in found.problems]

@@ -1,8 +1,8 @@
 """Whether two contenders found the same new statements, commit by commit and file by file.
 
 One difference is excused: which file a new test file was renamed from, where something was removed in the same commit.
-git and libgit2 measure similarity differently, so near 50 % one follows a rename that the other does not. Such a file,
-if its statements differ, is left out and counted; the other files of the commit must agree. All else must agree
+git and libgit2 measure similarity differently, so around 50 % one follows a rename that the other does not. Such a
+file, if its statements differ, is left out and counted; the other files of the commit must agree. All else must agree
 exactly: versions that do not parse need no excuse, since an unparsable parent version counts as empty for all
 (`repobench` keeps those rows as rejects, `unchanged-since-unparsable`).
 """

@@ -21,7 +21,6 @@ class Result:
     walk: Walk
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     agreements: list[Agreement] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 def cost_table(results: Sequence[Result]) -> str:
@@ -49,11 +48,11 @@ def agreement_table(results: Sequence[Result]) -> str:
         for result in results
         for found in result.agreements
     ]
-    return _markdown((*header, "excused (rename near 50 %)", "disagree"), rows, text_columns=(0, 1))
+    return _markdown((*header, "excused (renames)", "disagree"), rows, text_columns=(0, 1))
 
 
 def write_json(path: Path, results: Sequence[Result], versions: dict[str, str]) -> None:
-    """Writes every sample, agreement and note, with the versions of what ran."""
+    """Writes every sample and agreement, with the versions of what ran."""
     rows: list[dict[str, Any]] = [
         {
             "repository": result.name,
@@ -62,7 +61,6 @@ def write_json(path: Path, results: Sequence[Result], versions: dict[str, str]) 
             "commits_with_test_files": result.walk.test_commits,
             "samples": {name: [asdict(sample) for sample in samples] for name, samples in result.samples.items()},
             "agreements": [asdict(found) for found in result.agreements],
-            "notes": result.notes,
         }
         for result in results
     ]

@@ -1,10 +1,12 @@
-"""Two long-lived `git` processes, read by hand: the stream of changes, and the content of blobs."""
+"""Long-lived `git` processes, read by hand: the stream of changes, and the content of blobs."""
 
 import subprocess  # plain git is what this peer is about
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 LOG = ("log", "--first-parent", "-m", "--reverse", "--raw", "--no-abbrev", "-z", "--format=%H")
+_CHUNK_BYTES = 1 << 20
 _REGULAR = ("100644", "100755", "100664")
 
 
@@ -34,9 +36,7 @@ def history(repository: str, *options: str) -> Iterator[tuple[str, list[Change]]
     Raises:
         subprocess.CalledProcessError: git failed, mostly since the copy lacks objects.
     """
-    command = ["git", "-C", repository, *LOG, *options]
-    output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    tokens = iter(output.decode("utf-8", "backslashreplace").split("\0"))
+    tokens = (token.decode("utf-8", "backslashreplace") for token in stream(repository, *LOG, *options))
     sha, changes = "", list[Change]()
     for token in tokens:
         head = token.lstrip("\n")
@@ -48,6 +48,24 @@ def history(repository: str, *options: str) -> Iterator[tuple[str, list[Change]]
             sha, changes = head, []
     if sha:
         yield sha, changes
+
+
+def stream(repository: str, *arguments: str, stdin: IO[bytes] | None = None) -> Iterator[bytes]:
+    """What a git command writes, piece by piece between zero bytes, while it writes.
+
+    Raises:
+        subprocess.CalledProcessError: git failed.
+    """
+    command = ["git", "-C", repository, *arguments]
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout is not None
+        rest = b""
+        while chunk := process.stdout.read(_CHUNK_BYTES):
+            *whole, rest = (rest + chunk).split(b"\0")
+            yield from whole
+        yield rest
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _change(head: str, tokens: Iterator[str]) -> Change:

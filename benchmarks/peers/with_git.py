@@ -7,15 +7,15 @@ In its favour: a file version that was parsed is remembered by its blob id and n
 only where the new one has assertions, and all production diffs come from one `git diff-tree --stdin`.
 """
 
-import subprocess  # plain git is what this peer is about
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 from peers.answer import write_commit
-from peers.gitlog import Blobs, Change, history
+from peers.gitlog import Blobs, Change, history, stream
 from peers.statements import MEMO_VERSIONS, is_test_file, new_statements, statement_texts
 
 PRODUCTION = (
@@ -41,9 +41,9 @@ def main(repository: str, answer: str) -> None:
                 pairs.append(f"{sha} {base or parent}".rstrip())
                 base = sha
             parent = sha
-    with Path(answer).open("w", encoding="utf-8") as stream:
+    with Path(answer).open("w", encoding="utf-8") as lines:
         for (sha, found), diff in zip(kept, _production_diffs(repository, pairs), strict=True):
-            write_commit(stream, sha, found, diff)
+            write_commit(lines, sha, found, diff)
 
 
 def _new_per_file(changes: list[Change], texts: Texts) -> Iterator[tuple[str, Counter[str]]]:
@@ -56,14 +56,17 @@ def _new_per_file(changes: list[Change], texts: Texts) -> Iterator[tuple[str, Co
             yield new.path, new_statements(None if old is None else texts(old.blob), after)
 
 
-def _production_diffs(repository: str, pairs: list[str]) -> list[str]:
+def _production_diffs(repository: str, pairs: list[str]) -> Iterator[str]:
     """The diff of every `COMMIT BASE` pair; a commit without a base is compared with nothing."""
     options = ("--stdin", "-r", "-p", "-M", "--root", "--always", "--format=%x00")
-    command = ["git", "-C", repository, "diff-tree", *options, "--", *PRODUCTION]
-    lines = "".join(f"{pair}\n" for pair in pairs).encode()
-    output = subprocess.run(command, input=lines, stdout=subprocess.PIPE, check=True).stdout
-    # What a file contains may hold a zero byte, but then git calls it binary and shows nothing of it.
-    return [diff.lstrip("\n") for diff in output.decode("utf-8", "replace").split("\0")[1:]]
+    with tempfile.TemporaryFile() as lines:
+        lines.writelines(f"{pair}\n".encode() for pair in pairs)
+        lines.seek(0)
+        # A file may hold a zero byte, but then git calls it binary and shows nothing of it.
+        diffs = stream(repository, "diff-tree", *options, "--", *PRODUCTION, stdin=lines)
+        next(diffs)  # what stands before the first zero byte: nothing
+        for diff in diffs:
+            yield diff.decode("utf-8", "replace").lstrip("\n")
 
 
 if __name__ == "__main__":
