@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repopeftbench.dataset.manifest import FileEntry, file_sha256
-from repopeftbench.dataset.snapshot_parts import GROUP_BYTES, GROUP_ROWS, RowGroupWriter, file_weights, part_paths
+from repopeftbench.dataset.snapshot_parts import (
+    DATASET_LEVEL,
+    GROUP_BYTES,
+    GROUP_ROWS,
+    RowGroupWriter,
+    file_weights,
+    part_paths,
+)
 from repopeftbench.dataset.snapshot_tables import (
     FILES,
     FILES_NAME,
@@ -127,7 +134,9 @@ def _choose(parts: Sequence[Path]) -> _Choice:
 
 def _write_files(parts: Sequence[Path], folder: Path, choice: _Choice) -> tuple[dict[Path, int], int]:
     """The files written, with their rows, and the bytes of text in all of them."""
-    writer = RowGroupWriter(lambda index: folder / shard_name(index), FILES, group=GROUP_BYTES, shard=SHARD_BYTES)
+    writer = RowGroupWriter(
+        lambda index: folder / shard_name(index), FILES, level=DATASET_LEVEL, group=GROUP_BYTES, shard=SHARD_BYTES
+    )
     position, text_bytes = 0, 0
     is_test_column = FILES.get_field_index("is_test")
     for table in _groups([part_paths(part)[0] for part in parts], FILES):
@@ -147,7 +156,7 @@ class _TreesWriter:
 
     def __init__(self, folder: Path) -> None:
         self._writer = RowGroupWriter(
-            lambda index: folder / shard_name(index), TREES, group=GROUP_ROWS, shard=SHARD_ROWS
+            lambda index: folder / shard_name(index), TREES, level=DATASET_LEVEL, group=GROUP_ROWS, shard=SHARD_ROWS
         )
         self._done: set[str] = set()
         self._repo_id: str | None = None

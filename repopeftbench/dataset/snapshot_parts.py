@@ -21,24 +21,30 @@ GROUP_BYTES = 4 << 20
 GROUP_ROWS = 1 << 16
 _ROW_BYTES = 128
 """What a row weighs beside its text; bounds row groups of empty files."""
-_COMPRESSION_LEVEL = 9
-"""Versions of a file that meet in a row group cost next to nothing from here on (docs/adr/0009)."""
+DATASET_LEVEL = 9
+"""zstd's: versions of a file that meet in a row group cost next to nothing from here on (docs/adr/0009)."""
+_PART_LEVEL = 1
+"""Parts are read once, soon, and deleted."""
 
 
 class RowGroupWriter:
     """Writes one table in row groups, one file after the other."""
 
-    def __init__(self, path_of: Callable[[int], Path], schema: pa.Schema, *, group: int, shard: int | None) -> None:
+    def __init__(
+        self, path_of: Callable[[int], Path], schema: pa.Schema, *, level: int, group: int, shard: int | None
+    ) -> None:
         """Prepares to write; the folders must be there.
 
         Args:
             path_of: the file of shard number n, from 0.
             schema: of every file.
+            level: of zstd's compression.
             group: weight at which a row group is full.
             shard: weight at which a file is full, None for a single file.
         """
         self._path_of = path_of
         self._schema = schema
+        self._level = level
         self._group = group
         self._shard = shard
         self._pending: list[pa.Table] = []
@@ -94,7 +100,7 @@ class RowGroupWriter:
                 path,
                 self._schema,
                 compression="zstd",
-                compression_level=_COMPRESSION_LEVEL,
+                compression_level=self._level,
                 # Blobs and texts do not repeat; one page per row group lets the compressor see all of it.
                 use_dictionary=[name for name in self._schema.names if name not in ("blob", "text", "size_bytes")],
                 write_statistics=[name for name in self._schema.names if name != "text"],
@@ -120,8 +126,8 @@ class SnapshotPartWriter:
         """Prepares to write `files.parquet` and `trees.parquet` to `folder`, which must be there."""
         self._repo_id = repo_id
         files, trees = part_paths(folder)
-        self._files = RowGroupWriter(lambda _: files, FILES, group=GROUP_BYTES, shard=None)
-        self._trees = RowGroupWriter(lambda _: trees, PART_TREES, group=GROUP_ROWS, shard=None)
+        self._files = RowGroupWriter(lambda _: files, FILES, level=_PART_LEVEL, group=GROUP_BYTES, shard=None)
+        self._trees = RowGroupWriter(lambda _: trees, PART_TREES, level=_PART_LEVEL, group=GROUP_ROWS, shard=None)
 
     def __enter__(self) -> "SnapshotPartWriter":
         return self
@@ -135,13 +141,14 @@ class SnapshotPartWriter:
 
     def add(self, recorded: RecordedCommit, history_index: int) -> None:
         """Appends one kept commit and walks its files."""
-        count = max(len(recorded.changes), 1)
+        changes = recorded.changes or (None,)
+        count = len(changes)
         columns = {
             "repo_id": [self._repo_id] * count,
             "commit_sha": [recorded.commit_sha] * count,
             "history_index": [history_index] * count,
-            "path": [change.path for change in recorded.changes] or [None],
-            "blob": [change.blob for change in recorded.changes] or [None],
+            "path": [change and change.path for change in changes],
+            "blob": [change and change.blob for change in changes],
             "previous_sha": [recorded.previous_sha] * count,
         }
         self._trees.add(pa.table(columns, schema=PART_TREES), [1] * count)
