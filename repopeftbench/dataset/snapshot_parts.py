@@ -70,8 +70,7 @@ class RowGroupWriter:
         """Ends the row group here, whatever its weight."""
         if not self._pending:
             return
-        # One chunk: the writer would otherwise begin a data page with each of them.
-        rows = pa.concat_tables(self._pending).combine_chunks()
+        rows = pa.concat_tables(self._pending)
         path, writer = self._open()
         writer.write_table(rows)
         self.rows[path] += rows.num_rows
