@@ -182,9 +182,15 @@ class DatasetViews:
         self._store = SnapshotStore(folder) if folder is not None and has_snapshots(folder) else None
         self._cache = cache
         self._entries = {entry.repo_id: entry for entry in manifest.repositories}
+        self._last: RepositoryView | None = None
 
     def view(self, repo_id: str, commit_sha: str) -> RepositoryView:
-        """The view of one repository at one commit."""
+        """The view of one repository at one commit; asked twice in a row, the same one: tasks come commit by commit."""
+        if self._last is None or (self._last.repo_id, self._last.commit_sha) != (repo_id, commit_sha):
+            self._last = self._view(repo_id, commit_sha)
+        return self._last
+
+    def _view(self, repo_id: str, commit_sha: str) -> RepositoryView:
         if self._store is not None:
             return DatasetRepositoryView(repo_id, commit_sha, self._store)
         return GitRepositoryView(repo_id, commit_sha, _location(self._entries[repo_id], self._cache))

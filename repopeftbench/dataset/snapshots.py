@@ -1,7 +1,7 @@
 """The snapshots of a dataset folder, read back: any kept commit's tree, and any file's text. Needs no git.
 
 Opening costs nothing. Trees are rebuilt by replaying changes, forward from the nearest point that is remembered. Texts
-stay on the disk: an index says in which row group a blob is, and the row groups used last are kept.
+stay on the disk: an index says in which row group a blob is, and the texts and row groups used last are kept.
 """
 
 from bisect import bisect_right
@@ -29,6 +29,8 @@ from repopeftbench.dataset.snapshot_tables import (
 from repopeftbench.errors import DatasetError, GitObjectError
 
 CACHED_GROUPS = 16
+CACHED_CHARACTERS = 64 << 20
+"""Texts kept: neighbouring commits share nearly all of theirs, but a tree's are spread over many row groups."""
 CACHED_REPOSITORIES = 8
 COMMITS_PER_CHECKPOINT = 64
 
@@ -164,13 +166,15 @@ class _History:
 
 
 class _Texts:
-    """The texts of all blobs: where each one is, and the row groups that were read last."""
+    """The texts of all blobs: where each one is, and what was read last."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._paths = shards(folder)
         self._files: dict[int, pq.ParquetFile] = {}
         self._cache: OrderedDict[int, pa.Table] = OrderedDict()
+        self._recent: OrderedDict[str, str] = OrderedDict()
+        self._recent_characters = 0
         # Row group g of all shards in turn begins at row _starts[g], and is group _places[g][1] of shard _places[g][0].
         self._starts: list[int] = []
         self._places: list[tuple[int, int]] = []
@@ -193,6 +197,17 @@ class _Texts:
 
     def read(self, blob: str) -> str:
         """The text of a blob."""
+        text = self._recent.get(blob)
+        if text is None:
+            text = self._stored(blob)
+            self._recent[blob] = text
+            self._recent_characters += len(text)
+        self._recent.move_to_end(blob)
+        while self._recent_characters > CACHED_CHARACTERS:
+            self._recent_characters -= len(self._recent.popitem(last=False)[1])
+        return text
+
+    def _stored(self, blob: str) -> str:
         row = self._row(blob)
         group = bisect_right(self._starts, row) - 1
         table = self._group(group)

@@ -166,6 +166,14 @@ def test_dataset_with_snapshots_needs_no_clone(history, tmp_path):
     assert views.view("o/r", shas[0]).read("pkg/a.py") == CODE.decode()
 
 
+def test_tasks_of_one_commit_share_a_view_and_others_do_not(history, tmp_path):
+    _, shas, _, data = history
+    views = DatasetViews(manifest_of(tmp_path), tmp_path, folder=data)
+    first = views.view("o/r", shas[0])
+    assert views.view("o/r", shas[0]) is first
+    assert [views.view("o/r", sha).commit_sha for sha in (shas[1], shas[0])] == [shas[1], shas[0]]
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_dataset_without_snapshots_is_read_from_its_clones(history, tmp_path, named):
     folder, shas, _, _ = history

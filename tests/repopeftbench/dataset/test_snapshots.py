@@ -182,12 +182,13 @@ def test_blob_id_that_ends_in_a_zero_byte_is_found(tmp_path):
 
 @pytest.fixture
 def small_groups(monkeypatch):
-    """Row groups of two small files, shards of two row groups, one row group in memory."""
+    """Row groups of two small files, shards of two row groups; one row group and two texts in memory."""
     monkeypatch.setattr(snapshot_assembly, "GROUP_BYTES", 2 * snapshot_parts._ROW_BYTES)
     monkeypatch.setattr(snapshot_assembly, "SHARD_BYTES", 4 * snapshot_parts._ROW_BYTES)
     monkeypatch.setattr(snapshot_assembly, "GROUP_ROWS", 3)
     monkeypatch.setattr(snapshot_assembly, "SHARD_ROWS", 6)
     monkeypatch.setattr(snapshots, "CACHED_GROUPS", 1)
+    monkeypatch.setattr(snapshots, "CACHED_CHARACTERS", 9)
     monkeypatch.setattr(snapshots, "CACHED_REPOSITORIES", 1)
     monkeypatch.setattr(snapshots, "COMMITS_PER_CHECKPOINT", 3)
 
@@ -240,6 +241,9 @@ def test_reading_a_file_reads_one_row_group_of_texts(tmp_path, monkeypatch):
     del read[:]
     assert [store.read(blob) for blob in blobs] == ["0 8\n", "1 8\n", "8 8\n"]
     assert [entry[:2] for entry in read] == [("part-00000.parquet", 0), ("part-00002.parquet", 0)]
+    # The last two texts are still here, the first one is not, nor its row group.
+    assert [store.read(blob) for blob in reversed(blobs)] == ["8 8\n", "1 8\n", "0 8\n"]
+    assert [entry[:2] for entry in read[2:]] == [("part-00000.parquet", 0)]
 
 
 def test_row_groups_do_not_depend_on_how_rows_arrive(tmp_path):
