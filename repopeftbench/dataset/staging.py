@@ -51,9 +51,9 @@ class Part:
         """
         path = _path(self.folder, kind)
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
                 check_schema(kind, file.schema_arrow, where=str(path), drafts=True)
-                for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP[kind], columns=columns):
+                for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP[kind], columns=columns, use_threads=False):
                     yield pa.Table.from_batches([batch])
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path} cannot be read: {error}: remove it and mine again") from error

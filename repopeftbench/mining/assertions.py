@@ -6,7 +6,7 @@ decorators and nested functions included). The statement of a call is the call a
 leaves out the block. This module knows nothing of commits, prefixes or splits.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node, Tree
@@ -15,23 +15,12 @@ from repopeftbench.mining.fallback import interpreter_imports, interpreter_sites
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable, dotted_name, import_table, node_text
 from repopeftbench.mining.keys import statement_key
-from repopeftbench.mining.signatures import Signature, call_signature
+from repopeftbench.mining.signatures import ASSERTION_PREFIX, Signature, call_signature
 from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, Site, whole_file
 from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source, parse_module
 from repopeftbench.mining.targets import Target, assert_target, call_target
 from repopeftbench.mining.validity import is_valid
-from repopeftbench.syntax import captures, parse, unparenthesised
-
-_QUERY = """
-(assert_statement) @assert
-(call) @call
-(function_definition) @function
-(class_definition) @class
-"""
-_IMPORT_QUERY = """
-(import_statement) @import
-(import_from_statement) @import
-"""
+from repopeftbench.syntax import nodes_at, operands, parse, unparenthesised
 
 
 def extract_sites(raw: bytes) -> FileSites:
@@ -42,7 +31,7 @@ def extract_sites(raw: bytes) -> FileSites:
         return FileSites(problem=error.reason)
     if not is_valid(source.utf8.decode("utf-8")):
         root = parse(source.parsed).root_node
-        return whole_file(tuple(_tree_sites(source, root, tree_imports(root))), problem=UNPARSABLE)
+        return whole_file(tuple(_tree_sites(source, root, tree_imports(source, root))), problem=UNPARSABLE)
     parsed = parse_text(source)
     try:
         return whole_file(text_sites(parsed, None), needs_flattening=parsed.is_flattened)
@@ -85,7 +74,7 @@ def text_sites(parsed: ParsedText, imports: ImportTable | None) -> tuple[Site, .
     """
     root = parsed.tree.root_node
     if parsed.readable:
-        return tuple(_tree_sites(parsed.source, root, imports or tree_imports(root)))
+        return tuple(_tree_sites(parsed.source, root, imports or tree_imports(parsed.source, root)))
     # Valid Python that the grammar does not know yet: nothing is guessed, every site becomes a reject.
     module = parse_module(parsed.source.utf8.decode("utf-8"))
     return interpreter_sites(module, parsed.source, imports, reason=GRAMMAR_ERROR)
@@ -98,84 +87,74 @@ def text_imports(parsed: ParsedText) -> ImportTable:
         UnreadableSourceError: as for `text_sites`.
     """
     if parsed.readable:
-        return tree_imports(parsed.tree.root_node)
+        return tree_imports(parsed.source, parsed.tree.root_node)
     return interpreter_imports(parse_module(parsed.source.utf8.decode("utf-8")))
 
 
-def tree_imports(root: Node) -> ImportTable:
+def tree_imports(source: SourceText, root: Node) -> ImportTable:
     """The imports of a parsed text."""
-    found = captures(_IMPORT_QUERY, root)
-    return import_table(sorted(found.get("import", ()), key=lambda node: node.start_byte))
-
-
-_Candidate = tuple[Node, Signature | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Scope:
-    start: int
-    end: int
-    name: str
-    is_test: bool
+    statements = [node.parent for node in nodes_at(source.parsed, (b"import",), root) if node.type == "import"]
+    return import_table(
+        node for node in statements if node is not None and node.type in ("import_statement", "import_from_statement")
+    )
 
 
 def _tree_sites(source: SourceText, root: Node, imports: ImportTable) -> Iterator[Site]:
-    found = captures(_QUERY, root)
-    candidates: list[_Candidate] = [(node, None) for node in found.get("assert", ())]
-    for call in found.get("call", ()):
-        signature = _call_signature(call, imports)
-        if signature is not None:
-            candidates.append((call, signature))
-    if not candidates:
-        return
-    candidates.sort(key=lambda pair: (pair[0].start_byte, -pair[0].end_byte))
-    scopes = sorted(_scopes(found), key=lambda scope: (scope.start, -scope.end))
-    for (node, signature), function in _with_test_function(candidates, scopes):
-        target = assert_target(node, imports) if signature is None else call_target(node, signature)
-        yield _site(node, function, target, source)
+    """The sites of a parsed text in file order; of two that begin together the longer one first."""
+    names = [name.encode("utf-8") for name in imports.aliases if name != "raises" and not name.startswith("assert")]
+    found: list[Site] = []
+    for node in nodes_at(source.parsed, (ASSERTION_PREFIX, b"raises", *names), root):
+        if node.type == "assert" and node.parent is not None and node.parent.type == "assert_statement":
+            statement: Node | None = node.parent
+            signature = None
+        else:
+            statement = _call_of(node) if node.type == "identifier" else None
+            signature = None if statement is None else _call_signature(statement, node_text(node), imports)
+            if signature is None:
+                continue
+        function = None if statement is None else _test_function(statement)
+        if statement is None or function is None:
+            continue
+        target = assert_target(statement, imports) if signature is None else call_target(statement, signature)
+        found.append(_site(statement, function, target, source))
+    return iter(sorted(found, key=lambda site: (site.start, -site.end)))
 
 
-def _scopes(found: dict[str, list[Node]]) -> Iterator[_Scope]:
-    for kind in ("function", "class"):
-        for node in found.get(kind, ()):
-            name_node = node.child_by_field_name("name")
-            name = "" if name_node is None else node_text(name_node)
-            parent = node.parent
-            outer = parent if parent is not None and parent.type == "decorated_definition" else node
-            yield _Scope(outer.start_byte, outer.end_byte, name, kind == "function" and name.startswith("test"))
+def _call_of(name: Node) -> Node | None:
+    """The call whose callee, redundant parentheses aside, ends in this identifier."""
+    callee, parent = name, name.parent
+    if parent is not None and parent.type == "attribute" and parent.end_byte == name.end_byte:
+        callee, parent = parent, parent.parent
+    while parent is not None and parent.type == "parenthesized_expression" and len(operands(parent)) == 1:
+        callee, parent = parent, parent.parent
+    return parent if parent is not None and parent.type == "call" and parent.start_byte == callee.start_byte else None
 
 
-def _with_test_function(candidates: Iterable[_Candidate], scopes: list[_Scope]) -> Iterator[tuple[_Candidate, str]]:
-    """The candidates that lie in a test function, each with the qualified name of the outermost one."""
-    stack: list[_Scope] = []
-    pending = iter(scopes)
-    upcoming = next(pending, None)
-    for candidate in candidates:
-        position = candidate[0].start_byte
-        while upcoming is not None and upcoming.start <= position:
-            while stack and stack[-1].end <= upcoming.start:
-                stack.pop()
-            stack.append(upcoming)
-            upcoming = next(pending, None)
-        while stack and stack[-1].end <= position:
-            stack.pop()
-        depth = next((index for index, scope in enumerate(stack) if scope.is_test), None)
-        if depth is not None:
-            yield candidate, ".".join(scope.name for scope in stack[: depth + 1])
+def _test_function(statement: Node) -> str | None:
+    """The qualified name of the outermost test function that a statement lies in; its decorators belong to it."""
+    names: list[str] = []
+    outermost: int | None = None
+    inner: Node | None = None
+    node = statement.parent
+    while node is not None:
+        definition = node
+        if node.type == "decorated_definition":
+            definition = node.child_by_field_name("definition") or node
+        if definition.type in ("function_definition", "class_definition") and definition != inner:
+            name = definition.child_by_field_name("name")
+            names.append("" if name is None else node_text(name))
+            if definition.type == "function_definition" and names[-1].startswith("test"):
+                outermost = len(names) - 1
+            inner = definition
+        node = node.parent
+    return None if outermost is None else ".".join(reversed(names[outermost:]))
 
 
-def _call_signature(call: Node, imports: ImportTable) -> Signature | None:
-    function = call.child_by_field_name("function")
-    if function is None:
-        return None
-    function = unparenthesised(function)
-    last = function.child_by_field_name("attribute") if function.type == "attribute" else function
-    if last is None or last.type != "identifier":
-        return None
-    name = node_text(last)
+def _call_signature(call: Node, name: str, imports: ImportTable) -> Signature | None:
     if not (name.startswith("assert") or name == "raises" or name in imports.aliases):
         return None
-    return call_signature(dotted_name(function), name, imports)
+    function = call.child_by_field_name("function")
+    return None if function is None else call_signature(dotted_name(unparenthesised(function)), name, imports)
 
 
 def _site(node: Node, function: str, target: Target, source: SourceText) -> Site:

@@ -13,12 +13,11 @@ from itertools import pairwise
 from tree_sitter import Node
 
 from repopeftbench.mining.source import SourceText
-from repopeftbench.syntax import captures, operands, walk
+from repopeftbench.syntax import nodes_at, operands, walk
 
 _DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
 _NAMES = frozenset({"identifier", "pattern_list", "tuple_pattern", "list_pattern"})
 _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
-_FUNCTIONS = "(function_definition) @function"
 
 
 class Priority(IntEnum):
@@ -160,8 +159,7 @@ class _Frame:
 
 def _outline(source: SourceText, root: Node, chain: Sequence[Node], frame: _Frame) -> Outline:
     base = chain[-1]
-    functions = captures(_FUNCTIONS, root).get("function", [])
-    tests = sorted((node for node in functions if _is_test_function(node)), key=lambda node: node.start_byte)
+    tests = _test_functions(source, root)
     starts = [node.start_byte for node in tests]
     known: dict[int, tuple[Statement, ...]] = {}
 
@@ -253,9 +251,17 @@ def _statements(block: Node, test_starts: Sequence[int], frame: _Frame) -> Itera
         )
 
 
-def _is_test_function(node: Node) -> bool:
-    name = node.child_by_field_name("name")
-    return name is not None and (name.text or b"").startswith(b"test")
+def _test_functions(source: SourceText, root: Node) -> list[Node]:
+    """The functions whose name starts with `test`, in file order."""
+    names = (node for node in nodes_at(source.parsed, (b"test",), root) if node.type == "identifier")
+    functions = ((name, name.parent) for name in names)
+    return [
+        function
+        for name, function in functions
+        if function is not None
+        and function.type == "function_definition"
+        and function.child_by_field_name("name") == name
+    ]
 
 
 def _with_decorators(node: Node) -> Node:
