@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
+_TREES = 4
 _REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
@@ -82,11 +83,15 @@ class GitRepository:
         if self._repo.is_shallow:
             raise SourceError(f"{path} is a shallow clone, its history is cut off: run git -C {path} fetch --unshallow")
         self.path = path
+        self._objects = self._repo.odb
+        self._trees: dict[str, pygit2.Tree] = {}
 
     def reopen(self) -> None:
         """Lets go of everything that was read and kept in memory."""
+        self._trees.clear()
         self._repo.free()
         self._repo = pygit2.Repository(self._repo.path)
+        self._objects = self._repo.odb
 
     @property
     def identity(self) -> str:
@@ -130,18 +135,20 @@ class GitRepository:
             new_sha: the newer commit.
         """
         diff = self._diff(old_sha, new_sha)
-        statuses = {delta.status for delta in diff.deltas if _is_python(delta)}
-        if DeltaStatus.ADDED in statuses and DeltaStatus.DELETED in statuses:
+        found = tuple(_changes(diff))
+        gone = any(change.path is None for change in found)
+        if gone and any(change.old_path is None for change in found):
             try:
                 diff.find_similar(
                     flags=DiffFind.FIND_RENAMES,
                     rename_threshold=RENAME_SIMILARITY_PERCENT,
                     rename_limit=RENAME_LIMIT,
                 )
+                found = tuple(_changes(diff))
             except (pygit2.GitError, KeyError) as error:
                 logger.warning("%s: renames at %s not followed: %s", self.path, new_sha, error)
-                diff = self._diff(old_sha, new_sha)
-        return _with_exact_renames(_changes(diff))
+            found = _with_exact_renames(found)
+        return found
 
     def read(self, blob: str) -> bytes:
         """The bytes of a blob.
@@ -150,7 +157,7 @@ class GitRepository:
             GitObjectError: this copy of the repository lacks the blob.
         """
         try:
-            kind, data = self._repo.read(blob)
+            kind, data = self._objects.read(blob)
         except (KeyError, ValueError, pygit2.GitError) as error:
             raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
         if kind != ObjectType.BLOB:
@@ -232,10 +239,18 @@ class GitRepository:
             raise GitObjectError(f"{self.path} lacks commit {sha}: fetch the repository again in full") from error
 
     def _diff(self, old_sha: str | None, new_sha: str) -> pygit2.Diff:
-        new = self._commit(new_sha).tree
+        new = self._tree(new_sha)
         if old_sha is None:
             return new.diff_to_tree(swap=True)
-        return self._commit(old_sha).tree.diff_to_tree(new)
+        return self._tree(old_sha).diff_to_tree(new)
+
+    def _tree(self, sha: str) -> pygit2.Tree:
+        """The tree of a commit; the last few are kept, since a walk asks for each one again as a parent's."""
+        found = self._trees.pop(sha, None) or self._commit(sha).tree
+        self._trees[sha] = found
+        if len(self._trees) > _TREES:
+            del self._trees[next(iter(self._trees))]
+        return found
 
 
 def changed_lines(old: bytes, new: bytes) -> tuple[range, ...]:
@@ -306,8 +321,12 @@ def write_history(folder: Path, commits: Sequence[tuple[str, int, Sequence[tuple
 
 def _changes(diff: pygit2.Diff) -> Iterator[FileChange]:
     for delta in diff.deltas:
-        old = _side(delta.old_file) if delta.status != DeltaStatus.ADDED else None
-        new = _side(delta.new_file) if delta.status != DeltaStatus.DELETED else None
+        old_file, new_file = delta.old_file, delta.new_file
+        if not (old_file.raw_path.endswith(b".py") or new_file.raw_path.endswith(b".py")):
+            continue
+        status = delta.status
+        old = _side(old_file) if status != DeltaStatus.ADDED else None
+        new = _side(new_file) if status != DeltaStatus.DELETED else None
         if (old is None and new is None) or (old is not None and new is not None and old == new):
             continue
         yield FileChange(
@@ -318,9 +337,8 @@ def _changes(diff: pygit2.Diff) -> Iterator[FileChange]:
         )
 
 
-def _with_exact_renames(changes: Iterator[FileChange]) -> tuple[FileChange, ...]:
+def _with_exact_renames(found: Sequence[FileChange]) -> tuple[FileChange, ...]:
     """The changes, with files that only moved joined: libgit2 looks at a limited number of candidates per file."""
-    found = list(changes)
     removed: dict[str, list[FileChange]] = {}
     for change in found:
         if change.path is None and change.old_blob is not None:
@@ -343,10 +361,6 @@ def _side(file: pygit2.DiffFile) -> TreeFile | None:
     if file.mode not in _REGULAR or not path.endswith(".py"):
         return None
     return TreeFile(path=path, blob=str(file.id))
-
-
-def _is_python(delta: pygit2.DiffDelta) -> bool:
-    return delta.old_file.raw_path.endswith(b".py") or delta.new_file.raw_path.endswith(b".py")
 
 
 def _decode_path(raw: bytes) -> str:

@@ -84,7 +84,7 @@ def _gained(file: FileVersions) -> tuple[Site, ...]:
     if certain is not None:
         return certain
     changed = file.changed_lines()
-    return _choose(file.new.sites, excess, lambda site: not _touches(site, changed))
+    return _choose(_with_key_in(file.new, excess), excess, lambda site: not _touches(site, changed))
 
 
 def _lost(file: FileVersions) -> tuple[Site, ...]:
@@ -94,10 +94,21 @@ def _lost(file: FileVersions) -> tuple[Site, ...]:
     excess, certain = _excess(file.old, file.new)
     if certain is not None:
         return certain
-    before, after = file.old.sites, file.new.sites
+    before, after = _with_key_in(file.old, excess), _with_key_in(file.new, excess)
     local = Counter((site.test_function, site.key) for site in before)
     local.subtract((site.test_function, site.key) for site in after)
     return _choose(before, excess, lambda site: local[site.test_function, site.key] <= 0)
+
+
+def _with_key_in(file: FileSites, excess: Counter[str]) -> list[Site]:
+    """The sites of a file that have one of these keys, in file order."""
+    return [
+        site
+        for placed in file.pieces
+        if not placed.piece.keys.isdisjoint(excess)
+        for site in placed.sites()
+        if site.key in excess
+    ]
 
 
 def _excess(more: FileSites, less: FileSites) -> tuple[Counter[str], tuple[Site, ...] | None]:
@@ -135,9 +146,8 @@ def _without(pieces: Sequence[PlacedPiece], shared: Counter[int]) -> tuple[list[
 def _choose(sites: Sequence[Site], excess: Counter[str], later: Callable[[Site], bool]) -> tuple[Site, ...]:
     """As many sites of each key as `excess` says, in file order; those that may come `later` only if they must."""
     wanted = Counter(excess)
-    candidates = [index for index, site in enumerate(sites) if site.key in excess]
     chosen: list[int] = []
-    for index in sorted(candidates, key=lambda index: (later(sites[index]), index)):
+    for index in sorted(range(len(sites)), key=lambda index: (later(sites[index]), index)):
         if wanted[sites[index].key] > 0:
             wanted[sites[index].key] -= 1
             chosen.append(index)

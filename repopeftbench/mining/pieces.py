@@ -22,6 +22,11 @@ _AT_COLUMN_0 = re.compile(rb"^[^\s#]", re.MULTILINE)
 _QUOTES = (b'"""', b"'''")
 
 
+def may_leave_class(piece: bytes) -> bool:
+    """Whether a piece of a class has a line at column 0: text in a string, or a statement behind the class."""
+    return _AT_COLUMN_0.search(piece) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class PieceText:
     """A span of a section, and what is put before and behind it so that it can be parsed on its own."""
@@ -56,7 +61,7 @@ def split_class(text: bytes) -> tuple[PieceText, ...]:
     if found is None or not found.group(1).startswith(b"class") or not text.startswith((b"@", found.group(1))):
         return ()
     method = _METHOD.search(text, found.end())
-    if method is None or _AT_COLUMN_0.search(text, method.start()):
+    if method is None:
         return ()
     indent = method.group(1)
     spans, is_open = _spans(text, _method_at(indent), method.start(), len(text))

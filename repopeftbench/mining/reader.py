@@ -18,11 +18,12 @@ from typing import TypeVar
 from repopeftbench.mining.assertions import ParsedText, extract_sites, parse_text, text_imports, text_sites
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable
-from repopeftbench.mining.pieces import PieceText, split_class, split_sections
+from repopeftbench.mining.pieces import PieceText, may_leave_class, split_class, split_sections
 from repopeftbench.mining.signatures import ASSERTION_PREFIX, KNOWN_LIBRARIES, may_matter
 from repopeftbench.mining.sites import FileSites, PieceSites, PlacedPiece, moved
 from repopeftbench.mining.source import SourceText, UnreadableSourceError, decode_source
 from repopeftbench.mining.validity import is_valid
+from repopeftbench.syntax import operands
 from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline
 
@@ -66,7 +67,6 @@ class FileVersion(FileSites):
     source: SourceText | None = None
     sections: tuple[_Section, ...] = ()
     starts: tuple[int, ...] = ()
-    mark: bytes = b""
 
     @property
     def size(self) -> int:
@@ -178,6 +178,10 @@ class PieceReader:
             return None
         if span.tail and not ends_in_class_body(self._tree(whole, digest).tree.root_node):
             return None
+        if span.head and may_leave_class(whole[len(span.head) :]):
+            parsed = self._tree(whole, digest)
+            if not parsed.readable or len(operands(parsed.tree.root_node)) != 1:
+                return None
         imports = _NO_IMPORTS
         if b"import" in whole:
             imports = _that_matter(text_imports(self._tree(whole, digest)))
@@ -198,7 +202,7 @@ class PieceReader:
                 start += piece.length
                 row += piece.rows
         starts = tuple(accumulate((section.length for section in sections), initial=0))
-        return FileVersion(pieces=tuple(placed), source=source, sections=tuple(sections), starts=starts[:-1], mark=mark)
+        return FileVersion(pieces=tuple(placed), source=source, sections=tuple(sections), starts=starts[:-1])
 
     def _sites_of(self, piece: _Piece, text: bytes, start: int, imports: ImportTable) -> PieceSites:
         """The sites of a piece that begins at `start` of the text."""
