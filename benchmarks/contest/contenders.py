@@ -104,10 +104,18 @@ REPOBENCH = Contender(
 CONTENDERS = (
     Contender(
         name="pydriller",
-        does="the job with PyDriller (`Git.get_list_commits(first_parent=True)`) and `ast`",
+        does="the job with PyDriller (`source_code`, `source_code_before`) and `ast`, as its documentation shows it",
         needs="pydriller",
         remedy="pip install 'repopeftbench[bench]'",
         command=_peer("peers.with_pydriller"),
+        answer=_peer_answer,
+    ),
+    Contender(
+        name="pydriller-tuned",
+        does="the same with blobs as bytes, versions remembered and the shared `ast` extractor at its fastest",
+        needs="pydriller",
+        remedy="pip install 'repopeftbench[bench]'",
+        command=_peer("peers.with_pydriller_tuned"),
         answer=_peer_answer,
     ),
     Contender(

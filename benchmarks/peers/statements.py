@@ -49,6 +49,27 @@ def statement_texts(source: bytes) -> Counter[str] | None:
     """
     try:
         text = decode_source(source)
+    except (SyntaxError, ValueError):
+        return None
+    found = _statements(text)
+    return None if found is None else _slices(text, found)
+
+
+def statement_forms(text: str) -> Counter[str] | None:
+    """The same statements in normal form, the plain way: each one is written anew by `ast.unparse`."""
+    found = _statements(text)
+    return None if found is None else Counter(_unparsed(node, text) for node in found)
+
+
+def _unparsed(node: ast.Assert | ast.Call, text: str) -> str:
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError):
+        return " ".join((ast.get_source_segment(text, node) or "").split())
+
+
+def _statements(text: str) -> list[ast.Assert | ast.Call] | None:
+    try:
         tree = _quietly(partial(ast.parse, text))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
@@ -67,8 +88,7 @@ def statement_texts(source: bytes) -> Counter[str] | None:
                 if isinstance(inner, list):
                     pending.extend(inner)
     asserts, calls = _candidates(tests, names)
-    spans: list[ast.Assert | ast.Call] = [*asserts, *(call for call in calls if names.asserts(call.func))]
-    return _slices(text, spans)
+    return [*asserts, *(call for call in calls if names.asserts(call.func))]
 
 
 def new_statements(before: Counter[str] | None, after: Counter[str]) -> Counter[str]:
