@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
 _TREES = 4
+_BLOB_BYTES = 16_000_000
 _REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
@@ -84,7 +86,10 @@ class GitRepository:
             raise SourceError(f"{path} is a shallow clone, its history is cut off: run git -C {path} fetch --unshallow")
         self.path = path
         self._objects = self._repo.odb
+        self._tree_ids: dict[str, pygit2.Oid] = {}
         self._trees: dict[str, pygit2.Tree] = {}
+        self._blobs: OrderedDict[str, bytes] = OrderedDict()
+        self._blob_bytes = 0
 
     def reopen(self) -> None:
         """Lets go of everything that was read and kept in memory."""
@@ -119,6 +124,7 @@ class GitRepository:
         commit = self._commit(sha)
         while True:
             chain.append((str(commit.id), commit.commit_time))
+            self._tree_ids[chain[-1][0]] = commit.tree_id
             if not commit.parent_ids:
                 break
             commit = self._commit(str(commit.parent_ids[0]))
@@ -156,12 +162,20 @@ class GitRepository:
         Raises:
             GitObjectError: this copy of the repository lacks the blob.
         """
+        known = self._blobs.get(blob)
+        if known is not None:
+            self._blobs.move_to_end(blob)
+            return known
         try:
             kind, data = self._objects.read(blob)
         except (KeyError, ValueError, pygit2.GitError) as error:
             raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
         if kind != ObjectType.BLOB:
             raise GitObjectError(f"{self.path}: object {blob} is not a blob")
+        self._blobs[blob] = data
+        self._blob_bytes += len(data)
+        while self._blob_bytes > _BLOB_BYTES:
+            self._blob_bytes -= len(self._blobs.popitem(last=False)[1])
         return data
 
     def python_files(self, sha: str) -> tuple[TreeFile, ...]:
@@ -246,7 +260,13 @@ class GitRepository:
 
     def _tree(self, sha: str) -> pygit2.Tree:
         """The tree of a commit; the last few are kept, since a walk asks for each one again as a parent's."""
-        found = self._trees.pop(sha, None) or self._commit(sha).tree
+        found = self._trees.pop(sha, None)
+        if found is None:
+            known = self._tree_ids.get(sha)
+            tree = self._commit(sha).tree if known is None else self._repo.get(known)
+            if not isinstance(tree, pygit2.Tree):
+                raise GitObjectError(f"{self.path} lacks the tree of commit {sha}: fetch the repository again in full")
+            found = tree
         self._trees[sha] = found
         if len(self._trees) > _TREES:
             del self._trees[next(iter(self._trees))]

@@ -162,4 +162,4 @@ def file_reject(path: str, reason: str, origin: Origin) -> Reject:
 def _because(new: NewSite, reason: str | None) -> NewSite:
     if reason == new.reason:
         return new
-    return NewSite(path=new.path, site=new.site, event=new.event, old_target=new.old_target, reason=reason)
+    return new._replace(reason=reason)

@@ -7,6 +7,7 @@ An assertion counts as new in a file version when the version holds more copies 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from repopeftbench.mining.keys import left_key, statement_key
 from repopeftbench.mining.sites import MISSING_BLOB, FileSites, PlacedPiece, Site
@@ -35,8 +36,7 @@ class FileVersions:
     lenient_old: Callable[[], Sequence[Site]] = tuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSite:
+class NewSite(NamedTuple):
     """A site that a commit brought, with what it replaced; `reason` says why it can be no task."""
 
     path: str

@@ -28,7 +28,7 @@ from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline
 
 MEMO_PIECES = 20_000
-MEMO_TREES = 512
+MEMO_TREES = 1_024
 
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())

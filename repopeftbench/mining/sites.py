@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from repopeftbench.schema import Family
 
@@ -16,8 +17,7 @@ GRAMMAR_ERROR = "grammar-error"
 MISSING_BLOB = "missing-blob"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(NamedTuple):
     """One assertion site; offsets are bytes of the file's UTF-8 text, half-open.
 
     `target_start` and `target_end` are None exactly where `reason` says why there is no target.
@@ -49,8 +49,7 @@ class PieceSites:
         return frozenset(site.key for site in self.sites)
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedPiece:
+class PlacedPiece(NamedTuple):
     """A piece in its file: the UTF-8 offset and the row, from 0, at which it begins."""
 
     piece: PieceSites
@@ -91,17 +90,11 @@ def moved(site: Site, start: int, row: int) -> Site:
     """The site where it stands when its text begins `start` bytes and `row` rows later."""
     if not start:
         return site
-    return Site(
-        family=site.family,
+    return site._replace(
         start=site.start + start,
         end=site.end + start,
         lineno=site.lineno + row,
         end_lineno=site.end_lineno + row,
-        test_function=site.test_function,
-        statement=site.statement,
-        key=site.key,
         target_start=None if site.target_start is None else site.target_start + start,
         target_end=None if site.target_end is None else site.target_end + start,
-        target=site.target,
-        reason=site.reason,
     )

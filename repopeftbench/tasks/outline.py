@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from tree_sitter import Node
 
@@ -30,8 +31,7 @@ class Priority(IntEnum):
     KEEP = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(NamedTuple):
     """A run of whole lines: bytes (half-open, the last line end included) and rows (inclusive)."""
 
     start: int
@@ -44,8 +44,7 @@ class Lines:
         return Lines(self.start + offset, self.end + offset, self.first_row + rows, self.last_row + rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement that may go into prefixes; `priority` is the one it has when the test does not name it."""
 
     start: int
