@@ -198,8 +198,9 @@ class GitRepository:
         Raises:
             GitObjectError: a side of it is missing in this copy.
         """
-        old = None if change.old_blob is None else self.read(change.old_blob)
-        new = None if change.blob is None else self.read(change.blob)
+        # Both blobs stay in variables until the data is taken: libgit2 would otherwise read freed memory.
+        old = None if change.old_blob is None else self._blob(change.old_blob)
+        new = None if change.blob is None else self._blob(change.blob)
         path, old_path = change.path or change.old_path or "", change.old_path or change.path or ""
         if change.blob is not None and change.blob == change.old_blob:
             # libgit2 has no text for a file that only moved; this is git's.
@@ -245,6 +246,16 @@ class GitRepository:
         whole = self.patch(FileChange(path="new", old_path="old", blob=blob, old_blob=old_blob))
         start = re.search(rb"^(?:@@ -|Binary files )", whole, re.MULTILINE)
         return whole[start.start() :] if start else b""
+
+    def _blob(self, blob: str) -> pygit2.Blob:
+        """A blob as an object: a diff of two of them need not hash them again, as one of their bytes must."""
+        try:
+            found = self._repo[blob]
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
+        if not isinstance(found, pygit2.Blob):
+            raise GitObjectError(f"{self.path}: object {blob} is not a blob")
+        return found
 
     def _commit(self, sha: str) -> pygit2.Commit:
         try:
