@@ -30,6 +30,8 @@ _REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
 # Objects were checked when they were fetched; checking each again on every read costs more than reading it.
 pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
+# A walk comes back to few of the trees that it has seen: libgit2 would keep 256 MB of them.
+pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

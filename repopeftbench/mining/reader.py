@@ -27,8 +27,8 @@ from repopeftbench.syntax import operands
 from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline
 
-MEMO_PIECES = 20_000
-MEMO_TREES = 1_024
+MEMO_PIECES = 8_000
+MEMO_TREES = 256
 
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
