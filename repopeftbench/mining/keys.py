@@ -20,7 +20,7 @@ _HOLE = "__repobench_target__"
 _ASSERT = re.compile(r"assert\b")
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=32_768)
 def statement_key(statement: str) -> str:
     """Hex key of an `assert` statement or of a call expression; equal keys mean equal syntax trees.
 
