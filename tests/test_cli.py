@@ -11,7 +11,8 @@ import pytest
 from harness.cli import app
 
 FLAGS = {
-    "mine": "--cache --compare-protocols --cutoff --mock --out --prefix-bytes --protocol --seed --workers",
+    "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --out --prefix-bytes --protocol "
+    "--ray-address --seed --verify --workers",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data",
