@@ -7,6 +7,7 @@ of this process: both end the run, and the same command goes on from the parts t
 
 import os
 import platform
+import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,9 +161,12 @@ def _fetched(reference: Any) -> _Answer[Any, Any]:
     except RayTaskError as error:
         if isinstance(error.cause, OSError):
             raise SourceError(f"a Ray worker failed: {error.cause}: look at its disk and mine again") from error
-        if isinstance(error.cause, RuntimeError) and "failed to import on the worker" in str(error.cause):
-            # Ray has no type for it.
-            raise ConfigError("a Ray worker cannot import repopeftbench: install it on every node") from error
+        # Ray has no type for it, neither for work nor for an item that cannot be unpickled.
+        absent = re.search(r"No module named '([\w.]+)'", str(error))
+        if absent is not None:
+            raise ConfigError(
+                f"a Ray worker has no module {absent[1]}: install the same repopeftbench on every node"
+            ) from error
         raise
     except RayError as error:
         reason = str(error).strip().splitlines()[0]
