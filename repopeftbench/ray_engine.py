@@ -9,8 +9,9 @@ import os
 import platform
 import re
 import socket
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -51,6 +52,7 @@ def ray_engine(address: str | None, workers: int) -> Iterator["RayEngine"]:
     """
     # Read when ray is imported; it concerns only what is started here.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_COLOR_PREFIX", "0")
     try:
         import ray
     except ImportError as error:
@@ -59,7 +61,8 @@ def ray_engine(address: str | None, workers: int) -> Iterator["RayEngine"]:
     try:
         yield RayEngine(current_versions())
     finally:
-        ray.shutdown()
+        with redirect_stdout(sys.stderr):
+            ray.shutdown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ class RayEngine:
         remote = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_at_worker)
         waiting = iter(enumerate(items))
         running: dict[Any, int] = {}
-        try:
+        # Ray prints what it has to say about lost workers, and stdout is for results.
+        with redirect_stdout(sys.stderr), _cancelled_at_the_end(running):
             while True:
                 # Asked each time: nodes come and go.
                 most = max(1, int(_PER_CPU * ray.cluster_resources().get("CPU", 1)))
@@ -124,9 +128,18 @@ class RayEngine:
                 for name, (count, total) in answer.reports.items():
                     report(name, count, total)
                 yield index, answer.outcome
-        finally:
-            for reference in running:
-                ray.cancel(reference, force=True)
+
+
+@contextmanager
+def _cancelled_at_the_end(running: Mapping[Any, int]) -> Iterator[None]:
+    """Ends what is still under way when the context ends, as after an interrupt."""
+    import ray
+
+    try:
+        yield
+    finally:
+        for reference in running:
+            ray.cancel(reference, force=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from repopeftbench.dataset.estimate import Estimate, estimate_sources
+from repopeftbench.dataset.estimate import PAPER_COMMITS_PER_CPU_SECOND, Estimate, estimate_sources
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.paper.build import PaperOptions
 from repopeftbench.paper.mine import find_shard, look_at
 from repopeftbench.pool import Failure
 from repopeftbench.sources import Source
-
-COMMITS_PER_CPU_SECOND = 100.0
 
 
 def estimate_paper(sources: Sequence[Source], options: PaperOptions) -> tuple[Estimate | Failure[Source], ...]:
@@ -24,4 +22,4 @@ def estimate_paper(sources: Sequence[Source], options: PaperOptions) -> tuple[Es
         planned = look_at(plan, source, repository)
         return planned.commits, 0 if find_shard(planned.folder) is None else planned.commits
 
-    return estimate_sources(sources, options.cache, look, COMMITS_PER_CPU_SECOND)
+    return estimate_sources(sources, options.cache, look, PAPER_COMMITS_PER_CPU_SECOND)
