@@ -46,12 +46,15 @@ def engine(cluster):
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
+COMMITS = 8
+
+
 @pytest.fixture
 def listing(tmp_path, make_repository):
-    """Four histories of 32 tests each, long enough for parts, one of them a URL, and an entry that names nothing."""
+    """Four histories, long enough for parts, one of them a URL, and an entry that names nothing."""
     lines = []
     for number in range(4):
-        folder = make_repository(*(history(number, commit) for commit in range(8)), name=f"r{number}")
+        folder = make_repository(*(history(number, commit) for commit in range(COMMITS)), name=f"r{number}")
         lines.append(f"file://{folder}" if number == 0 else str(folder))
     path = tmp_path / "list.txt"
     path.write_text("\n".join([*lines, "word"]))
@@ -93,7 +96,9 @@ def test_one_process_two_processes_and_ray_give_the_same_bytes(tmp_path, listing
     ray, seen = clean(tmp_path, listing, engine, "ray")
     assert one == two == ray
     assert len(one) > 3
-    assert {name: (done, total) for name, done, total in seen} == {source.repo_id: (8, 8) for source in listing.sources}
+    assert {name: (done, total) for name, done, total in seen} == {
+        source.repo_id: (COMMITS, COMMITS) for source in listing.sources
+    }
 
 
 def test_paper_protocol_has_the_same_bytes_on_ray(tmp_path, listing, engine):
@@ -211,3 +216,35 @@ def test_a_node_lost_half_way_does_not_show(tmp_path, listing, engine, cluster):
     # Four parts of each of the four repositories.
     assert at_the_loss[0] < 16
     assert ray == one
+
+
+def test_work_that_was_under_way_on_a_lost_node_is_done_again(tmp_path, engine, cluster):
+    third = cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
+    items = [tmp_path / str(number) for number in range(2)]
+    losing = threading.Thread(target=lose_when, args=(cluster, third, items))
+    losing.start()
+    nodes = engine.map(items, wait_on_each_node, lambda *_: None)
+    losing.join()
+    assert len(set(nodes)) == 1
+    # Both had begun, on two nodes, before one of these went.
+    assert len({path.read_text().splitlines()[0] for path in items}) == 2
+
+
+def lose_when(cluster, node, items):
+    while not all(item.exists() for item in items):
+        time.sleep(0.02)
+    cluster.remove_node(node, allow_graceful=False)
+    for item in items:
+        item.with_suffix(".go").write_text("")
+
+
+def wait_on_each_node(item, _report):
+    """Notes the node it runs on, and waits until it may end; on the lost node it never ends."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
+    with item.open("a") as file:
+        file.write(f"{node}\n")
+    while not item.with_suffix(".go").exists():
+        time.sleep(0.02)
+    return node

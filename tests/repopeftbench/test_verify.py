@@ -11,6 +11,7 @@ from repopeftbench.dataset.versions import differences
 from repopeftbench.gitrepo import write_history
 
 DAY = 86_400
+FILES = ("tests/test_a.py", "tests/test_b.py")
 
 
 def commits(number, count):
@@ -19,7 +20,7 @@ def commits(number, count):
         return "\n\n".join(cases).encode()
 
     return [
-        (f"commit {commit}", 1_700_000_000 + commit * DAY, [("tests/test_a.py", tests(commit)), ("a.py", b"x = 1\n")])
+        (f"commit {commit}", 1_700_000_000 + commit * DAY, [(path, tests(commit)) for path in FILES])
         for commit in range(count)
     ]
 
@@ -33,6 +34,7 @@ def data(request, tmp_path):
     listing.write_text(f"{tmp_path}/here\nfile://{tmp_path}/there\nword\n")
     arguments = ["--cutoff", "2024-01-01", "--prefix-bytes", "900", "--mock", "--seed", "5"]
     arguments = arguments if request.param == "clean" else ["--protocol", "paper", "--cutoff", "2024-01-01"]
+    arguments += ["--workers", "1"]
     folder, cache = tmp_path / "data", tmp_path / "cache"
     assert run_command(["mine", str(listing), "-o", str(folder), "--cache", str(cache), *arguments]) == 1
     for number, name in enumerate(("here", "there")):
