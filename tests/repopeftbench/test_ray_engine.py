@@ -5,10 +5,14 @@ Skipped where Ray is not installed; `make test-ray` installs it and runs them.
 
 import importlib
 import os
+import signal
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
+import psutil
 import pytest
 
 from repopeftbench.dataset.build import BuildOptions, build_dataset
@@ -219,32 +223,85 @@ def test_a_node_lost_half_way_does_not_show(tmp_path, listing, engine, cluster):
 
 
 def test_work_that_was_under_way_on_a_lost_node_is_done_again(tmp_path, engine, cluster):
-    third = cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
+    cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
     items = [tmp_path / str(number) for number in range(2)]
-    losing = threading.Thread(target=lose_when, args=(cluster, third, items))
+    lost = tmp_path / "lost"
+    losing = threading.Thread(target=lose_a_node_in_use, args=(cluster, items, lost))
     losing.start()
-    nodes = engine.map(items, wait_on_each_node, lambda *_: None)
+    nodes = engine.map(items, wait_for_the_loss, lambda *_: None)
     losing.join()
-    assert len(set(nodes)) == 1
-    # Both had begun, on two nodes, before one of these went.
-    assert len({path.read_text().splitlines()[0] for path in items}) == 2
+    begun = [item.read_text().splitlines() for item in items]
+    assert sorted(map(len, begun)) == [1, 2]
+    assert lost.read_text() in [first for first, *_ in begun]
+    assert [last for *_, last in begun] == list(nodes)
+    assert lost.read_text() not in nodes
 
 
-def lose_when(cluster, node, items):
-    while not all(item.exists() for item in items):
+def lose_a_node_in_use(cluster, items, lost):
+    while not all(item.exists() and item.read_text() for item in items):
         time.sleep(0.02)
+    in_use = {item.read_text().strip() for item in items}
+    node = next(node for node in cluster.worker_nodes if node.node_id in in_use)
     cluster.remove_node(node, allow_graceful=False)
-    for item in items:
-        item.with_suffix(".go").write_text("")
+    lost.write_text(node.node_id)
 
 
-def wait_on_each_node(item, _report):
-    """Notes the node it runs on, and waits until it may end; on the lost node it never ends."""
+def wait_for_the_loss(item, _report):
+    """Notes the node it runs on and waits until some node is lost; on that one it never ends."""
     import ray
 
     node = ray.get_runtime_context().get_node_id()
     with item.open("a") as file:
         file.write(f"{node}\n")
-    while not item.with_suffix(".go").exists():
+    lost = item.with_name("lost")
+    while not lost.exists() or lost.read_text() in ("", node):
         time.sleep(0.02)
     return node
+
+
+def test_interrupt_ends_a_cluster_of_our_own_and_the_same_command_goes_on(tmp_path):
+    pytest.importorskip("ray")
+    code = "from harness.cli import main; main()"
+    for arguments in (
+        ["synth", "repos", "--count", "3", "--commits", "60"],
+        ["mine", "repos/repos.toml", "--cutoff", "none", "--workers", "1", "-o", "one"],
+    ):
+        subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    # Not tmp_path: names of sockets are short.
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        command = [sys.executable, "-c", code, "mine", "repos/repos.toml", "--cutoff", "none", "--engine", "ray", "-o"]
+        environment = {**os.environ, "RAY_TMPDIR": folder}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        mining = subprocess.Popen(
+            [*command, "two", "--workers", "1"], cwd=tmp_path, env=environment, start_new_session=True, **pipes
+        )
+        while not list((tmp_path / "two").glob(".staging/*/summary.json")):
+            assert mining.poll() is None
+            time.sleep(0.01)
+        os.killpg(mining.pid, signal.SIGINT)
+        _, remarks = mining.communicate(timeout=60)
+        assert (mining.returncode, remarks) == (
+            130,
+            "repobench: interrupted; the same command goes on where it stopped\n",
+        )
+        assert running_in(folder) == []
+        again = subprocess.run([*command, "two", "--workers", "2"], cwd=tmp_path, env=environment, check=True, **pipes)
+        assert (again.stderr, running_in(folder)) == ("", [])
+    assert content(tmp_path / "two") == content(tmp_path / "one")
+
+
+def running_in(folder):
+    """The processes that have a path in the folder on their command lines, once they had time to end."""
+    found = []
+    for _ in range(100):
+        found = [
+            process.info["name"] for process in psutil.process_iter(["name", "cmdline"]) if mentions(process, folder)
+        ]
+        if not found:
+            break
+        time.sleep(0.1)
+    return found
+
+
+def mentions(process, folder):
+    return any(folder in argument for argument in process.info["cmdline"] or ())
