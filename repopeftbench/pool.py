@@ -7,9 +7,10 @@ worked on is a `Failure` with its reason; the others go on. An interrupt ends th
 import multiprocessing
 import queue
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -108,7 +109,8 @@ def _in_processes(
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_connect, initargs=(messages,))
     try:
-        futures: list[Future[_T | Failure[_I]]] = [pool.submit(_in_worker, item, work) for item in items]
+        with _interrupts_blocked():
+            futures: list[Future[_T | Failure[_I]]] = [pool.submit(_in_worker, item, work) for item in items]
         pending = set(futures)
         while pending:
             _, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -128,12 +130,21 @@ def _in_processes(
     return outcomes
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that are started in this context get no interrupt, not even while they start: it is for the parent."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _messages: Any = None
 
 
 def _connect(messages: Any) -> None:
-    # An interrupt concerns the parent, which ends the workers; and no worker waits for its messages to be read.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # No worker waits for its messages to be read.
     messages.cancel_join_thread()
     global _messages
     _messages = messages
