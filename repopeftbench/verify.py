@@ -148,7 +148,14 @@ def _mine_clean(
     draft = DraftOptions(
         seed=config.seed, families=frozenset(map(Family, config.families)), prefix_bytes=config.prefix_bytes
     )
-    options = BuildOptions(folder=folder, draft=draft, cutoff=config.cutoff or NO_CUTOFF, engine=engine, cache=cache)
+    options = BuildOptions(
+        folder=folder,
+        draft=draft,
+        cutoff=config.cutoff or NO_CUTOFF,
+        engine=engine,
+        cache=cache,
+        snapshots=config.snapshots,
+    )
     result = build_dataset(listed, options, report)
     return result.manifest.files, result.failed
 

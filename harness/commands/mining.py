@@ -56,6 +56,8 @@ class MineOptions:
     """Let mock assertions (`assert_called_with`) become tasks too."""
     prefix_bytes: int = DEFAULT_PREFIX_BYTES
     """Most bytes of a prefix; whole helpers leave it first, the test function never. 0 for no limit."""
+    no_snapshots: bool = False
+    """Leave the files and trees of commits out of the dataset; methods that read repositories then need the clones."""
     cache: Path | None = None
     """Folder of the clones. Default: the user's cache folder."""
     protocol: Literal["clean", "paper"] = "clean"
@@ -117,7 +119,7 @@ def _dry_run(repositories: RepositoryList, options: MineOptions) -> int:
 
 
 def _verify(repo_list: str | None, options: MineOptions) -> int:
-    fixed = ("cutoff", "seed", "mock", "prefix_bytes", "protocol", "compare_protocols", "dry_run")
+    fixed = ("cutoff", "seed", "mock", "prefix_bytes", "no_snapshots", "protocol", "compare_protocols", "dry_run")
     _refuse(options, fixed, "with --verify, which goes by the manifest")
     places = () if repo_list is None else repository_list(repo_list).sources
     with _engine(options) as engine:
@@ -143,11 +145,12 @@ def _build_options(repositories: RepositoryList, options: MineOptions, engine: E
         cutoff=_cutoff(repositories, options),
         engine=engine,
         cache=_cache(options),
+        snapshots=not options.no_snapshots,
     )
 
 
 def _paper_options(repositories: RepositoryList, options: MineOptions, engine: Engine) -> PaperOptions:
-    _refuse(options, ("seed", "mock", "prefix_bytes"), "in the paper protocol, which fixes it")
+    _refuse(options, ("seed", "mock", "prefix_bytes", "no_snapshots"), "in the paper protocol, which fixes it")
     return PaperOptions(folder=options.out, cutoff=_cutoff(repositories, options), engine=engine, cache=_cache(options))
 
 
@@ -208,6 +211,8 @@ def _show(result: BuildResult, folder: Path) -> None:
     show(table)
     for track, ledger in ((Track.STATIC, manifest.static), (Track.EVOLUTION, manifest.evolution)):
         show(f"{track}: {_ledger_line(ledger)}")
+    if manifest.blobs is not None:
+        show(f"snapshots: {_ledger_line(manifest.blobs)} files")
     for note in manifest.notes:
         show(note)
 

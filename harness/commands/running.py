@@ -98,7 +98,7 @@ def run(options: RunOptions) -> int:
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
-    views = DatasetViews(dataset.manifest, options.cache or default_cache())
+    views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
     with Tracker("tasks") as tracker:
         summary = run_method(
             tasks=tasks,

@@ -53,6 +53,8 @@ def assemble(
                     raise AssertionError(f"{repository.repo_id}: the {track} ledger does not add up: {ledger}")
                 totals[track] += ledger
             entries.append(_entry(repository, roles[repository.repo_id], ledgers))
+        parts = [part.folder for repository in ordered for part in repository.parts]
+        blobs = writer.add_snapshots(parts).files if config.snapshots else None
         manifest = Manifest(
             config=config,
             versions=current_versions(),
@@ -61,6 +63,7 @@ def assemble(
             notes=tuple(_notes(ordered, roles)),
             static=_stored(totals[Track.STATIC]),
             evolution=_stored(totals[Track.EVOLUTION]),
+            blobs=None if blobs is None else _stored(blobs),
             files=writer.files(),
         )
         writer.finish(manifest)

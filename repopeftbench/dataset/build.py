@@ -10,7 +10,7 @@ import platformdirs
 
 from repopeftbench.dataset.assemble import assemble
 from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
-from repopeftbench.dataset.store import COMMITS_NAME, NEW, REJECTS_NAME, TASKS_NAME
+from repopeftbench.dataset.store import CONTENTS, NEW
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.engine import COMMITS_PER_PART, MinedRepository, MiningPlan, mine_all
@@ -37,6 +37,8 @@ class BuildOptions:
     engine: Engine = field(default_factory=LocalEngine)
     """What does the work; the dataset does not depend on it."""
     cache: Path = field(default_factory=default_cache)
+    snapshots: bool = True
+    """Whether files and trees of the kept commits go into the dataset."""
     commits_per_part: int = COMMITS_PER_PART
     """How long the parts are that histories are mined in; the dataset does not depend on it."""
 
@@ -52,6 +54,7 @@ class BuildOptions:
             cutoff=None if cutoff is None else int(cutoff.timestamp()),
             cache=self.cache,
             commits_per_part=self.commits_per_part,
+            snapshots=self.snapshots,
         )
 
 
@@ -97,6 +100,7 @@ def build_dataset(
         cutoff=None if cutoff is None else cutoff.isoformat(),
         families=tuple(sorted(options.draft.families)),
         prefix_bytes=options.draft.prefix_bytes,
+        snapshots=options.snapshots,
     )
     manifest = assemble(mined, failed, config, options.folder)
     if not failed:
@@ -124,7 +128,7 @@ def _check_folder(folder: Path) -> None:
         raise DatasetError(f"{folder} is a file: name a folder with -o")
     known = {NEW, STAGING}
     if is_dataset(folder) or (folder / NEW).is_dir():
-        known |= {MANIFEST_NAME, TASKS_NAME, COMMITS_NAME, REJECTS_NAME}
+        known |= {MANIFEST_NAME, *CONTENTS}
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []
     if strangers:
         raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")

@@ -13,7 +13,7 @@ import repopeftbench
 from repopeftbench.errors import DatasetError
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class _Strict(BaseModel):
@@ -54,6 +54,8 @@ class MiningConfig(_Strict):
     """First instant (ISO 8601, UTC) that is beyond the in-distribution histories, None where there is no cutoff."""
     families: tuple[str, ...]
     prefix_bytes: int | None
+    snapshots: bool = True
+    """Whether the dataset holds the files and trees of its commits."""
 
 
 class FileEntry(_Strict):
@@ -87,6 +89,9 @@ class Manifest(_Strict):
     """What a reader should know about the splits."""
     static: LedgerEntry
     evolution: LedgerEntry
+    blobs: LedgerEntry | None = None
+    """The texts of the snapshots: kept are those that are there, dropped those that are missing, no text, or too large;
+    None where there are no snapshots."""
     files: tuple[FileEntry, ...]
 
 

@@ -1,11 +1,11 @@
 """The dataset folder, written once and read back; the manifest comes last, so its presence means whole.
 
-tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   manifest.json
+tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   files/*.parquet   trees/*.parquet   manifest.json
 """
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
 from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, read_manifest
+from repopeftbench.dataset.snapshot_assembly import SnapshotSummary, assemble_snapshots
+from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
 from repopeftbench.dataset.tables import Record, from_table, schema_of, to_table
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import CommitRecord, Reject, Split, Task, Track
@@ -26,6 +28,9 @@ NEW = ".new"
 """Where tables grow until they are whole; there while the old ones are replaced, too."""
 
 ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRecord: 256}
+
+CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME)
+"""What a dataset folder holds beside its manifest."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -74,6 +79,7 @@ class DatasetWriter:
             shutil.rmtree(self._new)
         self._new.mkdir(parents=True)
         self._tables: dict[str, _GrowingTable] = {}
+        self._snapshots: tuple[FileEntry, ...] = ()
 
     def __enter__(self) -> "DatasetWriter":
         return self
@@ -96,22 +102,30 @@ class DatasetWriter:
         """Appends commits, with their splits."""
         self._append(CommitRecord, COMMITS_NAME, rows)
 
+    def add_snapshots(self, parts: Sequence[Path]) -> SnapshotSummary:
+        """Adds the files and trees of all repositories, once, from the folders of their parts in order."""
+        summary = assemble_snapshots(parts, self._new)
+        self._snapshots = summary.entries
+        return summary
+
     def files(self) -> tuple[FileEntry, ...]:
         """Closes the tables and describes them."""
         for name, kind in ((REJECTS_NAME, Reject), (COMMITS_NAME, CommitRecord)):
             self._append(kind, name, to_table(kind, ()))
         for table in self._tables.values():
             table.close()
-        return tuple(
-            FileEntry(path=name, rows=self._tables[name].rows, sha256=file_sha256(self._new / name))
-            for name in sorted(self._tables)
-        )
+        entries = [
+            FileEntry(path=name, rows=table.rows, sha256=file_sha256(self._new / name))
+            for name, table in self._tables.items()
+        ]
+        return tuple(sorted((*entries, *self._snapshots), key=lambda entry: entry.path))
 
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
         (self._folder / MANIFEST_NAME).unlink(missing_ok=True)
-        shutil.rmtree(self._folder / TASKS_NAME, ignore_errors=True)
-        for name in (TASKS_NAME, COMMITS_NAME, REJECTS_NAME):
+        for name in (TASKS_NAME, FILES_NAME, TREES_NAME):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        for name in CONTENTS:
             if (self._new / name).exists():
                 (self._new / name).replace(self._folder / name)
         write_atomically(self._folder / MANIFEST_NAME, (manifest.model_dump_json(indent=2) + "\n").encode())

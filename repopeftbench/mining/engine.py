@@ -7,7 +7,7 @@ go on.
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,12 +15,14 @@ from pathlib import Path
 
 from repopeftbench.copies import open_at, open_newest
 from repopeftbench.dataset.manifest import current_versions
+from repopeftbench.dataset.snapshot_parts import SnapshotPartWriter
 from repopeftbench.dataset.staging import Part, find_part, staging_folder, write_part
 from repopeftbench.errors import DatasetError, SourceError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.mine import RepositoryMiner
+from repopeftbench.mining.snapshots import SnapshotRecorder
 from repopeftbench.pool import Engine, Failure, Report
 from repopeftbench.schema import CommitInfo
 from repopeftbench.sources import Source, without_credentials
@@ -37,6 +39,8 @@ class MiningPlan:
     """Seconds since the epoch from which on nothing is in distribution; None for no cutoff."""
     cache: Path
     commits_per_part: int = COMMITS_PER_PART
+    snapshots: bool = True
+    """Whether files and trees of the kept commits go into the dataset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,7 @@ def mine_all(
     progress = _Progress(plans, report)
     missing = [part for parts in plans.values() for part in parts if find_part(part.folder) is None]
     failures = engine.fill(missing, partial(mine_part, plan), progress.update)
+    _forget_miner()
     problems = {one.item.repository.repo_id: one.problem for one in failures}
     return tuple(
         one if isinstance(one, Failure) else _collected(one, plans[one.repo_id], problems.get(one.repo_id))
@@ -154,7 +159,7 @@ def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tup
     key = (
         opened.revision,
         str(opened.source.licence),
-        repr((plan.options.seed, sorted(plan.options.families), plan.options.prefix_bytes)),
+        repr((plan.options.seed, sorted(plan.options.families), plan.options.prefix_bytes, plan.snapshots)),
         current_versions().model_dump_json(),
     )
     return tuple(
@@ -174,22 +179,46 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
     Raises:
         RepoBenchError: the repository cannot be read.
     """
-    with _rare_collections():
-        write_part(folder, _harvests(plan, part, report))
-
-
-def _harvests(plan: MiningPlan, part: PartPlan, report: Report) -> Iterator[Harvest]:
-    source = part.repository.source
-    repository, history = open_at(source, plan.cache, part.repository.revision)
-    name = f"{source.repo_id} {part.first}"
+    repository, history = open_at(part.repository.source, plan.cache, part.repository.revision)
     miner = _miner(plan, repository, part)
-    if part.first == part.end:
-        yield from miner.snapshot(history[-1])
-    else:
-        for harvest in miner.walk(history, part.first, part.end):
-            report(name, harvest.history_index - part.first, part.end - part.first)
-            yield harvest
-        report(name, part.end - part.first, part.end - part.first)
+    with _rare_collections():
+        if part.first < part.end:
+            harvests = _reported(miner.walk(history, part.first, part.end), part, report)
+        else:
+            harvests = miner.snapshot(history[-1])
+        if plan.snapshots:
+            with SnapshotPartWriter(folder, part.repository.repo_id) as writer:
+                recorder = SnapshotRecorder(repository)
+                write_part(folder, _recorded(harvests, recorder, writer))
+                if part.first == part.end:
+                    _record_tip(history, miner.last_kept(history, len(history)), recorder, writer)
+        else:
+            write_part(folder, harvests)
+
+
+def _reported(harvests: Iterable[Harvest], part: PartPlan, report: Report) -> Iterator[Harvest]:
+    name, total = f"{part.repository.repo_id} {part.first}", part.end - part.first
+    for harvest in harvests:
+        report(name, harvest.history_index - part.first, total)
+        yield harvest
+    report(name, total, total)
+
+
+def _recorded(harvests: Iterable[Harvest], recorder: SnapshotRecorder, writer: SnapshotPartWriter) -> Iterator[Harvest]:
+    """The harvests, while the trees of their kept commits are written."""
+    for harvest in harvests:
+        if harvest.commit is not None:
+            writer.add(recorder.record(harvest.commit.commit_sha, harvest.previous_kept), harvest.history_index)
+        yield harvest
+
+
+def _record_tip(
+    history: Sequence[CommitInfo], last_kept: str | None, recorder: SnapshotRecorder, writer: SnapshotPartWriter
+) -> None:
+    """Writes the tree of the last commit, the static track's, if it is not a kept one."""
+    tip = history[-1]
+    if tip.sha != last_kept:
+        writer.add(recorder.record(tip.sha, last_kept), tip.history_index)
 
 
 _last: tuple[str, int, RepositoryMiner] | None = None
@@ -206,6 +235,12 @@ def _miner(plan: MiningPlan, repository: GitRepository, part: PartPlan) -> Repos
         miner = RepositoryMiner(repository, part.repository.repo_id, part.repository.source.licence, plan.options)
     _last = (key, part.end, miner)
     return miner
+
+
+def _forget_miner() -> None:
+    """Lets go of the memory of the last miner: there is no next part."""
+    global _last
+    _last = None
 
 
 def before_cutoff(history: Sequence[CommitInfo], cutoff: int | None) -> tuple[CommitInfo, ...]:

@@ -9,9 +9,9 @@ from repopeftbench.schema import CommitRecord, Reject, Task, Track
 class Harvest:
     """What one commit, or one file of the snapshot, gave.
 
-    `commit` is there for kept commits only; its `commit_index`, like that of its tasks, counts from the beginning of
-    the mined range. `seen` counts sites and unreadable files where they were met. `renames` are old and new paths of
-    test files that the commit moved.
+    `commit` is there for kept commits only, and `previous_kept` is the kept commit before it, if any. Its
+    `commit_index`, like that of its tasks, counts from the beginning of the mined range. `seen` counts sites and
+    unreadable files where they were met. `renames` are old and new paths of test files that the commit moved.
     """
 
     track: Track
@@ -20,4 +20,5 @@ class Harvest:
     tasks: tuple[Task, ...] = ()
     rejects: tuple[Reject, ...] = ()
     commit: CommitRecord | None = None
+    previous_kept: str | None = None
     renames: tuple[tuple[str, str], ...] = ()

@@ -7,6 +7,7 @@ ranges: what a range needs of earlier commits it looks up itself.
 import logging
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from repopeftbench.errors import GitObjectError
 from repopeftbench.gitrepo import FileChange, GitRepository, TreeFile, changed_lines
@@ -56,7 +57,7 @@ class RepositoryMiner:
             first: history index of the first commit.
             end: history index behind the last one.
         """
-        previous_kept = self._last_kept(history, first)
+        previous_kept = self.last_kept(history, first)
         kept = 0
         for commit in history[first:end]:
             if commit.history_index % COMMITS_PER_OPENING == 0:
@@ -70,7 +71,8 @@ class RepositoryMiner:
                     yield Harvest(track=Track.EVOLUTION, history_index=commit.history_index, seen=0, renames=renames)
                 continue
             origin = self._origin(Track.EVOLUTION, commit, kept)
-            yield self._harvest(origin, changes, found, unreadable, previous_kept or parent, renames)
+            harvest = self._harvest(origin, changes, found, unreadable, previous_kept or parent)
+            yield replace(harvest, previous_kept=previous_kept, renames=renames)
             previous_kept = commit.sha
             kept += 1
 
@@ -93,7 +95,7 @@ class RepositoryMiner:
                 rejects=tuple(draft_reject(new, origin) for new in judged if new.reason is not None),
             )
 
-    def _last_kept(self, history: Sequence[CommitInfo], first: int) -> str | None:
+    def last_kept(self, history: Sequence[CommitInfo], first: int) -> str | None:
         """The last commit before `first` that is kept (it brings sites or unreadable files)."""
         for index in range(first - 1, -1, -1):
             _, found, unreadable = self._news(history[index], history[index - 1].sha if index else None)
@@ -117,7 +119,6 @@ class RepositoryMiner:
         found: Sequence[NewSite],
         unreadable: Sequence[tuple[str, str]],
         base: str | None,
-        renames: tuple[tuple[str, str], ...],
     ) -> Harvest:
         judged = capped(with_reasons(found, self._options), origin, self._options)
         blobs = {change.path: change.blob for change in changes if change.path and change.blob}
@@ -146,7 +147,6 @@ class RepositoryMiner:
             tasks=tasks,
             rejects=rejects,
             commit=commit,
-            renames=renames,
         )
 
     def _tasks(self, judged: Sequence[NewSite], blobs: dict[str, str], origin: Origin) -> Iterator[Task]:

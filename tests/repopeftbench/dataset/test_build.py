@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +11,7 @@ from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.pool import LocalEngine
 from repopeftbench.schema import Split, Track
 from repopeftbench.sources import repository_list
+from repopeftbench.views import DatasetViews
 
 DAY = 86_400
 
@@ -311,3 +313,34 @@ def test_cutoff_is_a_day_a_moment_or_none(text, moment):
 def test_cutoff_that_is_no_date_is_refused():
     with pytest.raises(ConfigError, match="'soon' is no date"):
         parse_cutoff("soon")
+
+
+def test_a_mined_dataset_shows_production_files_without_the_clones(tmp_path, make_repository):
+    history = growing(3)
+    history[0] |= {"src/a.py": "x = 1\n", "README.md": "old\n"}
+    history[1] |= {"src/a.py": "x = 2\n", "src/b.py": "y = 1\n"}
+    repository = make_repository(*history, {"src/a.py": None}, {"src/c.py": "z = 1\n"})
+    result, dataset = build(tmp_path, repository)
+    shutil.rmtree(repository)
+    views = DatasetViews(result.manifest, tmp_path / "cache", folder=dataset.folder)
+    first, second, *_ = dataset.commits()
+    (static, *_) = dataset.tasks(Track.STATIC, Split.IR_TRAIN)
+    assert views.view("repo", first.commit_sha).read("src/a.py") == "x = 1\n"
+    assert views.view("repo", second.commit_sha).read("src/a.py") == "x = 2\n"
+    assert views.view("repo", static.commit_sha).production_files() == ("src/b.py", "src/c.py")
+    ledger = result.manifest.blobs
+    assert ledger is not None
+    # Three versions of production files and the first README, one more production file, three tests.
+    assert (ledger.seen, ledger.kept) == (8, 8)
+
+
+def test_snapshots_can_be_left_out_and_go_when_they_are(tmp_path, make_repository):
+    repository = make_repository(*growing(3))
+    _, with_them = build(tmp_path, repository)
+    assert {entry.path.partition("/")[0] for entry in with_them.manifest.files} >= {"files", "trees"}
+    result, without = build(tmp_path, repository, snapshots=False)
+    assert result.manifest.blobs is None
+    assert not any((without.folder / name).exists() for name in ("files", "trees"))
+    assert [entry for entry in with_them.manifest.files if entry.path.partition("/")[0] not in ("files", "trees")] == [
+        *without.manifest.files
+    ]
