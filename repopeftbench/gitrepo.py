@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import shlex
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
-_REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
@@ -176,7 +176,7 @@ class GitRepository:
                     path = prefix + decode_path(entry.raw_name or b"")
                     if isinstance(entry, pygit2.Tree):
                         pending.append((path + "/", entry))
-                    elif entry.filemode in _REGULAR and path.endswith(".py"):
+                    elif stat.S_ISREG(entry.filemode) and path.endswith(".py"):
                         found.append(TreeFile(path=path, blob=str(entry.id)))
         except _UNREADABLE as error:
             raise self._lacks_tree(sha, error) from error
@@ -225,7 +225,9 @@ class GitRepository:
         try:
             return self._repo[sha].peel(pygit2.Commit)
         except _UNREADABLE as error:
-            raise GitObjectError(f"{self.path} lacks commit {sha}: fetch the repository again in full") from error
+            raise GitObjectError(
+                f"{self.path} lacks commit {sha}, or it is damaged ({error}): fetch the repository again in full"
+            ) from error
 
     def _diff(self, old_sha: str | None, new_sha: str) -> pygit2.Diff:
         new_commit = self._commit(new_sha)
@@ -253,11 +255,12 @@ class GitRepository:
             for old_sha, sha in zip((None, *shas), shas, strict=False):
                 for delta in self._diff(old_sha, sha).deltas:
                     new = delta.new_file
-                    needed = delta.status != DeltaStatus.DELETED and new.mode in _REGULAR and _is_python(delta)
+                    needed = delta.status != DeltaStatus.DELETED and stat.S_ISREG(new.mode) and _is_python(delta)
                     if needed and new.id not in self._repo:
                         raise GitObjectError(f"{self.path} lacks blob {new.id}")
         except GitObjectError as error:
-            command = f"git -C {shlex.quote(str(self.path))} fetch --refetch --no-filter origin 'refs/heads/*'"
+            branches = " '+refs/heads/*:refs/heads/*'" if self._repo.is_bare else ""
+            command = f"git -C {shlex.quote(str(self.path))} fetch --refetch --no-filter origin{branches}"
             raise SourceError(f"{self.path} is a partial clone that lacks objects: run {command}") from error
 
 
@@ -377,7 +380,8 @@ def _tree_delta(delta: pygit2.DiffDelta) -> TreeDelta:
 
 def _side(file: pygit2.DiffFile) -> TreeFile | None:
     path = decode_path(file.raw_path)
-    if file.mode not in _REGULAR or not path.endswith(".py"):
+    # Not a comparison with git's two modes: old histories have others (100664).
+    if not stat.S_ISREG(file.mode) or not path.endswith(".py"):
         return None
     return TreeFile(path=path, blob=str(file.id))
 
