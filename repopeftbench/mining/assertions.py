@@ -44,7 +44,7 @@ def extract_sites(raw: bytes) -> FileSites:
         parse_module(raw)
     except UnreadableSourceError as error:
         root = parse(source.parsed).root_node
-        return whole_file(tuple(_tree_sites(source, root, tree_imports(root))), problem=error.reason)
+        return whole_file(tuple(_lenient_sites(source, root)), problem=error.reason)
     read = text_sites(source, None)
     return whole_file(read.sites, needs_flattening=read.needs_flattening)
 
@@ -95,19 +95,31 @@ class _Scope:
 
 def _tree_sites(source: SourceText, root: Node, imports: ImportTable) -> Iterator[Site]:
     found = captures(_QUERY, root)
-    candidates: list[_Candidate] = [(node, None) for node in found.get("assert", ())]
-    for call in found.get("call", ()):
-        signature = _call_signature(call, imports)
-        if signature is not None:
-            candidates.append((call, signature))
+    candidates = _candidates(found, imports)
     if not candidates:
         return
-    candidates.sort(key=lambda pair: (pair[0].start_byte, -pair[0].end_byte))
     scopes = sorted(_scopes(found), key=lambda scope: (scope.start, -scope.end))
     for (node, signature), function in _with_test_function(candidates, scopes):
         draft = _draft(node, function, source)
         target = assert_target(node, imports) if signature is None else call_target(node, signature)
         yield _finish(draft, target, source)
+
+
+def _lenient_sites(source: SourceText, root: Node) -> Iterator[Site]:
+    """What looks like an assertion, wherever it stands: behind an error the grammar may see no functions."""
+    for node, _ in _candidates(captures(_QUERY, root), tree_imports(root)):
+        yield _draft(node, "", source)
+
+
+def _candidates(found: dict[str, list[Node]], imports: ImportTable) -> list[_Candidate]:
+    """The assertion statements and calls among captured nodes, in file order, outer ones first."""
+    candidates: list[_Candidate] = [(node, None) for node in found.get("assert", ())]
+    for call in found.get("call", ()):
+        signature = _call_signature(call, imports)
+        if signature is not None:
+            candidates.append((call, signature))
+    candidates.sort(key=lambda pair: (pair[0].start_byte, -pair[0].end_byte))
+    return candidates
 
 
 def _scopes(found: dict[str, list[Node]]) -> Iterator[_Scope]:
