@@ -31,8 +31,11 @@ def clone_or_update(url: str, folder: Path) -> None:
                 return
             staging = folder.with_name(f"{folder.name}.partial")
             shutil.rmtree(staging, ignore_errors=True)
-            fetch_all(address, staging, url)
-            staging.rename(folder)
+            try:
+                fetch_all(address, staging, url)
+                staging.rename(folder)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     except OSError as error:
         raise SourceError(f"{url} cannot be cloned to {folder}: {error}") from error
 

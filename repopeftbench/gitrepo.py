@@ -1,8 +1,8 @@
 """Git repositories as records: the only caller of pygit2. Bytes in, frozen records out; nothing here parses Python.
 
 Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read. Cloning checks
-nothing out, follows no redirect and no submodule, and answers no question for a password. What is not protected from:
-a server that sends objects without end, and trees that name one another until their files cannot be counted.
+nothing out, follows no submodule and no redirect to another host, and answers no question for a password. Not
+protected from: a server that sends objects without end, and trees that name one another until their files are endless.
 """
 
 import contextlib
@@ -286,7 +286,7 @@ def fetch_all(address: str, folder: Path, url: str) -> None:
             repository = pygit2.Repository(str(folder), RepositoryOpenFlag.NO_SEARCH)
         else:
             repository = pygit2.init_repository(str(folder), bare=True)
-        # A repository that moved is an error that says so: the list should name where it is.
+        # libgit2 then follows a redirect within the host alone (a repository that was renamed there).
         repository.config["http.followRedirects"] = "false"
         # No remote is configured: a password in the URL is not written down.
         heads = repository.remotes.create_anonymous(address).list_heads(_NoPrompt(url))
