@@ -8,6 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from repopeftbench.errors import GitObjectError
 
@@ -51,6 +52,7 @@ class TreeDelta:
     old_mode: int
 
 
+@lru_cache(maxsize=65_536)
 def decode_path(raw: bytes) -> str:
     r"""A path of git as text, on one line; equal only for equal paths.
 
@@ -109,11 +111,10 @@ def refuse_repeated(paths: Iterable[str], where: str) -> None:
     Raises:
         GitObjectError: one does; the message begins with `where`.
     """
-    seen: set[str] = set()
-    for path in paths:
-        if path in seen:
-            raise GitObjectError(f"{where} has two entries {path!r}: see what git fsck says of it")
-        seen.add(path)
+    found = list(paths)
+    if len(found) != len(set(found)):
+        repeated = next(path for path in sorted(found) if found.count(path) > 1)
+        raise GitObjectError(f"{where} has two entries {repeated!r}: see what git fsck says of it")
 
 
 def iso_date(time: int, offset: int) -> str:

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
+_COMMITS_CHECKED = 20
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
@@ -57,13 +58,17 @@ class GitRepository:
             self._repo = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)
         except pygit2.GitError as error:
             raise SourceError(f"{path} is not a git repository: {error}") from error
+        # The objects without a work tree and a configuration: libgit2 reads no .gitattributes and no setting of diff
+        # then, so that a history gives the same patches wherever it lies.
+        self._objects = pygit2.Repository()
+        self._objects.set_odb(self._repo.odb)
         self.path = path
         self._folder = _common_folder(Path(self._repo.path))
         # libgit2 looks for the mark of a shallow clone in a work tree's own folder, where it never is.
         shallow = self._folder / "shallow"
         if self._repo.is_shallow or (shallow.is_file() and shallow.stat().st_size > 0):
-            command = f"git -C {shlex.quote(str(path))} fetch --unshallow"
-            raise SourceError(f"{path} is a shallow clone, its history is cut off: run {command}")
+            command = f"run git -C {shlex.quote(str(path))} fetch --unshallow"
+            raise SourceError(f"{path} is a shallow clone, its history is cut off: {command}")
 
     @property
     def identity(self) -> str:
@@ -156,13 +161,7 @@ class GitRepository:
         Raises:
             GitObjectError: this copy of the repository lacks the blob.
         """
-        try:
-            found = self._repo[blob]
-        except _UNREADABLE as error:
-            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
-        if not isinstance(found, pygit2.Blob):
-            raise GitObjectError(f"{self.path}: object {blob} is not a blob")
-        return found.data
+        return self._blob(blob).data
 
     def python_files(self, sha: str) -> tuple[TreeFile, ...]:
         """The regular `.py` files of a commit's tree, by path."""
@@ -189,10 +188,9 @@ class GitRepository:
         Raises:
             GitObjectError: a side of it is missing in this copy.
         """
-        # Bytes, not blobs: for blobs libgit2 asks .gitattributes of the work tree and the user's configuration, and the
-        # same history would give other bytes elsewhere.
-        old = None if change.old_blob is None else self.read(change.old_blob)
-        new = None if change.blob is None else self.read(change.blob)
+        # Both blobs stay in variables until the data is taken: libgit2 would otherwise read freed memory.
+        old = None if change.old_blob is None else self._blob(change.old_blob)
+        new = None if change.blob is None else self._blob(change.blob)
         path, old_path = change.path or change.old_path or "", change.old_path or change.path or ""
         if change.blob is not None and change.blob == change.old_blob:
             # libgit2 has no text for a file that only moved; this is git's.
@@ -221,9 +219,18 @@ class GitRepository:
         start = re.search(rb"^(?:@@ -|Binary files )", whole, re.MULTILINE)
         return whole[start.start() :] if start else b""
 
+    def _blob(self, blob: str) -> pygit2.Blob:
+        try:
+            found = self._objects[blob]
+        except _UNREADABLE as error:
+            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
+        if not isinstance(found, pygit2.Blob):
+            raise GitObjectError(f"{self.path}: object {blob} is not a blob")
+        return found
+
     def _commit(self, sha: str) -> pygit2.Commit:
         try:
-            return self._repo[sha].peel(pygit2.Commit)
+            return self._objects[sha].peel(pygit2.Commit)
         except _UNREADABLE as error:
             raise GitObjectError(
                 f"{self.path} lacks commit {sha}, or it is damaged ({error}): fetch the repository again in full"
@@ -251,13 +258,13 @@ class GitRepository:
         return any((self._folder / "objects" / "pack").glob("*.promisor"))
 
     def _check_whole(self, shas: Sequence[str]) -> None:
+        """Looks at some commits' trees, first and last included; what is missing elsewhere is met and named later."""
+        step = max(1, len(shas) // _COMMITS_CHECKED)
         try:
-            for old_sha, sha in zip((None, *shas), shas, strict=False):
-                for delta in self._diff(old_sha, sha).deltas:
-                    new = delta.new_file
-                    needed = delta.status != DeltaStatus.DELETED and stat.S_ISREG(new.mode) and _is_python(delta)
-                    if needed and new.id not in self._repo:
-                        raise GitObjectError(f"{self.path} lacks blob {new.id}")
+            for sha in (*shas[::step], shas[-1]):
+                for file in self.python_files(sha):
+                    if file.blob not in self._objects:
+                        raise GitObjectError(f"{self.path} lacks blob {file.blob}")
         except GitObjectError as error:
             branches = " '+refs/heads/*:refs/heads/*'" if self._repo.is_bare else ""
             command = f"git -C {shlex.quote(str(self.path))} fetch --refetch --no-filter origin{branches}"
