@@ -48,8 +48,13 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(call stage,import contracts,$(BIN)/lint-imports)
 
-bench: $(STAMP)
-	@$(BIN)/python benchmarks/mining.py
+# REPOS="PATH ..." and OPTIONS="--repeat 3" go to the benchmark; without REPOS it mines this repository.
+bench: $(VENV)/.peers
+	@$(BIN)/python benchmarks/mining.py $(REPOS) $(OPTIONS)
+
+$(VENV)/.peers: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) repobench-out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,6 +1,6 @@
 """Full bare copies of remote repositories in a folder of clones (io): made whole or not at all, updated in place.
 
-Which addresses may be cloned is decided in `sources`; what goes over the wire in `gitrepo`.
+Which addresses may be cloned is decided in `sources`; what goes over the wire in `gitremote`.
 """
 
 import contextlib
@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from repopeftbench.errors import SourceError
-from repopeftbench.gitrepo import GitRepository, fetch_all
+from repopeftbench.gitremote import fetch_all
+from repopeftbench.gitrepo import GitRepository
 
 
 def clone_or_update(url: str, folder: Path) -> None:

@@ -6,7 +6,8 @@ no place outside a folder: whatever could not is escaped with a backslash. Diffe
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -72,9 +73,8 @@ def _escaped(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}"
 
 
-def with_exact_renames(changes: Iterable[FileChange]) -> tuple[FileChange, ...]:
+def with_exact_renames(found: Sequence[FileChange]) -> tuple[FileChange, ...]:
     """The changes, with files that only moved joined: libgit2 looks at a limited number of candidates per file."""
-    found = list(changes)
     removed: dict[str, list[FileChange]] = {}
     for change in found:
         if change.path is None and change.old_blob is not None:
@@ -128,3 +128,27 @@ def iso_date(time: int, offset: int) -> str:
         return dt.datetime.fromtimestamp(time, dt.timezone(dt.timedelta(minutes=offset))).isoformat()
     except (ValueError, OverflowError, OSError):
         return dt.datetime.fromtimestamp(0, dt.UTC).isoformat()
+
+
+class RecentBlobs:
+    """The blobs that were read last, up to so many bytes in all."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Starts empty."""
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._found: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, blob: str) -> bytes | None:
+        """The bytes of a blob, None where they are not kept."""
+        data = self._found.get(blob)
+        if data is not None:
+            self._found.move_to_end(blob)
+        return data
+
+    def put(self, blob: str, data: bytes) -> None:
+        """Keeps the bytes of a blob that is not kept; the ones that were not asked for the longest go."""
+        self._found[blob] = data
+        self._bytes += len(data)
+        while self._bytes > self._most_bytes:
+            self._bytes -= len(self._found.popitem(last=False)[1])

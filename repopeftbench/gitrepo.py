@@ -1,13 +1,11 @@
-"""Git repositories as records: the only caller of pygit2. Bytes in, frozen records out; nothing here parses Python.
+"""Git repositories as records. Bytes in, frozen records out; nothing here parses Python, nothing goes over a network.
 
-Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read. Cloning checks
-nothing out, follows no submodule and no redirect to another host, and answers no question for a password. Not
-protected from: a server that sends objects without end, and trees that name one another until their files are endless.
+Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read. Not protected
+from: trees that name one another until their files are endless.
 """
 
 import contextlib
 import logging
-import os
 import re
 import shlex
 import stat
@@ -15,13 +13,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FileMode, Option, RepositoryOpenFlag
+from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FileMode, ObjectType, Option
 
 from repopeftbench.errors import GitObjectError, SourceError
 from repopeftbench.gitchanges import FileChange as FileChange
+from repopeftbench.gitchanges import (
+    RecentBlobs,
+    decode_path,
+    iso_date,
+    refuse_repeated,
+    with_exact_renames,
+    with_kinds_joined,
+)
 from repopeftbench.gitchanges import TreeDelta as TreeDelta
 from repopeftbench.gitchanges import TreeFile as TreeFile
-from repopeftbench.gitchanges import decode_path, iso_date, refuse_repeated, with_exact_renames, with_kinds_joined
 from repopeftbench.schema import CommitInfo
 
 logger = logging.getLogger(__name__)
@@ -29,14 +34,15 @@ logger = logging.getLogger(__name__)
 RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
 _COMMITS_CHECKED = 20
+_TREES = 4
+_BLOB_BYTES = 16_000_000
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
+# Objects were checked when they were fetched; checking each again on every read costs more than reading it.
+pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 # Repositories marked as partial clones can be opened; `history` checks that they are whole.
 pygit2.settings.set_extensions(["partialclone"])
-# Without a limit, a server that accepts and then says nothing is waited for without end. In milliseconds.
-pygit2.settings.server_connect_timeout = 60_000
-pygit2.settings.server_timeout = 300_000
 
 # What libgit2 raises for an object that is missing, damaged or of another kind.
 _UNREADABLE = (KeyError, ValueError, pygit2.GitError)
@@ -54,14 +60,9 @@ class GitRepository:
         if not path.exists():
             raise SourceError(f"{path} does not exist: check the path")
         try:
-            # Without NO_SEARCH, a folder inside some repository would be mined as that repository.
-            self._repo = pygit2.Repository(str(path), RepositoryOpenFlag.NO_SEARCH)
+            self._open(path)
         except pygit2.GitError as error:
             raise SourceError(f"{path} is not a git repository: {error}") from error
-        # The objects without a work tree and a configuration: libgit2 reads no .gitattributes and no setting of diff
-        # then, so that a history gives the same patches wherever it lies.
-        self._objects = pygit2.Repository()
-        self._objects.set_odb(self._repo.odb)
         self.path = path
         self._folder = _common_folder(Path(self._repo.path))
         # libgit2 looks for the mark of a shallow clone in a work tree's own folder, where it never is.
@@ -69,6 +70,25 @@ class GitRepository:
         if self._repo.is_shallow or (shallow.is_file() and shallow.stat().st_size > 0):
             command = f"run git -C {shlex.quote(str(path))} fetch --unshallow"
             raise SourceError(f"{path} is a shallow clone, its history is cut off: {command}")
+        self._tree_ids: dict[str, pygit2.Oid] = {}
+        self._trees: dict[str, pygit2.Tree] = {}
+        self._blobs = RecentBlobs(_BLOB_BYTES)
+
+    def reopen(self) -> None:
+        """Lets go of everything that was read and kept in memory."""
+        self._trees.clear()
+        self._objects.free()
+        self._repo.free()
+        self._open(Path(self._repo.path))
+
+    def _open(self, path: Path) -> None:
+        # Without NO_SEARCH, a folder inside some repository would be mined as that repository.
+        self._repo = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
+        # The objects without a work tree and a configuration: libgit2 reads no .gitattributes and no setting of diff
+        # then, so that a history gives the same patches wherever it lies.
+        self._objects = pygit2.Repository()
+        self._objects.set_odb(self._repo.odb)
+        self._raw = self._repo.odb
 
     @property
     def identity(self) -> str:
@@ -119,6 +139,7 @@ class GitRepository:
         commit = self._commit(sha)
         while True:
             chain.append((str(commit.id), commit.commit_time))
+            self._tree_ids[chain[-1][0]] = commit.tree_id
             if not commit.parent_ids:
                 break
             commit = self._commit(str(commit.parent_ids[0]))
@@ -140,19 +161,21 @@ class GitRepository:
             GitObjectError: this copy of the repository lacks a tree or commit, or a tree is damaged.
         """
         diff = self._diff(old_sha, new_sha)
-        statuses = {delta.status for delta in diff.deltas if _is_python(delta)}
-        if DeltaStatus.ADDED in statuses and DeltaStatus.DELETED in statuses:
+        found = tuple(_changes(diff))
+        gone = any(change.path is None for change in found)
+        if gone and any(change.old_path is None for change in found):
             try:
                 diff.find_similar(
                     flags=DiffFind.FIND_RENAMES,
                     rename_threshold=RENAME_SIMILARITY_PERCENT,
                     rename_limit=RENAME_LIMIT,
                 )
+                found = tuple(_changes(diff))
             except _UNREADABLE as error:
                 logger.warning("%s: renames at %s not followed: %s", self.path, new_sha, error)
-                diff = self._diff(old_sha, new_sha)
-        found = with_exact_renames(_changes(diff))
-        refuse_repeated((change.path or change.old_path or "" for change in found), f"{self.path} at {new_sha}")
+            found = with_exact_renames(found)
+        if len(found) > 1:
+            refuse_repeated((change.path or change.old_path or "" for change in found), f"{self.path} at {new_sha}")
         return found
 
     def read(self, blob: str) -> bytes:
@@ -161,7 +184,17 @@ class GitRepository:
         Raises:
             GitObjectError: this copy of the repository lacks the blob.
         """
-        return self._blob(blob).data
+        known = self._blobs.get(blob)
+        if known is not None:
+            return known
+        try:
+            kind, data = self._raw.read(blob)
+        except _UNREADABLE as error:
+            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
+        if kind != ObjectType.BLOB:
+            raise GitObjectError(f"{self.path}: object {blob} is not a blob")
+        self._blobs.put(blob, data)
+        return data
 
     def python_files(self, sha: str) -> tuple[TreeFile, ...]:
         """The regular `.py` files of a commit's tree, by path."""
@@ -220,6 +253,7 @@ class GitRepository:
         return whole[start.start() :] if start else b""
 
     def _blob(self, blob: str) -> pygit2.Blob:
+        """A blob as an object: a diff of two of them need not hash them again, as one of their bytes must."""
         try:
             found = self._objects[blob]
         except _UNREADABLE as error:
@@ -237,13 +271,25 @@ class GitRepository:
             ) from error
 
     def _diff(self, old_sha: str | None, new_sha: str) -> pygit2.Diff:
-        new_commit = self._commit(new_sha)
-        old_commit = None if old_sha is None else self._commit(old_sha)
         try:
-            new = new_commit.tree
-            return new.diff_to_tree(swap=True) if old_commit is None else old_commit.tree.diff_to_tree(new)
+            new = self._tree(new_sha)
+            return new.diff_to_tree(swap=True) if old_sha is None else self._tree(old_sha).diff_to_tree(new)
         except _UNREADABLE as error:
             raise self._lacks_tree(new_sha, error) from error
+
+    def _tree(self, sha: str) -> pygit2.Tree:
+        """The tree of a commit; the last few are kept, since a walk asks for each one again as a parent's."""
+        found = self._trees.pop(sha, None)
+        if found is None:
+            known = self._tree_ids.get(sha)
+            tree = self._commit(sha).tree if known is None else self._objects[known]
+            if not isinstance(tree, pygit2.Tree):
+                raise ValueError(f"{known} is no tree")
+            found = tree
+        self._trees[sha] = found
+        if len(self._trees) > _TREES:
+            del self._trees[next(iter(self._trees))]
+        return found
 
     def _lacks_tree(self, sha: str, error: Exception) -> GitObjectError:
         return GitObjectError(
@@ -277,60 +323,6 @@ def changed_lines(old: bytes, new: bytes) -> tuple[range, ...]:
     return tuple(range(hunk.new_start, hunk.new_start + hunk.new_lines) for hunk in patch.hunks)
 
 
-def fetch_all(address: str, folder: Path, url: str) -> None:
-    """Makes objects, branches, tags and HEAD of the bare repository in `folder` (made if need be) those of a remote.
-
-    Args:
-        address: where the remote is read from.
-        folder: the repository that is written.
-        url: what the remote is called in messages.
-
-    Raises:
-        SourceError: the remote cannot be read, or the folder cannot be written.
-    """
-    try:
-        if folder.exists():
-            repository = pygit2.Repository(str(folder), RepositoryOpenFlag.NO_SEARCH)
-        else:
-            repository = pygit2.init_repository(str(folder), bare=True)
-        # libgit2 then follows a redirect within the host alone (a repository that was renamed there).
-        repository.config["http.followRedirects"] = "false"
-        # No remote is configured: a password in the URL is not written down.
-        heads = repository.remotes.create_anonymous(address).list_heads(_NoPrompt(url))
-        there = {head.name for head in heads}
-        for name in [name for name in repository.references if name not in there]:
-            # Before the fetch: a branch a/b cannot come while a branch a is there.
-            repository.references.delete(name)
-        repository.remotes.create_anonymous(address).fetch(
-            ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], callbacks=_NoPrompt(url)
-        )
-        for head in heads:
-            if head.name == "HEAD":
-                repository.set_head(head.symref_target or head.oid)
-    except (*_UNREADABLE, OSError) as error:
-        raise SourceError(f"{url} cannot be cloned or updated: {error}") from error
-
-
-class _NoPrompt(pygit2.RemoteCallbacks):
-    """Gives the keys of a running SSH agent, once; refuses whatever else would have to be typed in."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._url = url
-        self._tried = False
-
-    def credentials(
-        self, url: str, username_from_url: str | None, allowed_types: pygit2.enums.CredentialType
-    ) -> pygit2.KeypairFromAgent:
-        if allowed_types & pygit2.enums.CredentialType.SSH_KEY and not self._tried and "SSH_AUTH_SOCK" in os.environ:
-            self._tried = True
-            return pygit2.KeypairFromAgent(username_from_url or "git")
-        raise SourceError(
-            f"{self._url} cannot be cloned or updated: it is not there, or wants a name and a password, which are not "
-            "given: check the spelling, or name a local clone"
-        )
-
-
 def write_history(folder: Path, commits: Sequence[tuple[str, int, Sequence[tuple[str, bytes | None]]]]) -> str:
     """Writes a new repository with a linear history and checks its last commit out.
 
@@ -361,8 +353,12 @@ def write_history(folder: Path, commits: Sequence[tuple[str, int, Sequence[tuple
 
 def _changes(diff: pygit2.Diff) -> Iterator[FileChange]:
     for delta in diff.deltas:
-        old = _side(delta.old_file) if delta.status != DeltaStatus.ADDED else None
-        new = _side(delta.new_file) if delta.status != DeltaStatus.DELETED else None
+        old_file, new_file = delta.old_file, delta.new_file
+        if not (old_file.raw_path.endswith(b".py") or new_file.raw_path.endswith(b".py")):
+            continue
+        status = delta.status
+        old = _side(old_file) if status != DeltaStatus.ADDED else None
+        new = _side(new_file) if status != DeltaStatus.DELETED else None
         if (old is None and new is None) or (old is not None and new is not None and old == new):
             continue
         yield FileChange(
@@ -391,10 +387,6 @@ def _side(file: pygit2.DiffFile) -> TreeFile | None:
     if not stat.S_ISREG(file.mode) or not path.endswith(".py"):
         return None
     return TreeFile(path=path, blob=str(file.id))
-
-
-def _is_python(delta: pygit2.DiffDelta) -> bool:
-    return delta.old_file.raw_path.endswith(b".py") or delta.new_file.raw_path.endswith(b".py")
 
 
 def _common_folder(folder: Path) -> Path:

@@ -1,6 +1,6 @@
-"""Does one piece of work per source, in this process or in several; results come in the sources' order.
+"""Does one piece of work per item, in this process or in several; results come in the items' order.
 
-A source that cannot be worked on is a `Failure` with its reason; the others go on. An interrupt ends the workers at
+An item that cannot be worked on is a `Failure` with its reason; the others go on. An interrupt ends the workers at
 once.
 """
 
@@ -11,52 +11,72 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from repopeftbench.errors import RepoBenchError, SourceError
-from repopeftbench.sources import Source
 
 _POLL_SECONDS = 0.2
-_COMMITS_PER_MESSAGE = 25
+_COUNTS_PER_MESSAGE = 25
 
+_I = TypeVar("_I")
 _T = TypeVar("_T")
 
 Report = Callable[[str, int, int], None]
-"""Called with repository id, commits done, commits in all."""
-Work = Callable[[Source, Report], _T]
+"""Called with a name, how much of it is done, and how much there is in all."""
+Work = Callable[[_I, Report], _T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A source that gave nothing, and why."""
+class Failure(Generic[_I]):
+    """An item that gave nothing, and why."""
 
-    source: Source
+    item: _I
     problem: str
 
 
-def for_all(sources: Sequence[Source], work: Work[_T], *, workers: int, report: Report) -> tuple[_T | Failure, ...]:
-    """What `work` makes of each source.
+class Engine(Protocol):
+    """What does the work: processes of this machine, or a cluster."""
 
-    Args:
-        sources: the sources.
-        work: picklable where there is more than one worker; its RepoBenchError becomes a `Failure`.
-        workers: processes; 1 works in this process.
-        report: progress.
+    def map(self, items: Sequence[_I], work: Work[_I, _T], report: Report) -> tuple[_T | Failure[_I], ...]:
+        """What `work` makes of each item, in the items' order; its RepoBenchError becomes a `Failure`."""
+        ...
 
-    Raises:
-        SourceError: a worker process was killed.
-    """
-    if workers <= 1 or len(sources) <= 1:
-        return tuple(_guarded(source, work, report) for source in sources)
+
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """Worker processes of this machine; with one, the work is done in this process."""
+
+    workers: int = 1
+
+    def map(self, items: Sequence[_I], work: Work[_I, _T], report: Report) -> tuple[_T | Failure[_I], ...]:
+        """What `work` (picklable where there is more than one worker) makes of each item.
+
+        Raises:
+            SourceError: a worker process was killed.
+        """
+        if self.workers <= 1 or len(items) <= 1:
+            return tuple(guarded(item, work, report) for item in items)
+        return _in_processes(items, work, min(self.workers, len(items)), report)
+
+
+def guarded(item: _I, work: Work[_I, _T], report: Report) -> _T | Failure[_I]:
+    """What `work` makes of one item, or the failure."""
+    try:
+        return work(item, report)
+    except RepoBenchError as error:
+        return Failure(item=item, problem=str(error))
+
+
+def _in_processes(
+    items: Sequence[_I], work: Work[_I, _T], workers: int, report: Report
+) -> tuple[_T | Failure[_I], ...]:
     context = multiprocessing.get_context("spawn")
     messages: Any = context.Queue()
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(workers, len(sources)), mp_context=context, initializer=_connect, initargs=(messages,)
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_connect, initargs=(messages,))
     try:
-        futures: list[Future[_T | Failure]] = [pool.submit(_in_worker, source, work) for source in sources]
-        pending: set[Future[_T | Failure]] = set(futures)
+        futures: list[Future[_T | Failure[_I]]] = [pool.submit(_in_worker, item, work) for item in items]
+        pending = set(futures)
         while pending:
             _, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
             _drain(messages, report)
@@ -86,19 +106,12 @@ def _connect(messages: Any) -> None:
     _messages = messages
 
 
-def _in_worker(source: Source, work: Work[_T]) -> _T | Failure:
-    def send(repo_id: str, done: int, total: int) -> None:
-        if done % _COMMITS_PER_MESSAGE == 0 or done == total:
-            _messages.put((repo_id, done, total))
+def _in_worker(item: _I, work: Work[_I, _T]) -> _T | Failure[_I]:
+    def send(name: str, done: int, total: int) -> None:
+        if done % _COUNTS_PER_MESSAGE == 0 or done == total:
+            _messages.put((name, done, total))
 
-    return _guarded(source, work, send)
-
-
-def _guarded(source: Source, work: Work[_T], report: Report) -> _T | Failure:
-    try:
-        return work(source, report)
-    except RepoBenchError as error:
-        return Failure(source=source, problem=str(error))
+    return guarded(item, work, send)
 
 
 def _drain(messages: Any, report: Report) -> None:

@@ -110,8 +110,13 @@ def _sources(entries: list[_Entry], base: Path, cutoff: str | None) -> Repositor
     return RepositoryList(sources=_distinct(sources), bad=tuple(bad), cutoff=cutoff)
 
 
-def local_copy(source: Source, cache: Path) -> Path:
+def local_copy(source: Source, cache: Path, *, update: bool = True) -> Path:
     """The folder of the source's repository; a URL is cloned to `cache` in full, or updated there.
+
+    Args:
+        source: the source.
+        cache: folder of the clones.
+        update: whether to update a clone that is there already.
 
     Raises:
         SourceError: the source cannot be reached.
@@ -120,6 +125,8 @@ def local_copy(source: Source, cache: Path) -> Path:
         return source.path
     assert source.url is not None
     folder = cached_clone(source.url, cache)
+    if folder.exists() and not update:
+        return folder
     clone_or_update(source.url, folder)
     return folder
 

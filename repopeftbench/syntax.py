@@ -4,11 +4,11 @@ Trees are never kept: callers take byte offsets from them. The grammar accepts m
 statements, for one), so whether a file is valid is asked of `ast`, not of this module.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
+from tree_sitter import Language, Node, Parser, Tree
 
 _EXTRAS = frozenset({"comment", "line_continuation"})
 
@@ -23,19 +23,31 @@ def _parser() -> Parser:
     return Parser(_language())
 
 
-@cache
-def _compiled(query: str) -> Query:
-    return Query(_language(), query)
-
-
 def parse(source: bytes) -> Tree:
     """The tree of `source` (UTF-8 bytes); always a tree, with ERROR nodes where the text is not Python."""
     return _parser().parse(source)
 
 
-def captures(query: str, root: Node) -> dict[str, list[Node]]:
-    """The nodes below `root` that a tree-sitter query captures, by capture name, in no particular order."""
-    return QueryCursor(_compiled(query)).captures(root)
+def nodes_at(source: bytes, words: Iterable[bytes], root: Node) -> list[Node]:
+    """The leaves of a tree that begin with one of the words, in document order.
+
+    To look for a word is much cheaper than to visit every node. A word inside a longer one, a string or a comment
+    gives no node, or one whose type tells.
+
+    Args:
+        source: the text that was parsed.
+        words: beginnings of identifiers or keywords.
+        root: the root of its tree.
+    """
+    found: dict[int, Node] = {}
+    for word in words:
+        position = source.find(word)
+        while position >= 0:
+            node = None if position in found else root.descendant_for_byte_range(position, position + 1)
+            if node is not None and node.start_byte == position:
+                found[position] = node
+            position = source.find(word, position + 1)
+    return [found[position] for position in sorted(found)]
 
 
 def walk(root: Node) -> Iterator[Node]:

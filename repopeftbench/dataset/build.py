@@ -10,12 +10,11 @@ import platformdirs
 
 from repopeftbench.dataset.assemble import assemble
 from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
-from repopeftbench.dataset.staging import StagedRepository
 from repopeftbench.dataset.store import COMMITS_NAME, NEW, REJECTS_NAME, TASKS_NAME
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
-from repopeftbench.mining.engine import MiningPlan, mine_all
-from repopeftbench.pool import Failure
+from repopeftbench.mining.engine import MinedRepository, MiningPlan, mine_all
+from repopeftbench.pool import Failure, LocalEngine
 from repopeftbench.sources import RepositoryList, without_credentials
 
 DEFAULT_CUTOFF = "2025-04-01"
@@ -68,27 +67,28 @@ def build_dataset(
     plan = MiningPlan(
         options=options.draft,
         cutoff=None if cutoff is None else int(cutoff.timestamp()),
-        staging=options.folder / _STAGING,
         cache=options.cache,
     )
+    staging = options.folder / _STAGING
     failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
-    outcomes = mine_all(repositories.sources, plan, workers=options.workers, report=report)
+    engine = LocalEngine(options.workers)
+    outcomes = mine_all(repositories.sources, plan, staging, engine=engine, report=report)
     for outcome in outcomes:
         if isinstance(outcome, Failure):
-            failed[without_credentials(outcome.source.text)] = without_credentials(outcome.problem)
-    staged = _distinct([outcome for outcome in outcomes if isinstance(outcome, StagedRepository)], failed)
-    if not any(repository.tasks for repository in staged):
-        shutil.rmtree(plan.staging, ignore_errors=True)
-        raise RepositoryListError(_nothing_mined(staged, failed))
+            failed[without_credentials(outcome.item.text)] = without_credentials(outcome.problem)
+    mined = _distinct([outcome for outcome in outcomes if isinstance(outcome, MinedRepository)], failed)
+    if not any(repository.tasks for repository in mined):
+        shutil.rmtree(staging, ignore_errors=True)
+        raise RepositoryListError(_nothing_mined(mined, failed))
     config = MiningConfig(
         seed=options.draft.seed,
         cutoff=None if cutoff is None else cutoff.isoformat(),
         families=tuple(sorted(options.draft.families)),
         prefix_bytes=options.draft.prefix_bytes,
     )
-    manifest = assemble(staged, failed, config, options.folder)
+    manifest = assemble(mined, failed, config, options.folder)
     if not failed:
-        shutil.rmtree(plan.staging)
+        shutil.rmtree(staging)
     return BuildResult(manifest=manifest, failed=failed)
 
 
@@ -118,17 +118,17 @@ def _check_folder(folder: Path) -> None:
         raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")
 
 
-def _distinct(staged: list[StagedRepository], failed: dict[str, str]) -> list[StagedRepository]:
+def _distinct(mined: list[MinedRepository], failed: dict[str, str]) -> list[MinedRepository]:
     """The repositories without those that are the very same commit of the same copy as an earlier one."""
-    first: dict[tuple[str, str], StagedRepository] = {}
-    for repository in staged:
-        same = first.setdefault((repository.identity, repository.revision), repository)
+    first: dict[tuple[str, str], MinedRepository] = {}
+    for repository in mined:
+        same = first.setdefault((repository.opened.identity, repository.opened.revision), repository)
         if same is not repository:
             failed[repository.repo_id] = f"the same commit of the same repository as {same.repo_id}: list it once"
     return list(first.values())
 
 
-def _nothing_mined(staged: list[StagedRepository], failed: dict[str, str]) -> str:
+def _nothing_mined(mined: list[MinedRepository], failed: dict[str, str]) -> str:
     reasons = list(failed.values())
-    reasons += [f"{repository.repo_id} has no assertion with a target in a test file" for repository in staged]
+    reasons += [f"{repository.repo_id} has no assertion with a target in a test file" for repository in mined]
     return f"nothing was mined: {'; '.join(reasons)}"

@@ -1,77 +1,138 @@
-"""Harvests on disk between mining and assembly: one folder per repository, complete or not there.
+"""What is mined, on disk between mining and assembly: one folder per part of a repository, complete or not there.
 
-A folder is keyed by what decides its content (repository id, tip, cutoff, options, versions), so that mining again
-after an interruption, or with a longer list, reuses what is still right and nothing else.
+A part is a range of the history, or the snapshot. Its folder is keyed by what decides its content (repository id, tip,
+range, options, versions), so that mining again after an interruption, or with a longer list, reuses what is still right
+and nothing else. Rows are written as they come and never held.
 """
 
 import json
 import re
 import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from repopeftbench.dataset.store import read_records, write_records
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repopeftbench.dataset.tables import Record, check_schema, schema_of, to_table
+from repopeftbench.errors import DatasetError
 from repopeftbench.mining.harvest import Harvest
 from repopeftbench.schema import CommitRecord, Reject, Task, Track, content_id
 
-_SUMMARY = "summary.json"
+SUMMARY = "summary.json"
+_PARTIAL = ".partial"
+_ROWS_PER_GROUP = {Task: 512, Reject: 4096, CommitRecord: 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StagedRepository:
-    """One mined repository; its rows are in `folder`."""
+class PartSummary:
+    """What the rows of a part do not say: counts where sites were met, by track, and renames of test files."""
+
+    seen: dict[str, int]
+    tasks: int
+    kept_commits: int
+    renames: tuple[tuple[int, str, str], ...]
+    """History index, old path and new path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A complete part."""
 
     folder: Path
-    repo_id: str
-    location: str
-    identity: str
-    """Where the git repository really is, whatever it is called in the list."""
-    revision: str
-    licence: str | None
-    is_ood: bool
-    ended_by_cutoff: bool
-    commits: int
-    kept_commits: int
-    tasks: int
+    summary: PartSummary
 
-    def load(self) -> Harvest:
-        """The repository's rows, still without splits."""
-        extra = json.loads((self.folder / "extra.json").read_text("utf-8"))
-        return Harvest(
-            tasks=tuple(read_records(Task, self.folder / "tasks.parquet", drafts=True)),
-            rejects=tuple(read_records(Reject, self.folder / "rejects.parquet", drafts=True)),
-            commits=tuple(read_records(CommitRecord, self.folder / "commits.parquet", drafts=True)),
-            last_new=extra["last_new"],
-            seen={Track(track): count for track, count in extra["seen"].items()},
-        )
+    def tables(self, kind: type[Record], columns: list[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of one kind, in batches, without splits.
+
+        Raises:
+            DatasetError: the file is missing or damaged.
+        """
+        path = _path(self.folder, kind)
+        try:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                check_schema(kind, file.schema_arrow, where=str(path), drafts=True)
+                for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP[kind], columns=columns, use_threads=False):
+                    yield pa.Table.from_batches([batch])
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path} cannot be read: {error}: remove it and mine again") from error
 
 
 def staging_folder(root: Path, repo_id: str, *key: str | int) -> Path:
-    """Where the repository's harvest with this content key belongs."""
+    """Where something of the repository that has this content key belongs."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "+", repo_id)
     return root / f"{name}-{content_id(repo_id, *key)[:16]}"
 
 
-def find_staged(folder: Path) -> StagedRepository | None:
-    """The finished harvest in a staging folder, or None."""
-    summary = folder / _SUMMARY
+def find_part(folder: Path) -> Part | None:
+    """The finished part in a staging folder, or None."""
+    summary = folder / SUMMARY
     if not summary.is_file():
         return None
-    return StagedRepository(folder=folder, **json.loads(summary.read_text("utf-8")))
+    fields = json.loads(summary.read_text("utf-8"))
+    fields["renames"] = tuple((index, old, new) for index, old, new in fields["renames"])
+    return Part(folder, PartSummary(**fields))
 
 
-def stage(staged: StagedRepository, harvest: Harvest) -> None:
-    """Writes a harvest to its folder; the folder appears whole or not at all."""
-    partial = staged.folder.with_name(staged.folder.name + ".partial")
+def stage(folder: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` fill a folder, which appears whole or not at all."""
+    partial = folder.with_name(folder.name + _PARTIAL)
     if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
-    write_records(Task, partial / "tasks.parquet", harvest.tasks)
-    write_records(Reject, partial / "rejects.parquet", harvest.rejects)
-    write_records(CommitRecord, partial / "commits.parquet", harvest.commits)
-    (partial / "extra.json").write_text(json.dumps({"last_new": harvest.last_new, "seen": harvest.seen}), "utf-8")
-    summary = {key: value for key, value in asdict(staged).items() if key != "folder"}
-    (partial / _SUMMARY).write_text(json.dumps(summary), "utf-8")
-    if staged.folder.exists():
-        shutil.rmtree(staged.folder)
-    partial.rename(staged.folder)
+    write(partial)
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.rename(folder)
+
+
+def write_part(folder: Path, harvests: Iterable[Harvest]) -> None:
+    """Writes the rows and the summary of a part to a folder that exists."""
+    seen = dict.fromkeys(map(str, Track), 0)
+    renames: list[tuple[int, str, str]] = []
+    with _Rows(folder, Task) as tasks, _Rows(folder, Reject) as rejects, _Rows(folder, CommitRecord) as commits:
+        for harvest in harvests:
+            seen[harvest.track] += harvest.seen
+            renames += [(harvest.history_index, old, new) for old, new in harvest.renames]
+            tasks.add(harvest.tasks)
+            rejects.add(harvest.rejects)
+            commits.add(() if harvest.commit is None else (harvest.commit,))
+    summary = PartSummary(seen=seen, tasks=tasks.count, kept_commits=commits.count, renames=tuple(renames))
+    (folder / SUMMARY).write_text(json.dumps(asdict(summary)), "utf-8")
+
+
+class _Rows:
+    """The rows of one kind on their way to a file, in row groups of bounded size."""
+
+    def __init__(self, folder: Path, kind: type[Record]) -> None:
+        self.count = 0
+        self._kind = kind
+        self._waiting: list[Record] = []
+        # Fast rather than small: the files are read once and removed.
+        self._writer = pq.ParquetWriter(
+            _path(folder, kind), schema_of(kind, drafts=True), compression="lz4", write_statistics=False
+        )
+
+    def __enter__(self) -> "_Rows":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._flush()
+        self._writer.close()
+
+    def add(self, records: Iterable[Record]) -> None:
+        self._waiting.extend(records)
+        if len(self._waiting) >= _ROWS_PER_GROUP[self._kind]:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._writer.write_table(to_table(self._kind, self._waiting, drafts=True))
+            self.count += len(self._waiting)
+            self._waiting = []
+
+
+def _path(folder: Path, kind: type[Record]) -> Path:
+    return folder / {Task: "tasks.parquet", Reject: "rejects.parquet", CommitRecord: "commits.parquet"}[kind]

@@ -5,11 +5,12 @@ tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   manifest.jso
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
@@ -23,6 +24,8 @@ REJECTS_NAME = "rejects.parquet"
 TASKS_NAME = "tasks"
 NEW = ".new"
 """Where tables grow until they are whole; there while the old ones are replaced, too."""
+
+ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRecord: 256}
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -70,34 +73,38 @@ class DatasetWriter:
         if self._new.exists():
             shutil.rmtree(self._new)
         self._new.mkdir(parents=True)
-        self._writers: dict[str, pq.ParquetWriter] = {}
-        self._rows: dict[str, int] = {}
+        self._tables: dict[str, _GrowingTable] = {}
 
     def __enter__(self) -> "DatasetWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        for writer in self._writers.values():
-            with contextlib.suppress(OSError, ValueError) if kind else contextlib.nullcontext():
-                writer.close()
+        if kind is not None:
+            for table in self._tables.values():
+                with contextlib.suppress(OSError, ValueError):
+                    table.close()
 
-    def add(self, tasks: Sequence[Task], rejects: Sequence[Reject], commits: Sequence[CommitRecord]) -> None:
-        """Appends one repository's rows, all with their splits."""
-        for track in Track:
-            for split in Split:
-                chosen = [task for task in tasks if task.track is track and task.split is split]
-                if chosen:
-                    self._append(Task, str(_task_path(track, split)), chosen)
-        self._append(Reject, REJECTS_NAME, rejects)
-        self._append(CommitRecord, COMMITS_NAME, commits)
+    def add_tasks(self, track: Track, split: Split, rows: pa.Table) -> None:
+        """Appends tasks of a track and split."""
+        self._append(Task, str(_task_path(track, split)), rows)
+
+    def add_rejects(self, rows: pa.Table) -> None:
+        """Appends rejects."""
+        self._append(Reject, REJECTS_NAME, rows)
+
+    def add_commits(self, rows: pa.Table) -> None:
+        """Appends commits, with their splits."""
+        self._append(CommitRecord, COMMITS_NAME, rows)
 
     def files(self) -> tuple[FileEntry, ...]:
         """Closes the tables and describes them."""
-        for writer in self._writers.values():
-            writer.close()
+        for name, kind in ((REJECTS_NAME, Reject), (COMMITS_NAME, CommitRecord)):
+            self._append(kind, name, to_table(kind, ()))
+        for table in self._tables.values():
+            table.close()
         return tuple(
-            FileEntry(path=name, rows=self._rows[name], sha256=file_sha256(self._new / name))
-            for name in sorted(self._writers)
+            FileEntry(path=name, rows=self._tables[name].rows, sha256=file_sha256(self._new / name))
+            for name in sorted(self._tables)
         )
 
     def finish(self, manifest: Manifest) -> None:
@@ -110,23 +117,46 @@ class DatasetWriter:
         write_atomically(self._folder / MANIFEST_NAME, (manifest.model_dump_json(indent=2) + "\n").encode())
         shutil.rmtree(self._new)
 
-    def _append(self, kind: type[Record], name: str, records: Iterable[Record]) -> None:
-        table = to_table(kind, records)
-        if name not in self._writers:
+    def _append(self, kind: type[Record], name: str, rows: pa.Table) -> None:
+        if name not in self._tables:
             (self._new / name).parent.mkdir(parents=True, exist_ok=True)
-            self._writers[name] = pq.ParquetWriter(self._new / name, schema_of(kind), compression="zstd")
-            self._rows[name] = 0
-        if table.num_rows:
-            self._writers[name].write_table(table)
-            self._rows[name] += table.num_rows
+            self._tables[name] = _GrowingTable(self._new / name, kind)
+        self._tables[name].append(rows)
 
 
-def write_records(kind: type[Record], path: Path, records: Iterable[Record]) -> None:
-    """Writes drafts (records whose split may be None) to one parquet file."""
-    pq.write_table(to_table(kind, records, drafts=True), path, compression="zstd")
+class _GrowingTable:
+    """A parquet file that grows by rows; where its row groups end depends on the rows alone, not on how they came."""
+
+    def __init__(self, path: Path, kind: type[Record]) -> None:
+        self.rows = 0
+        self._schema = schema_of(kind)
+        self._group = ROWS_PER_GROUP[kind]
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._waiting: list[pa.Table] = []
+        self._count = 0
+
+    def append(self, rows: pa.Table) -> None:
+        """Takes rows of the file's columns, in any order of the columns."""
+        self._waiting.append(rows.select(self._schema.names).cast(self._schema))
+        self._count += rows.num_rows
+        self.rows += rows.num_rows
+        while self._count >= self._group:
+            self._write(self._group)
+
+    def close(self) -> None:
+        """Writes what is waiting and ends the file."""
+        if self._count:
+            self._write(self._count)
+        self._writer.close()
+
+    def _write(self, count: int) -> None:
+        waiting = pa.concat_tables(self._waiting)
+        self._writer.write_table(waiting.slice(0, count).combine_chunks())
+        self._waiting = [waiting.slice(count)]
+        self._count -= count
 
 
-def read_records(kind: type[_R], path: Path, *, drafts: bool = False) -> Iterator[_R]:
+def read_records(kind: type[_R], path: Path) -> Iterator[_R]:
     """The records of one parquet file.
 
     Raises:
@@ -136,7 +166,7 @@ def read_records(kind: type[_R], path: Path, *, drafts: bool = False) -> Iterato
         table = pq.read_table(path)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
-    yield from from_table(kind, table, where=str(path), drafts=drafts)
+    yield from from_table(kind, table, where=str(path))
 
 
 def _task_path(track: Track, split: Split) -> Path:

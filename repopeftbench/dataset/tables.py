@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -102,25 +103,34 @@ def schema_of(kind: type[Record], *, drafts: bool = False) -> pa.Schema:
 
 def to_table(kind: type[Record], records: Iterable[Record], *, drafts: bool = False) -> pa.Table:
     """The records as a table, in their order."""
-    rows = list(records)
     schema = schema_of(kind, drafts=drafts)
-    columns = [pa.array([getattr(row, name) for row in rows], type=schema.field(name).type) for name in schema.names]
-    return pa.Table.from_arrays(columns, schema=schema)
+    columns = list(zip(*map(attrgetter(*schema.names), records), strict=True)) or [()] * len(schema.names)
+    arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def from_table(kind: type[Any], table: pa.Table, *, where: str, drafts: bool = False) -> Iterator[Any]:
+def check_schema(kind: type[Record], schema: pa.Schema, *, where: str, drafts: bool = False) -> None:
+    """Compares a schema with the one that this version writes.
+
+    Raises:
+        DatasetError: it is another one; `where` names the file.
+    """
+    expected = schema_of(kind, drafts=drafts)
+    if not schema.equals(expected, check_metadata=False):
+        different = sorted(set(expected.names) ^ set(schema.names)) or ["the type of a column"]
+        raise DatasetError(
+            f"{where} was written with another schema (differs in {', '.join(different)}): "
+            "mine the dataset again with this version"
+        )
+
+
+def from_table(kind: type[Any], table: pa.Table, *, where: str) -> Iterator[Any]:
     """The records of a table.
 
     Raises:
         DatasetError: the table has another schema than this version writes; `where` names it.
     """
-    expected = schema_of(kind, drafts=drafts)
-    if not table.schema.equals(expected, check_metadata=False):
-        different = sorted(set(expected.names) ^ set(table.schema.names)) or ["the type of a column"]
-        raise DatasetError(
-            f"{where} was written with another schema (differs in {', '.join(different)}): "
-            "mine the dataset again with this version"
-        )
+    check_schema(kind, table.schema, where=where)
     names = [field.name for field in fields(kind)]
     for batch in table.to_batches(max_chunksize=4096):
         columns = [batch.column(name).to_pylist() for name in names]

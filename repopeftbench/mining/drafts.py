@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from repopeftbench.mining.history import NewSite
 from repopeftbench.mining.sites import FileSites
-from repopeftbench.mining.source import SourceText
 from repopeftbench.schema import CommitInfo, Event, Family, Reject, Task, Track, content_id
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES, TARGET_UNPARSABLE, cut_site, target_type
+from repopeftbench.tasks.layout import Layout
 from repopeftbench.tasks.select import Place, cap_reasons
 
 OPTIONAL_FAMILY = "optional-family"
@@ -78,9 +78,9 @@ def capped(sites: Sequence[NewSite], origin: Origin, options: DraftOptions) -> l
     return decided
 
 
-def draft_task(new: NewSite, source: SourceText, origin: Origin, options: DraftOptions) -> Task:
+def draft_task(new: NewSite, layout: Layout, origin: Origin, options: DraftOptions) -> Task:
     """The task of a site without a reason."""
-    cut = cut_site(source, new.site, options.prefix_bytes)
+    cut = cut_site(layout, new.site, options.prefix_bytes)
     task_id = content_id(
         origin.repo_id,
         origin.track,
@@ -162,4 +162,4 @@ def file_reject(path: str, reason: str, origin: Origin) -> Reject:
 def _because(new: NewSite, reason: str | None) -> NewSite:
     if reason == new.reason:
         return new
-    return NewSite(path=new.path, site=new.site, event=new.event, old_target=new.old_target, reason=reason)
+    return new._replace(reason=reason)

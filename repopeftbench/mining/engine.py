@@ -1,23 +1,30 @@
-"""Mines many repositories with worker processes; the result does not depend on how many there are.
+"""Mines many repositories in two rounds: open each one, then mine it part by part. Where the work is done is no matter.
 
-Workers write harvests to the staging folder and hand back summaries only. A repository that cannot be mined is a
-failure with a reason; the others go on.
+A part (a range of the history, or the snapshot) needs nothing of another one, so the parts of a long history go to
+different processes. They are of one size, whatever the number of processes: the result does not depend on it, and a
+part that is there already is not mined again. A repository that cannot be mined is a failure with a reason; the others
+go on.
 """
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from repopeftbench.dataset.manifest import current_versions
-from repopeftbench.dataset.staging import StagedRepository, find_staged, stage, staging_folder
-from repopeftbench.errors import SourceError
+from repopeftbench.dataset.staging import Part, find_part, stage, staging_folder, write_part
+from repopeftbench.errors import DatasetError, SourceError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
+from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.mine import RepositoryMiner
-from repopeftbench.pool import Failure, Report, for_all
+from repopeftbench.pool import Engine, Failure, Report
 from repopeftbench.schema import CommitInfo
 from repopeftbench.sources import Source, local_copy, without_credentials
+
+COMMITS_PER_PART = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,64 +34,168 @@ class MiningPlan:
     options: DraftOptions
     cutoff: int | None
     """Seconds since the epoch from which on nothing is in distribution; None for no cutoff."""
-    staging: Path
     cache: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedRepository:
+    """A source that is there to be mined, and how far."""
+
+    source: Source
+    location: str
+    identity: str
+    """Where the git repository really is, whatever it is called in the list."""
+    revision: str
+    """SHA of the last commit to mine."""
+    commits: int
+    is_ood: bool
+    ended_by_cutoff: bool
+
+    @property
+    def repo_id(self) -> str:
+        """The repository's id."""
+        return self.source.repo_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPlan:
+    """A part to mine: the history from `first` to before `end`, or, where these are equal, the snapshot."""
+
+    repository: OpenedRepository
+    first: int
+    end: int
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinedRepository:
+    """A repository and its parts, in history order, the snapshot last."""
+
+    opened: OpenedRepository
+    parts: tuple[Part, ...]
+
+    @property
+    def repo_id(self) -> str:
+        """The repository's id."""
+        return self.opened.repo_id
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks it gave."""
+        return sum(part.summary.tasks for part in self.parts)
+
+    @property
+    def kept_commits(self) -> int:
+        """How many of its commits are kept."""
+        return sum(part.summary.kept_commits for part in self.parts)
+
+
 def mine_all(
-    sources: Sequence[Source], plan: MiningPlan, *, workers: int, report: Report = lambda _id, _done, _total: None
-) -> tuple[StagedRepository | Failure, ...]:
+    sources: Sequence[Source], plan: MiningPlan, staging: Path, *, engine: Engine, report: Report
+) -> tuple[MinedRepository | Failure[Source], ...]:
     """The outcome of each source, in the sources' order.
 
     Args:
         sources: what to mine.
         plan: how.
-        workers: processes; 1 mines in this process.
-        report: progress.
+        staging: folder of the parts.
+        engine: what does the work.
+        report: progress, called with repository id, commits done and commits in all.
     """
-    return for_all(sources, partial(mine_source, plan), workers=workers, report=report)
+    opened = engine.map(sources, partial(open_source, plan), report)
+    plans = {one.repo_id: part_plans(one, plan, staging) for one in opened if isinstance(one, OpenedRepository)}
+    progress = _Progress(plans, report)
+    missing = [part for parts in plans.values() for part in parts if find_part(part.folder) is None]
+    outcomes = engine.map(missing, partial(mine_part, plan), progress.update)
+    problems = {one.item.repository.repo_id: one.problem for one in outcomes if isinstance(one, Failure)}
+    return tuple(
+        one if isinstance(one, Failure) else _collected(one, plans[one.repo_id], problems.get(one.repo_id))
+        for one in opened
+    )
 
 
-def mine_source(plan: MiningPlan, source: Source, report: Report) -> StagedRepository:
-    """Mines one source to the staging folder, unless an equal harvest is there already.
+def open_source(plan: MiningPlan, source: Source, report: Report) -> OpenedRepository:
+    """Brings a source to this machine and looks how far it is to be mined.
 
     Raises:
-        RepoBenchError: the source cannot be mined.
+        RepoBenchError: it cannot be opened, or nothing of it is to be mined.
     """
     repository = GitRepository(local_copy(source, plan.cache))
-    tip = repository.resolve(source.revision)
-    whole = repository.history(tip)
+    whole = repository.history(repository.resolve(source.revision))
     is_ood = plan.cutoff is not None and whole[0].committer_time >= plan.cutoff
     history = whole if is_ood else before_cutoff(whole, plan.cutoff)
-    folder = staging_folder(
-        plan.staging,
-        source.repo_id,
-        history[-1].sha,
-        str(source.licence),
+    report(source.repo_id, 0, len(history))
+    return OpenedRepository(
+        source=source,
+        location=without_credentials(str(source.url or source.path)),
+        identity=repository.identity,
+        revision=history[-1].sha,
+        commits=len(history),
+        is_ood=is_ood,
+        ended_by_cutoff=len(history) < len(whole),
+    )
+
+
+def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tuple[PartPlan, ...]:
+    """The parts of a repository, in history order, the snapshot last."""
+    starts = range(0, opened.commits, COMMITS_PER_PART)
+    spans = [(first, min(first + COMMITS_PER_PART, opened.commits)) for first in starts]
+    key = (
+        opened.revision,
+        str(opened.source.licence),
         repr((plan.options.seed, sorted(plan.options.families), plan.options.prefix_bytes)),
         current_versions().model_dump_json(),
     )
-    found = find_staged(folder)
-    location = without_credentials(str(source.url or source.path))
-    if found is None or found.is_ood != is_ood or found.location != location:
-        miner = RepositoryMiner(repository, source.repo_id, source.licence, plan.options)
-        harvest = miner.mine(history, lambda done, total: report(source.repo_id, done, total))
-        found = StagedRepository(
-            folder=folder,
-            repo_id=source.repo_id,
-            location=location,
-            identity=repository.identity,
-            revision=history[-1].sha,
-            licence=source.licence,
-            is_ood=is_ood,
-            ended_by_cutoff=len(history) < len(whole),
-            commits=len(history),
-            kept_commits=len(harvest.commits),
-            tasks=len(harvest.tasks),
+    return tuple(
+        PartPlan(
+            repository=opened,
+            first=first,
+            end=end,
+            folder=staging_folder(staging, opened.repo_id, *key, first, end),
         )
-        stage(found, harvest)
-    report(source.repo_id, len(history), len(history))
-    return found
+        for first, end in (*spans, (opened.commits, opened.commits))
+    )
+
+
+def mine_part(plan: MiningPlan, part: PartPlan, report: Report) -> None:
+    """Mines one part to its folder.
+
+    Raises:
+        RepoBenchError: the repository cannot be read.
+    """
+    with _rare_collections():
+        stage(part.folder, lambda folder: write_part(folder, _harvests(plan, part, report)))
+
+
+def _harvests(plan: MiningPlan, part: PartPlan, report: Report) -> Iterator[Harvest]:
+    source = part.repository.source
+    repository = GitRepository(local_copy(source, plan.cache, update=False))
+    history = repository.history(part.repository.revision)
+    name = f"{source.repo_id} {part.first}"
+    miner = _miner(plan, repository, part)
+    if part.first == part.end:
+        yield from miner.snapshot(history[-1])
+    else:
+        for harvest in miner.walk(history, part.first, part.end):
+            report(name, harvest.history_index - part.first, part.end - part.first)
+            yield harvest
+        report(name, part.end - part.first, part.end - part.first)
+
+
+_last: tuple[str, int, RepositoryMiner] | None = None
+"""What this process mined last, up to where, and with which miner: the next part profits from what that remembers."""
+
+
+def _miner(plan: MiningPlan, repository: GitRepository, part: PartPlan) -> RepositoryMiner:
+    """A miner for a part: the one that mined the part before it in this process, or a fresh one."""
+    global _last
+    key = repr((repository.identity, part.repository, plan))
+    if _last is not None and _last[:2] == (key, part.first):
+        miner = _last[2]
+    else:
+        miner = RepositoryMiner(repository, part.repository.repo_id, part.repository.source.licence, plan.options)
+    _last = (key, part.end, miner)
+    return miner
 
 
 def before_cutoff(history: Sequence[CommitInfo], cutoff: int | None) -> tuple[CommitInfo, ...]:
@@ -99,3 +210,45 @@ def before_cutoff(history: Sequence[CommitInfo], cutoff: int | None) -> tuple[Co
     if end == 0:
         raise SourceError("no commit lies before the cutoff")
     return tuple(history[:end])
+
+
+def _collected(
+    opened: OpenedRepository, plans: Sequence[PartPlan], problem: str | None
+) -> MinedRepository | Failure[Source]:
+    if problem is not None:
+        return Failure(item=opened.source, problem=problem)
+    parts = [find_part(part.folder) for part in plans]
+    found = tuple(part for part in parts if part is not None)
+    if len(found) < len(parts):
+        raise DatasetError(f"parts of {opened.repo_id} are gone from {plans[0].folder.parent}: mine again")
+    return MinedRepository(opened=opened, parts=found)
+
+
+class _Progress:
+    """Adds the progress of parts up to that of their repositories."""
+
+    def __init__(self, plans: dict[str, tuple[PartPlan, ...]], report: Report) -> None:
+        self._totals = {repo_id: parts[0].repository.commits for repo_id, parts in plans.items()}
+        self._done: dict[str, dict[str, int]] = {repo_id: {} for repo_id in plans}
+        self._report = report
+        for repo_id, parts in plans.items():
+            for part in parts:
+                if find_part(part.folder) is not None:
+                    self._done[repo_id][str(part.first)] = part.end - part.first
+
+    def update(self, name: str, done: int, _total: int) -> None:
+        """Takes the report of one part, named by repository and first commit."""
+        repo_id, _, first = name.rpartition(" ")
+        self._done[repo_id][first] = done
+        self._report(repo_id, sum(self._done[repo_id].values()), self._totals[repo_id])
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Looks for cycles seldom: mined records have none, and the usual rate doubles the time of every parse."""
+    before = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

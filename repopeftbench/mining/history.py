@@ -7,6 +7,7 @@ An assertion counts as new in a file version when the version holds more copies 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from repopeftbench.mining.keys import left_key, statement_key
 from repopeftbench.mining.sites import MISSING_BLOB, FileSites, PlacedPiece, Site
@@ -35,8 +36,7 @@ class FileVersions:
     lenient_old: Callable[[], Sequence[Site]] = tuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewSite:
+class NewSite(NamedTuple):
     """A site that a commit brought, with what it replaced; `reason` says why it can be no task."""
 
     path: str
@@ -53,14 +53,15 @@ def new_sites(files: Sequence[FileVersions]) -> tuple[NewSite, ...]:
     could not be parsed, is `unchanged-since-unparsable`; where the parent version is no text at all, or is missing,
     nobody can tell what is new: `parent-unreadable`.
     """
-    lost = {file.path: _lost(file) for file in files}
+    differences = {file.path: _difference(file) for file in files}
+    lost = {file.path: _lost(file, differences[file.path]) for file in files}
     pool = Counter(site.key for sites in lost.values() for site in sites)
     found: list[NewSite] = []
     for file in files:
         was_unparsable = file.old.problem == UNPARSABLE and file.new.pieces
         lenient = Counter(site.key for site in file.lenient_old()) if was_unparsable else Counter[str]()
         replaced = _Replaced(lost[file.path])
-        for site in _gained(file):
+        for site in _gained(file, differences[file.path]):
             reason = site.reason
             event, old_target = replaced.match(site)
             if file.old.problem in (UNDECODABLE, MISSING_BLOB):
@@ -75,51 +76,88 @@ def new_sites(files: Sequence[FileVersions]) -> tuple[NewSite, ...]:
     return tuple(found)
 
 
-def _gained(file: FileVersions) -> tuple[Site, ...]:
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """Two versions of a file without the pieces that both have; to cancel those is exact for a multiset difference."""
+
+    old_left: Sequence[PlacedPiece]
+    new_left: Sequence[PlacedPiece]
+    common: Sequence[PlacedPiece]
+
+    def more(self, left: Sequence[PlacedPiece], other: Sequence[PlacedPiece]) -> Counter[str]:
+        """By key, how many more copies one side has."""
+        copies = _copies(left)
+        return copies - _copies(other) if copies else copies
+
+    def certain(self, left: Sequence[PlacedPiece], excess: Counter[str]) -> tuple[Site, ...] | None:
+        """The sites of one side that the other side lacks; None where there are equal copies to choose from."""
+        if any(not placed.piece.keys.isdisjoint(excess) for placed in self.common):
+            return None
+        copies = _copies(left)
+        if any(copies[key] > count for key, count in excess.items()):
+            return None
+        return tuple(site for placed in left for site in placed.sites() if site.key in excess)
+
+
+def _difference(file: FileVersions) -> _Difference:
+    old = _NOTHING if file.old.problem else file.old
+    new = _NOTHING if file.new.problem else file.new
+    one, other = old.pieces, new.pieces
+    most = min(len(one), len(other))
+    head = next((n for n in range(most) if one[n].piece is not other[n].piece), most)
+    tail = next((n for n in range(most - head) if one[-1 - n].piece is not other[-1 - n].piece), most - head)
+    old_middle, new_middle = one[head : len(one) - tail], other[head : len(other) - tail]
+    shared = Counter(id(placed.piece) for placed in old_middle) & Counter(id(placed.piece) for placed in new_middle)
+    new_left, common = _without(new_middle, shared)
+    outside = (*other[:head], *common, *other[len(other) - tail :])
+    return _Difference(_without(old_middle, shared)[0], new_left, outside)
+
+
+def _gained(file: FileVersions, difference: _Difference) -> tuple[Site, ...]:
     """The copies that the new version has more of; of equal copies those in changed lines first."""
     if file.new.problem:
         return ()
-    old = _NOTHING if file.old.problem else file.old
-    excess, certain = _excess(file.new, old)
+    excess = difference.more(difference.new_left, difference.old_left)
+    certain = difference.certain(difference.new_left, excess) if excess else ()
     if certain is not None:
         return certain
     changed = file.changed_lines()
-    return _choose(file.new.sites, excess, lambda site: not _touches(site, changed))
+    return _choose(_with_key_in(file.new, excess), excess, lambda site: not _touches(site, changed))
 
 
-def _lost(file: FileVersions) -> tuple[Site, ...]:
+def _lost(file: FileVersions, difference: _Difference) -> tuple[Site, ...]:
     """The copies that the old version has more of; of equal copies those whose function lost one first."""
     if file.old.problem or file.new.problem:
         return ()
-    excess, certain = _excess(file.old, file.new)
+    excess = difference.more(difference.old_left, difference.new_left)
+    certain = difference.certain(difference.old_left, excess) if excess else ()
     if certain is not None:
         return certain
-    before, after = file.old.sites, file.new.sites
+    before, after = _with_key_in(file.old, excess), _with_key_in(file.new, excess)
     local = Counter((site.test_function, site.key) for site in before)
     local.subtract((site.test_function, site.key) for site in after)
     return _choose(before, excess, lambda site: local[site.test_function, site.key] <= 0)
 
 
-def _excess(more: FileSites, less: FileSites) -> tuple[Counter[str], tuple[Site, ...] | None]:
-    """By key, how many more copies `more` has; and the sites themselves, unless there are equal copies to choose from.
+def _with_key_in(file: FileSites, excess: Counter[str]) -> list[Site]:
+    """The sites of a file that have one of these keys, in file order."""
+    return [
+        site
+        for placed in file.pieces
+        if not placed.piece.keys.isdisjoint(excess)
+        for site in placed.sites()
+        if site.key in excess
+    ]
 
-    Pieces that both versions share are cancelled first: that is exact for a multiset difference.
-    """
-    shared = Counter(id(placed.piece) for placed in more.pieces) & Counter(id(placed.piece) for placed in less.pieces)
-    left, common = _without(more.pieces, shared)
-    right, _ = _without(less.pieces, shared)
-    copies = Counter(site.key for placed in left for site in placed.piece.sites)
-    excess = copies - Counter(site.key for placed in right for site in placed.piece.sites)
-    if not excess:
-        return excess, ()
-    elsewhere = any(site.key in excess for placed in common for site in placed.piece.sites)
-    if elsewhere or any(copies[key] > count for key, count in excess.items()):
-        return excess, None
-    return excess, tuple(site for placed in left for site in placed.sites() if site.key in excess)
+
+def _copies(pieces: Sequence[PlacedPiece]) -> Counter[str]:
+    return Counter([site.key for placed in pieces for site in placed.piece.sites])
 
 
 def _without(pieces: Sequence[PlacedPiece], shared: Counter[int]) -> tuple[list[PlacedPiece], list[PlacedPiece]]:
     """The pieces that are not shared, and those that are."""
+    if not shared:
+        return list(pieces), []
     budget = Counter(shared)
     left: list[PlacedPiece] = []
     common: list[PlacedPiece] = []
@@ -135,9 +173,8 @@ def _without(pieces: Sequence[PlacedPiece], shared: Counter[int]) -> tuple[list[
 def _choose(sites: Sequence[Site], excess: Counter[str], later: Callable[[Site], bool]) -> tuple[Site, ...]:
     """As many sites of each key as `excess` says, in file order; those that may come `later` only if they must."""
     wanted = Counter(excess)
-    candidates = [index for index, site in enumerate(sites) if site.key in excess]
     chosen: list[int] = []
-    for index in sorted(candidates, key=lambda index: (later(sites[index]), index)):
+    for index in sorted(range(len(sites)), key=lambda index: (later(sites[index]), index)):
         if wanted[sites[index].key] > 0:
             wanted[sites[index].key] -= 1
             chosen.append(index)

@@ -13,6 +13,16 @@ class ImportTable:
     aliases: dict[str, str]
     starred: frozenset[str]
 
+    @property
+    def known(self) -> bool:
+        """Whether there is anything in the table."""
+        return bool(self.aliases or self.starred)
+
+    @property
+    def mark(self) -> bytes:
+        """Bytes that are equal for equal tables only."""
+        return repr((sorted(self.aliases.items()), sorted(self.starred))).encode()
+
     def resolve(self, dotted: str) -> str:
         """The full dotted name: `pt.raises` -> `pytest.raises` after `import pytest as pt`; itself if unknown."""
         head, dot, rest = dotted.partition(".")

@@ -7,10 +7,14 @@ between Python versions. Nothing here looks beyond the statement.
 
 import ast
 import re
+import warnings
+from collections.abc import Callable
 from functools import lru_cache
 
-from repopeftbench.mining.source import syntax_tree
 from repopeftbench.schema import content_id
+
+MOST_LEVELS = 150
+"""Far from any stack's end, wherever this is called: a key must not depend on the caller."""
 
 _HOLE = "__repobench_target__"
 _ASSERT = re.compile(r"assert\b")
@@ -20,13 +24,10 @@ _ASSERT = re.compile(r"assert\b")
 def statement_key(statement: str) -> str:
     """Hex key of an `assert` statement or of a call expression; equal keys mean equal syntax trees.
 
-    A statement that `ast` cannot parse on its own (it stands in a file that is not valid Python) gets a key of its
-    white-space-separated words, which never equals the key of a statement that does parse.
+    A statement that `ast` cannot parse on its own (it stands in a file that is not valid Python), or whose tree is too
+    deep, gets a key of its white-space-separated words, which never equals the key of one that has a tree.
     """
-    node = _parse(statement)
-    if node is None:
-        return content_id("text", *statement.split())
-    return content_id("tree", canonical(node))
+    return _tree_key(_parse(statement), statement)
 
 
 @lru_cache(maxsize=65_536)
@@ -42,41 +43,55 @@ def left_key(before: str, after: str) -> str:
     elif isinstance(node, ast.Call):
         _drop_arguments_after_hole(node)
     else:
-        return content_id("text", *before.split())
-    return content_id("tree", canonical(node))
+        node = None
+    return _tree_key(node, before)
 
 
-def canonical(root: ast.AST) -> str:
-    """A syntax tree as text, without positions, contexts and empty fields; iterative, so that depth cannot overflow."""
+def _tree_key(node: ast.AST | None, text: str) -> str:
+    tree = None if node is None else canonical(node)
+    return content_id("text", *text.split()) if tree is None else content_id("tree", tree)
+
+
+def canonical(root: ast.AST) -> str | None:
+    """A syntax tree as text, without positions, contexts and empty fields; None for one of more than 150 levels."""
     out: list[str] = []
-    stack: list[object] = [root]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, _Literal):
-            out.append(item.text)
-        elif isinstance(item, ast.AST):
-            out.append(type(item).__name__)
-            out.append("(")
-            stack.append(_Literal(")"))
-            for name in reversed(item._fields):
-                value = getattr(item, name, None)
-                if name not in ("ctx", "type_comment") and value is not None and value != []:
-                    stack.append(value)
-                    stack.append(_Literal(f" {name}="))
-        elif isinstance(item, list):
-            out.append("[")
-            stack.append(_Literal("]"))
-            stack.extend(reversed(item))
-        else:
-            out.append(_constant(item))
-    return "".join(out)
+    return "".join(out) if _render(root, out.append, MOST_LEVELS) else None
 
 
-class _Literal:
-    __slots__ = ("text",)
+def _render(node: ast.AST, put: Callable[[str], None], levels: int) -> bool:
+    """Hands the text of a tree on piece by piece; False where it has more levels."""
+    if not levels:
+        return False
+    put(f"{node.__class__.__name__}(")
+    for name in _fields(node):
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            put(f" {name}=")
+            if not _render(value, put, levels - 1):
+                return False
+        elif value.__class__ is not list:
+            if value is not None:
+                put(f" {name}={_constant(value)}")
+        elif value:
+            put(f" {name}=[")
+            for item in value:
+                if not isinstance(item, ast.AST):
+                    put(_constant(item))
+                elif not _render(item, put, levels - 1):
+                    return False
+            put("]")
+    put(")")
+    return True
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+
+_FIELDS: dict[str, tuple[str, ...]] = {}
+
+
+def _fields(node: ast.AST) -> tuple[str, ...]:
+    name = node.__class__.__name__
+    if name not in _FIELDS:
+        _FIELDS[name] = tuple(field for field in node._fields if field not in ("ctx", "type_comment"))
+    return _FIELDS[name]
 
 
 def _constant(value: object) -> str:
@@ -91,7 +106,9 @@ def _parse(statement: str) -> ast.AST | None:
     # such as assert_equal never matches.
     source = statement if _ASSERT.match(statement) else f"(\n{statement}\n)"
     try:
-        body = syntax_tree(source).body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     node = body[0] if len(body) == 1 else None

@@ -1,12 +1,12 @@
-"""Mines one repository: walks its first-parent history, oldest first, and its last snapshot. Reads git, writes nothing.
+"""Mines one repository: ranges of its first-parent history, oldest first, and its last snapshot. Writes nothing.
 
-What it yields is in history order and depends on the repository's content and the options alone.
+What it yields depends on the repository's content and the options alone, and not on where a history is divided into
+ranges: what a range needs of earlier commits it looks up itself.
 """
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 from repopeftbench.errors import GitObjectError
 from repopeftbench.gitrepo import FileChange, GitRepository, TreeFile, changed_lines
@@ -21,29 +21,19 @@ from repopeftbench.mining.drafts import (
     snapshot_sites,
     with_reasons,
 )
-from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.history import FileVersions, NewSite, new_sites
-from repopeftbench.mining.pieces import PieceReader
-from repopeftbench.mining.sites import MISSING_BLOB, FileSites, Site
-from repopeftbench.mining.source import SourceText, decode_source
+from repopeftbench.mining.reader import FileVersion, PieceReader
+from repopeftbench.mining.sites import MISSING_BLOB, Site
 from repopeftbench.mining.testfiles import FileKind, file_kind
-from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
+from repopeftbench.schema import CommitInfo, CommitRecord, Task, Track
 
 logger = logging.getLogger(__name__)
 
 PRODUCTION_DIFF_BYTES = 200_000
-_MEMO_FILES = 2_048
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(slots=True)
-class _Collected:
-    tasks: list[Task] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
-    commits: list[CommitRecord] = field(default_factory=list)
-    seen: dict[Track, int] = field(default_factory=lambda: dict.fromkeys(Track, 0))
+MEMO_FILES = 2_048
+MEMO_BYTES = 48_000_000
+COMMITS_PER_OPENING = 1_000
 
 
 class RepositoryMiner:
@@ -56,98 +46,117 @@ class RepositoryMiner:
         self._licence = licence
         self._options = options
         self._reader = PieceReader()
-        self._memo: OrderedDict[str, FileSites] = OrderedDict()
-        self._last_new: dict[str, int] = {}
+        self._memo = _VersionMemo()
 
-    def mine(self, history: Sequence[CommitInfo], progress: Progress = lambda _done, _total: None) -> Harvest:
-        """Both tracks of a first-parent history (oldest first, not empty); the snapshot is its last commit.
+    def walk(self, history: Sequence[CommitInfo], first: int, end: int) -> Iterator[Harvest]:
+        """What the commits from `first` to before `end` bring, those that bring nothing left out.
 
         Args:
-            history: the commits to walk.
-            progress: called with commits done and in all.
+            history: the whole first-parent history, oldest first.
+            first: history index of the first commit.
+            end: history index behind the last one.
         """
-        collected = _Collected()
-        parent: str | None = None
-        previous_kept: str | None = None
-        for done, commit in enumerate(history):
-            progress(done, len(history))
-            if self._mine_commit(commit, parent, previous_kept, collected):
-                previous_kept = commit.sha
-            parent = commit.sha
-        self._mine_snapshot(history[-1], collected)
-        progress(len(history), len(history))
-        return Harvest(
-            tasks=tuple(collected.tasks),
-            rejects=tuple(collected.rejects),
-            commits=tuple(collected.commits),
-            last_new=dict(sorted(self._last_new.items())),
-            seen=collected.seen,
-        )
+        previous_kept = self._last_kept(history, first)
+        kept = 0
+        for commit in history[first:end]:
+            if commit.history_index % COMMITS_PER_OPENING == 0:
+                # libgit2 keeps what it has read of packs and trees for as long as a repository is open.
+                self._repository.reopen()
+            parent = history[commit.history_index - 1].sha if commit.history_index else None
+            changes, found, unreadable = self._news(commit, parent)
+            renames = tuple(_renames(changes))
+            if not found and not unreadable:
+                if renames:
+                    yield Harvest(track=Track.EVOLUTION, history_index=commit.history_index, seen=0, renames=renames)
+                continue
+            origin = self._origin(Track.EVOLUTION, commit, kept)
+            yield self._harvest(origin, changes, found, unreadable, previous_kept or parent, renames)
+            previous_kept = commit.sha
+            kept += 1
 
-    def _mine_commit(
-        self, commit: CommitInfo, parent: str | None, previous_kept: str | None, collected: _Collected
-    ) -> bool:
-        """Adds what a commit brings; True if the commit is kept (it has tasks or rejects)."""
+    def snapshot(self, commit: CommitInfo) -> Iterator[Harvest]:
+        """What the test files of a commit's tree hold, file by file, in path order."""
+        origin = self._origin(Track.STATIC, commit, 0)
+        for file in self._test_files(commit.sha):
+            version = self._version(file.blob)
+            if version.problem is not None:
+                reject = file_reject(file.path, version.problem, origin)
+                yield Harvest(track=Track.STATIC, history_index=commit.history_index, seen=1, rejects=(reject,))
+                continue
+            sites = snapshot_sites(file.path, version)
+            judged = with_reasons(sites, self._options)
+            yield Harvest(
+                track=Track.STATIC,
+                history_index=commit.history_index,
+                seen=len(sites),
+                tasks=tuple(self._tasks(judged, {file.path: file.blob}, origin)),
+                rejects=tuple(draft_reject(new, origin) for new in judged if new.reason is not None),
+            )
+
+    def _last_kept(self, history: Sequence[CommitInfo], first: int) -> str | None:
+        """The last commit before `first` that is kept (it brings sites or unreadable files)."""
+        for index in range(first - 1, -1, -1):
+            _, found, unreadable = self._news(history[index], history[index - 1].sha if index else None)
+            if found or unreadable:
+                return history[index].sha
+        return None
+
+    def _news(
+        self, commit: CommitInfo, parent: str | None
+    ) -> tuple[list[FileChange], tuple[NewSite, ...], list[tuple[str, str]]]:
+        """The changes of test files that a commit makes, its new sites, and its unreadable files with the reason."""
         changes = [change for change in self._repository.changes(parent, commit.sha) if _concerns_tests(change)]
-        self._follow_renames(changes)
         versions = [self._versions(change) for change in changes]
-        origin = self._origin(Track.EVOLUTION, commit, len(collected.commits))
-        unreadable = [
-            file_reject(file.path, file.new.problem, origin) for file in versions if file.new.problem is not None
-        ]
-        found = new_sites(versions)
-        self._last_new.update({new.path: commit.history_index for new in found})
-        collected.seen[Track.EVOLUTION] += len(found) + len(unreadable)
-        if not found and not unreadable:
-            return False
+        unreadable = [(file.path, file.new.problem) for file in versions if file.new.problem is not None]
+        return changes, new_sites(versions), unreadable
+
+    def _harvest(
+        self,
+        origin: Origin,
+        changes: Sequence[FileChange],
+        found: Sequence[NewSite],
+        unreadable: Sequence[tuple[str, str]],
+        base: str | None,
+        renames: tuple[tuple[str, str], ...],
+    ) -> Harvest:
         judged = capped(with_reasons(found, self._options), origin, self._options)
         blobs = {change.path: change.blob for change in changes if change.path and change.blob}
-        tasks = list(self._tasks(judged, blobs, origin))
-        rejects = [*unreadable, *(draft_reject(new, origin) for new in judged if new.reason is not None)]
-        diff, truncated = self._production_diff(previous_kept or parent, commit.sha)
-        collected.tasks.extend(tasks)
-        collected.rejects.extend(rejects)
-        collected.commits.append(
-            CommitRecord(
-                repo_id=self._repo_id,
-                commit_sha=commit.sha,
-                commit_index=origin.commit_index,
-                history_index=commit.history_index,
-                committer_time=commit.committer_time,
-                split=None,
-                tasks=len(tasks),
-                rejects=len(rejects),
-                production_diff=diff,
-                production_diff_truncated=truncated,
-            )
+        tasks = tuple(self._tasks(judged, blobs, origin))
+        rejects = (
+            *(file_reject(path, reason, origin) for path, reason in unreadable),
+            *(draft_reject(new, origin) for new in judged if new.reason is not None),
         )
-        return True
-
-    def _mine_snapshot(self, commit: CommitInfo, collected: _Collected) -> None:
-        origin = self._origin(Track.STATIC, commit, max(len(collected.commits) - 1, 0))
-        for file in self._test_files(commit.sha):
-            sites = self._sites(file.blob)
-            if sites.problem is not None:
-                collected.seen[Track.STATIC] += 1
-                collected.rejects.append(file_reject(file.path, sites.problem, origin))
-                continue
-            collected.seen[Track.STATIC] += len(sites.sites)
-            judged = with_reasons(snapshot_sites(file.path, sites), self._options)
-            collected.tasks.extend(self._tasks(judged, {file.path: file.blob}, origin))
-            collected.rejects.extend(draft_reject(new, origin) for new in judged if new.reason is not None)
+        diff, truncated = self._production_diff(base, origin.commit.sha)
+        commit = CommitRecord(
+            repo_id=self._repo_id,
+            commit_sha=origin.commit.sha,
+            commit_index=origin.commit_index,
+            history_index=origin.commit.history_index,
+            committer_time=origin.commit.committer_time,
+            split=None,
+            tasks=len(tasks),
+            rejects=len(rejects),
+            production_diff=diff,
+            production_diff_truncated=truncated,
+        )
+        return Harvest(
+            track=Track.EVOLUTION,
+            history_index=origin.commit.history_index,
+            seen=len(found) + len(unreadable),
+            tasks=tasks,
+            rejects=rejects,
+            commit=commit,
+            renames=renames,
+        )
 
     def _tasks(self, judged: Sequence[NewSite], blobs: dict[str, str], origin: Origin) -> Iterator[Task]:
-        path, source = None, None
+        path, layout = None, None
         for new in judged:
             if new.reason is not None:
                 continue
-            if source is None or new.path != path:
-                path, source = new.path, self._source(blobs[new.path])
-            yield draft_task(new, source, origin, self._options)
-
-    def _source(self, blob: str) -> SourceText:
-        source = decode_source(self._repository.read(blob))
-        return flattened(source) if self._sites(blob).needs_flattening else source
+            if layout is None or new.path != path:
+                path, layout = new.path, self._reader.layout(self._version(blobs[new.path]))
+            yield draft_task(new, layout, origin, self._options)
 
     def _origin(self, track: Track, commit: CommitInfo, commit_index: int) -> Origin:
         return Origin(
@@ -157,10 +166,11 @@ class RepositoryMiner:
     def _versions(self, change: FileChange) -> FileVersions:
         path = change.path or change.old_path or ""
         is_test = change.path is not None and file_kind(change.path) is FileKind.TEST
+        old = self._version(change.old_blob) if change.old_blob is not None else FileVersion()
         return FileVersions(
             path=path,
-            old=self._sites(change.old_blob) if change.old_blob is not None else FileSites(),
-            new=self._sites(change.blob) if is_test and change.blob is not None else FileSites(),
+            old=old,
+            new=self._version(change.blob, old) if is_test and change.blob is not None else FileVersion(),
             changed_lines=lambda: self._changed_lines(change),
             lenient_old=lambda: self._lenient_sites(change.old_blob),
         )
@@ -172,26 +182,18 @@ class RepositoryMiner:
     def _lenient_sites(self, blob: str | None) -> Sequence[Site]:
         return () if blob is None else extract_sites(self._repository.read(blob)).sites
 
-    def _sites(self, blob: str) -> FileSites:
-        if blob in self._memo:
-            self._memo.move_to_end(blob)
-            return self._memo[blob]
-        try:
-            sites = self._reader.read(self._repository.read(blob))
-        except GitObjectError:
-            sites = FileSites(problem=MISSING_BLOB)
-        self._memo[blob] = sites
-        if len(self._memo) > _MEMO_FILES:
-            self._memo.popitem(last=False)
-        return sites
+    def _version(self, blob: str, like: FileVersion | None = None) -> FileVersion:
+        found = self._memo.get(blob)
+        if found is None:
+            try:
+                found = self._reader.read(self._repository.read(blob), like)
+            except GitObjectError:
+                found = FileVersion(problem=MISSING_BLOB)
+            self._memo.put(blob, found)
+        return found
 
     def _test_files(self, sha: str) -> list[TreeFile]:
         return [file for file in self._repository.python_files(sha) if file_kind(file.path) is FileKind.TEST]
-
-    def _follow_renames(self, changes: Sequence[FileChange]) -> None:
-        renamed = [c for c in changes if c.old_path is not None and c.path is not None and c.old_path != c.path]
-        moved = {change.path: self._last_new.pop(change.old_path or "", None) for change in renamed}
-        self._last_new.update({path: last for path, last in moved.items() if path is not None and last is not None})
 
     def _production_diff(self, old_sha: str | None, new_sha: str) -> tuple[str, bool]:
         """The diff of the production files, cut at a line end once it passes the cap, and whether it was cut."""
@@ -217,8 +219,35 @@ class RepositoryMiner:
         return whole[: end or PRODUCTION_DIFF_BYTES].decode("utf-8", "replace"), True
 
 
+class _VersionMemo:
+    """File versions by blob id; the least recently used ones go where there are too many, or too many bytes."""
+
+    def __init__(self) -> None:
+        self._versions: OrderedDict[str, FileVersion] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, blob: str) -> FileVersion | None:
+        found = self._versions.get(blob)
+        if found is not None:
+            self._versions.move_to_end(blob)
+        return found
+
+    def put(self, blob: str, version: FileVersion) -> None:
+        self._versions[blob] = version
+        self._bytes += version.size
+        while len(self._versions) > MEMO_FILES or (self._bytes > MEMO_BYTES and len(self._versions) > 1):
+            _, oldest = self._versions.popitem(last=False)
+            self._bytes -= oldest.size
+
+
 def _concerns_tests(change: FileChange) -> bool:
     return any(path is not None and file_kind(path) is FileKind.TEST for path in (change.path, change.old_path))
+
+
+def _renames(changes: Sequence[FileChange]) -> Iterator[tuple[str, str]]:
+    for change in changes:
+        if change.old_path is not None and change.path is not None and change.old_path != change.path:
+            yield change.old_path, change.path
 
 
 def _production_part(change: FileChange) -> FileChange | None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from repopeftbench.schema import Family
 
@@ -15,8 +17,7 @@ GRAMMAR_ERROR = "grammar-error"
 MISSING_BLOB = "missing-blob"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Site(NamedTuple):
     """One assertion site; offsets are bytes of the file's UTF-8 text, half-open.
 
     `target_start` and `target_end` are None exactly where `reason` says why there is no target.
@@ -36,19 +37,19 @@ class Site:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PieceSites:
-    """The sites of one piece of a file, with offsets and lines relative to it; equal pieces may share one object.
-
-    With `needs_flattening` only the flattened copy of the piece parses without an error (see `flatten`).
-    """
+    """The sites of one piece of a file, with offsets and lines relative to it; equal pieces may share one object."""
 
     sites: tuple[Site, ...]
-    needs_flattening: bool = False
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of the sites."""
+        return frozenset(site.key for site in self.sites)
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedPiece:
+class PlacedPiece(NamedTuple):
     """A piece in its file: the UTF-8 offset and the row, from 0, at which it begins."""
 
     piece: PieceSites
@@ -57,7 +58,7 @@ class PlacedPiece:
 
     def sites(self) -> Iterator[Site]:
         """The piece's sites with the offsets and lines of the file."""
-        return (_shifted(site, self.start, self.row) for site in self.piece.sites)
+        return (moved(site, self.start, self.row) for site in self.piece.sites)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,42 +67,34 @@ class FileSites:
 
     With a `problem` (the file is not text, or not valid Python) the sites, if any, are what the error-tolerant grammar
     still sees: good enough to recognise an assertion that was there before, never a source of tasks.
+    With `needs_flattening` only the flattened copy of the file parses without an error (see `flatten`).
     """
 
     pieces: tuple[PlacedPiece, ...] = ()
     problem: str | None = None
+    needs_flattening: bool = False
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """All sites with the offsets and lines of the file."""
         return tuple(site for placed in self.pieces for site in placed.sites())
 
-    @property
-    def needs_flattening(self) -> bool:
-        """Whether any piece does."""
-        return any(placed.piece.needs_flattening for placed in self.pieces)
-
 
 def whole_file(sites: tuple[Site, ...], *, problem: str | None = None, needs_flattening: bool = False) -> FileSites:
     """The sites of a file that was read in one piece."""
-    piece = PieceSites(sites, needs_flattening)
-    return FileSites(pieces=(PlacedPiece(piece, 0, 0),) if sites else (), problem=problem)
+    pieces = (PlacedPiece(PieceSites(sites), 0, 0),) if sites else ()
+    return FileSites(pieces=pieces, problem=problem, needs_flattening=needs_flattening)
 
 
-def _shifted(site: Site, start: int, row: int) -> Site:
+def moved(site: Site, start: int, row: int) -> Site:
+    """The site where it stands when its text begins `start` bytes and `row` rows later."""
     if not start:
         return site
-    return Site(
-        family=site.family,
+    return site._replace(
         start=site.start + start,
         end=site.end + start,
         lineno=site.lineno + row,
         end_lineno=site.end_lineno + row,
-        test_function=site.test_function,
-        statement=site.statement,
-        key=site.key,
         target_start=None if site.target_start is None else site.target_start + start,
         target_end=None if site.target_end is None else site.target_end + start,
-        target=site.target,
-        reason=site.reason,
     )

@@ -14,7 +14,7 @@ from repopeftbench.paper.manifest import MANIFEST_NAME, PaperManifest
 from repopeftbench.paper.mine import PaperPlan, Shard, mine_source
 from repopeftbench.paper.selection import FEWEST_PER_REPOSITORY
 from repopeftbench.paper.store import NEW, PARTS, write_dataset
-from repopeftbench.pool import Failure, for_all
+from repopeftbench.pool import Failure, LocalEngine
 from repopeftbench.sources import RepositoryList, without_credentials
 
 _STAGING = ".staging"
@@ -57,7 +57,7 @@ def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, rep
         staging=options.folder / _STAGING, cache=options.cache, cutoff=None if cutoff is None else _seconds(cutoff)
     )
     work = partial(mine_source, plan=plan)
-    outcomes = for_all(repositories.sources, work, workers=options.workers, report=report)
+    outcomes = LocalEngine(options.workers).map(repositories.sources, work, report)
     left_out = _failed(repositories, outcomes)
     failed = len(left_out)
     shards: list[Shard] = []
@@ -83,14 +83,14 @@ def compare_protocols(
 ) -> tuple[list[Comparison], dict[str, str]]:
     """The comparisons in the list's order, and the entries that gave none with the reason."""
     work = partial(compare_source, cache=cache)
-    outcomes = for_all(repositories.sources, work, workers=workers, report=report)
+    outcomes = LocalEngine(workers).map(repositories.sources, work, report)
     return [outcome for outcome in outcomes if isinstance(outcome, Comparison)], _failed(repositories, outcomes)
 
 
 def _failed(repositories: RepositoryList, outcomes: Sequence[object]) -> dict[str, str]:
     """Entry of the list to reason, of those that gave nothing; without user names and passwords of URLs."""
     pairs = [(bad.text, bad.problem) for bad in repositories.bad]
-    pairs += [(outcome.source.text, outcome.problem) for outcome in outcomes if isinstance(outcome, Failure)]
+    pairs += [(outcome.item.text, outcome.problem) for outcome in outcomes if isinstance(outcome, Failure)]
     return {without_credentials(text): without_credentials(problem) for text, problem in pairs}
 
 

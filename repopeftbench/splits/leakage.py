@@ -1,32 +1,22 @@
 """What must leave val and test again: statements that the same repository's train part already holds. Pure."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 
-from repopeftbench.schema import Reject, Split, Task
+from repopeftbench.schema import Split
 
 LEAKED = "in-train"
 
 
-def train_keys(tasks: Iterable[Task], rejects: Iterable[tuple[str | None, Split]]) -> frozenset[str]:
+def train_keys(statements: Iterable[tuple[str | None, Split]]) -> frozenset[str]:
     """Keys of every statement in a repository's train part, over both tracks.
 
     Args:
-        tasks: the repository's tasks with their splits.
-        rejects: statement key and split of the repository's rejects; a capped-out train statement was still there to
-            be learned.
+        statements: key and split of the repository's tasks and rejects; a capped-out train statement was still there
+            to be learned. A rejected file has no key.
     """
-    keys = {task.statement_key for task in tasks if task.split is Split.IR_TRAIN}
-    keys.update(key for key, split in rejects if split is Split.IR_TRAIN and key is not None)
-    return frozenset(keys)
+    return frozenset(key for key, split in statements if split is Split.IR_TRAIN and key is not None)
 
 
-def without_leaks(tasks: Sequence[Task], keys: Collection[str]) -> tuple[list[Task], list[Reject]]:
-    """The tasks whose statement is not in the train part, and reject rows for the others; train tasks all stay."""
-    kept: list[Task] = []
-    dropped: list[Reject] = []
-    for task in tasks:
-        if task.split in (Split.IR_VAL, Split.IR_TEST) and task.statement_key in keys:
-            dropped.append(Reject.of(task, LEAKED))
-        else:
-            kept.append(task)
-    return kept, dropped
+def is_leaked(key: str, split: Split, train: frozenset[str]) -> bool:
+    """Whether a task of this split has to leave it."""
+    return split in (Split.IR_VAL, Split.IR_TEST) and key in train

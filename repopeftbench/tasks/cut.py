@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from repopeftbench.mining.sites import Site
-from repopeftbench.mining.source import SourceText
 from repopeftbench.schema import TargetType
 from repopeftbench.tasks.context import structured_prefix
+from repopeftbench.tasks.layout import Layout
 
 TARGET_UNPARSABLE = "target-unparsable"
 DEFAULT_PREFIX_BYTES = 16_384
@@ -45,11 +45,11 @@ class Cut:
     target_end: int
 
 
-def cut_site(source: SourceText, site: Site, prefix_bytes: int | None) -> Cut:
+def cut_site(layout: Layout, site: Site, prefix_bytes: int | None) -> Cut:
     """The cut of a site whose target is an expression.
 
     Args:
-        source: the file the site was found in.
+        layout: the file the site was found in.
         site: a site with a target.
         prefix_bytes: budget of the prefix in UTF-8 bytes (see `structured_prefix`), None for no limit.
 
@@ -61,12 +61,13 @@ def cut_site(source: SourceText, site: Site, prefix_bytes: int | None) -> Cut:
     kind = target_type(site.target)
     if kind is None:
         raise ValueError(f"target at line {site.lineno} is not an expression: {site.target!r}")
+    source = layout.source
     before = source.slice(site.start, site.target_start)
     match = _GAP.search(before)
     gap = match.group() if match else ""
     end = site.target_start - len(gap.encode("utf-8"))
     return Cut(
-        prefix=structured_prefix(source, site.start, end, prefix_bytes),
+        prefix=structured_prefix(layout, site.start, end, prefix_bytes),
         gap=gap,
         target=site.target,
         suffix=source.slice(site.target_end, site.end),

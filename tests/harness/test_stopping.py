@@ -11,6 +11,7 @@ from harness.stopping import Stopped, is_complete, read_context, stop_prediction
 from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.source import decode_source
 from repopeftbench.tasks.cut import cut_site
+from repopeftbench.tasks.layout import whole_layout
 
 ASSERT = "import m\n\n\ndef test_it():\n    x = [1,\n         2]\n    assert m.f(x) =="
 CALL = "class TestIt:\n    def test_it(self):\n        self.assertEqual(m.f(1),"
@@ -284,7 +285,7 @@ def test_every_target_of_our_own_tests_is_found_at_its_cut_in_the_file_that_foll
         for site in extract_sites(raw).sites:
             if site.target is None:
                 continue
-            cut = cut_site(source, site, None)
+            cut = cut_site(whole_layout(source), site, None)
             following = raw[cut.target_end :].decode()
             assert stop_prediction(cut.prefix, cut.gap + cut.target + following) == Stopped(
                 text=cut.target, complete=True

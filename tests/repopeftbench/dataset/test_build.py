@@ -115,29 +115,54 @@ def test_one_and_two_processes_give_the_same_bytes(tmp_path, make_repository):
         assert (one.folder / entry.path).read_bytes() == (two.folder / entry.path).read_bytes()
 
 
-def test_mining_goes_on_from_finished_repositories(tmp_path, make_repository, monkeypatch):
+def test_mining_goes_on_from_finished_parts(tmp_path, make_repository, monkeypatch):
     from repopeftbench.mining import engine
 
+    monkeypatch.setattr(engine, "COMMITS_PER_PART", 3)
     folders = [make_repository(*growing(4, f"_{n}"), name=f"r{n}") for n in range(2)]
     mined = []
-    whole = engine.RepositoryMiner.mine
+    whole = engine.RepositoryMiner.walk
 
-    def failing(self, history, progress):
-        mined.append(self._repo_id)
-        if len(mined) == 2:
+    def failing(self, history, first, end):
+        mined.append((self._repo_id, first))
+        if len(mined) == 4:
             raise KeyboardInterrupt
-        return whole(self, history, progress)
+        return whole(self, history, first, end)
 
-    monkeypatch.setattr(engine.RepositoryMiner, "mine", failing)
+    monkeypatch.setattr(engine.RepositoryMiner, "walk", failing)
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path, *folders)
     with pytest.raises(DatasetError, match="run the same mine again"):
         Dataset(tmp_path / "data")
     _, resumed = build(tmp_path, *folders)
-    assert mined == ["r0", "r1", "r1"]
+    assert mined == [("r0", 0), ("r0", 3), ("r1", 0), ("r1", 3), ("r1", 3)]
     monkeypatch.undo()
     _, fresh = build(tmp_path, *folders, name="fresh")
     assert resumed.manifest.files == fresh.manifest.files
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_where_a_history_is_divided_does_not_show(tmp_path, make_repository, monkeypatch, size):
+    from repopeftbench.mining import engine
+
+    test = "def test_a():\n    assert f({0}) == {0}\n    assert h({0}) == {0}\n"
+    history = [
+        *growing(2),
+        {"src/a.py": "x = 1\n"},
+        {"tests/test_0.py": None, "tests/test_moved.py": test.format(0).replace("h", "g")},
+        {"src/a.py": "x = 2\n"},
+        {"tests/test_moved.py": test.format(7), "README": "1"},
+        *({"src/a.py": f"x = {n}\n"} for n in range(3, 8)),
+        *growing(9)[7:],
+        {"tests/test_old.py": "print 'python 2'\n"},
+        {"tests/test_old.py": test.format(8)},
+    ]
+    repository = make_repository(*history)
+    _, whole = build(tmp_path, repository, name="whole")
+    monkeypatch.setattr(engine, "COMMITS_PER_PART", size)
+    _, divided = build(tmp_path, repository, name="divided")
+    assert divided.manifest == whole.manifest
+    assert [commit.commit_index for commit in divided.commits()] == list(range(len(list(whole.commits()))))
 
 
 def test_bad_sources_are_named_and_the_others_go_on(tmp_path, make_repository):

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.flatten import flattened
-from repopeftbench.mining.pieces import PieceReader
+from repopeftbench.mining.reader import PieceReader
 from repopeftbench.mining.sites import GRAMMAR_ERROR
 from repopeftbench.mining.source import decode_source
 from repopeftbench.tasks.cut import cut_site, target_type
+from repopeftbench.tasks.layout import whole_layout
 
 SEEDS = (Path(__file__).parent / "fuzz_seeds.txt").read_text("utf-8").split("=====\n")
 TOKENS = [
@@ -117,25 +118,32 @@ def check(raw, budget):
     found = extract_sites(raw)
     again = extract_sites(raw)
     assert (found.problem, found.sites) == (again.problem, again.sites)
-    pieces = PieceReader().read(raw)
+    reader = PieceReader()
+    pieces = reader.read(raw)
     assert pieces.problem == found.problem
     if found.problem is not None:
         return Counter(inputs=1)
     source = decode_source(raw)
-    for read in (found, pieces):
-        parsed = flattened(source) if read.needs_flattening else source
-        for site in read.sites:
-            check_site(raw, parsed, site, budget)
+    whole = whole_layout(flattened(source) if found.needs_flattening else source)
+    for site in found.sites:
+        check_site(raw, whole, site, budget)
+    by_piece = reader.layout(pieces)
+    for site in pieces.sites:
+        check_site(raw, by_piece, site, budget)
     if GRAMMAR_ERROR in {site.reason for site in (*found.sites, *pieces.sites)}:
         assert [site.statement for site in found.sites] == [site.statement for site in pieces.sites]
     else:
         assert found.sites == pieces.sites
+        with_target = [site for site in found.sites if site.target is not None]
+        for site in with_target:
+            assert cut_site(whole, site, budget) == cut_site(by_piece, site, budget)
     tasks = sum(site.target is not None for site in found.sites)
     return Counter(inputs=1, valid=1, sites=len(found.sites), tasks=tasks)
 
 
-def check_site(raw, source, site, budget):
+def check_site(raw, layout, site, budget):
     """Checks the spans of a site and, where it has a target, its cut."""
+    source = layout.source
     assert 0 <= site.start < site.end <= len(source.utf8)
     assert 1 <= site.lineno <= site.end_lineno <= len(source.line_starts)
     assert source.slice(site.start, site.end) == site.statement
@@ -148,8 +156,8 @@ def check_site(raw, source, site, budget):
     assert source.slice(site.target_start, site.target_end) == site.target
     assert is_expression(site.target)
     assert target_type(site.target) is not None
-    cut = cut_site(source, site, budget)
-    assert cut == cut_site(source, site, budget)
+    cut = cut_site(layout, site, budget)
+    assert cut == cut_site(layout, site, budget)
     assert (cut.prefix + cut.gap + cut.target + cut.suffix).endswith(site.statement)
     assert len(cut.gap + cut.target + cut.suffix) <= len(site.statement)
     assert cut.prefix == cut.prefix.rstrip()

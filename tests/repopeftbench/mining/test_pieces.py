@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from repopeftbench.gitrepo import changed_lines
 from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.history import FileVersions, new_sites
-from repopeftbench.mining.pieces import PieceReader, split_pieces
+from repopeftbench.mining.pieces import split_sections
+from repopeftbench.mining.reader import PieceReader
 
 LINES = st.sampled_from(
     [
@@ -121,13 +122,13 @@ def test_pieces_and_whole_files_give_the_same_new_sites(before, after, shared):
 @given(TEXTS)
 def test_pieces_cover_the_text(text):
     raw = text.encode()
-    assert b"".join(raw[start:end] for start, end in split_pieces(raw)) == raw
+    assert b"".join(raw[start:end] for start, end in split_sections(raw)[0]) == raw
 
 
 def test_decorators_stay_with_their_definition_and_strings_stay_whole():
     text = b"import a\n@one\n@two(\n    3,\n)\ndef f():\n    pass\nclass A:\n    pass\n"
     text += b"x = '''\ndef no():\n'''\ndef g(): pass\n"
-    parts = [text[start:end] for start, end in split_pieces(text)]
+    parts = [text[start:end] for start, end in split_sections(text)[0]]
     assert [part.splitlines()[0] for part in parts] == [b"import a", b"@one", b"class A:", b"def g(): pass"]
 
 

@@ -9,6 +9,7 @@ from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.source import decode_source
 from repopeftbench.schema import TargetType
 from repopeftbench.tasks.cut import cut_site, target_type
+from repopeftbench.tasks.layout import whole_layout
 
 FILE = '''\
 """Module docstring."""
@@ -93,7 +94,9 @@ def never_named():
 def cuts(text, budget=None):
     raw = text.encode()
     source = decode_source(raw)
-    return [cut_site(source, site, budget) for site in extract_sites(raw).sites if site.target is not None]
+    return [
+        cut_site(whole_layout(source), site, budget) for site in extract_sites(raw).sites if site.target is not None
+    ]
 
 
 def cut_before(text, target, budget=None):
@@ -276,7 +279,7 @@ def test_cut_is_exact_for_any_shape(statements, blank_lines):
     sites = [site for site in found.sites if site.reason is None]
     assert len(sites) == len(lines)
     for site in sites:
-        cut = cut_site(source, site, None)
+        cut = cut_site(whole_layout(source), site, None)
         assert raw[cut.statement_start : cut.statement_end].decode() == site.statement
         assert raw[cut.target_start : cut.target_end].decode() == cut.target
         assert (cut.prefix + cut.gap + cut.target + cut.suffix).endswith(site.statement)

@@ -1,0 +1,1 @@
+"""How `benchmarks/mining.py` runs the contenders, compares what they found and shows what they cost."""
