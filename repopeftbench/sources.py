@@ -178,7 +178,7 @@ def _source(entry: _Entry, base: Path) -> Source:
         return replace(source, url=url, repo_id=_checked_name(entry.name or _url_name(url)))
     path = _existing(location, base)
     if path is not None:
-        return replace(source, path=path, repo_id=_checked_name(entry.name or path.name.removesuffix(".git")))
+        return replace(source, path=path, repo_id=_checked_name(entry.name or _folder_name(path)))
     if _OWNER_NAME.match(location):
         url = f"https://github.com/{location.removesuffix('.git')}.git"
         return replace(source, url=url, repo_id=_checked_name(entry.name or location.removesuffix(".git")))
@@ -197,6 +197,11 @@ def _existing(location: str, base: Path) -> Path | None:
     except (OSError, ValueError, RuntimeError):
         # Too long, a NUL in it, links in a circle, a home folder of nobody.
         return None
+
+
+def _folder_name(path: Path) -> str:
+    """The name of a repository's folder; `.git` is called as the folder that it is in."""
+    return path.name.removesuffix(".git") or path.parent.name
 
 
 def _checked_name(name: str) -> str:
