@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+RAY_STAMP := $(VENV)/.installed-ray
 PACKAGES := repopeftbench code2lora harness sandboxes
 export OMP_NUM_THREADS ?= 1
 
@@ -11,7 +12,7 @@ define stage
 @start=$$(date +%s); echo "== $(1)"; $(2) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: setup demo test test-slow check format format-check lint types contracts bench clean
+.PHONY: setup demo test test-slow test-ray check format format-check lint types contracts bench clean
 
 setup: $(STAMP)
 
@@ -29,6 +30,13 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(call stage,slow tests,$(BIN)/python -m pytest -m slow -rs)
+
+test-ray: $(RAY_STAMP)
+	$(call stage,tests on Ray,$(BIN)/python -m pytest -m ray)
+
+$(RAY_STAMP): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[ray]'
+	@touch $@
 
 check: format-check lint types contracts test
 

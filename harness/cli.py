@@ -13,8 +13,6 @@ from rich.logging import RichHandler
 
 import repopeftbench
 from code2lora.errors import Code2LoRAError
-from harness.commands.mining import mine, synth
-from harness.commands.running import report, run, score
 from harness.console import say
 from harness.errors import HarnessError
 from repopeftbench.errors import RepoBenchError
@@ -28,8 +26,16 @@ app = App(
     version=repopeftbench.__version__,
     suppress_keyboard_interrupt=False,
 )
-for command in (mine, run, score, report, synth):
-    app.command(command)
+# By name: a command is imported when it is called, so that none pays for the imports of the others.
+_COMMANDS = {
+    "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
+    "run": ("running", "Answer the tasks of a dataset with one method, then score."),
+    "score": ("running", "Score a run again, without any model."),
+    "report": ("running", "Compare runs: exact match, edit similarity, intervals over repositories."),
+    "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
+}
+for name, (module, summary) in _COMMANDS.items():
+    app.command(f"harness.commands.{module}:{name}", name=name, help=summary)
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -53,6 +59,8 @@ def main() -> None:
     # Threads of PyTorch that wait for each other must sleep, not spin: with the cores busy elsewhere, spinning made
     # generation on two cores ten times slower. Read when the OpenMP library loads, so it must be set before.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Arrow's own allocator keeps what is freed; tables come and go here while other memory is wanted.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     logging.basicConfig(
         level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_time=False, show_path=False)]
     )

@@ -1,7 +1,11 @@
-"""Writes that survive a kill at any moment (io): a file holds either its old bytes or all of its new ones."""
+"""Writes that survive a kill at any moment (io): a file or a folder holds either what it held or all of what is new."""
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+
+_PARTIAL = ".partial"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -20,6 +24,24 @@ def write_atomically(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     waiting.replace(path)
     _sync_folder(path.parent)
+
+
+def fill_atomically(folder: Path, write: Callable[[Path], None]) -> None:
+    """Lets `write` fill an empty folder, which then takes the place of `folder`.
+
+    It waits beside `folder`, under one fixed name: what a killed `write` leaves there, the next one replaces.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    partial = folder.with_name(folder.name + _PARTIAL)
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir(parents=True)
+    write(partial)
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.rename(folder)
 
 
 def _sync_folder(folder: Path) -> None:

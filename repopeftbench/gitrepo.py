@@ -43,6 +43,8 @@ pygit2.option(Option.SET_OWNER_VALIDATION, 0)
 pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 # Repositories marked as partial clones can be opened; `history` checks that they are whole.
 pygit2.settings.set_extensions(["partialclone"])
+# A walk comes back to few of the trees that it has seen: libgit2 would keep 256 MB of them.
+pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
 
 # What libgit2 raises for an object that is missing, damaged or of another kind.
 _UNREADABLE = (KeyError, ValueError, pygit2.GitError)

@@ -1,29 +1,46 @@
 """Does one piece of work per item, in this process or in several; results come in the items' order.
 
-An item that cannot be worked on is a `Failure` with its reason; the others go on. An interrupt ends the workers at
-once.
+Work either gives a value (`map`) or fills a folder (`fill`); a folder is whole or not there. An item that cannot be
+worked on is a `Failure` with its reason; the others go on. An interrupt ends the workers at once.
 """
 
 import multiprocessing
 import queue
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from repopeftbench.atomic import fill_atomically
 from repopeftbench.errors import RepoBenchError, SourceError
 
 _POLL_SECONDS = 0.2
 _COUNTS_PER_MESSAGE = 25
 
+
+class HasFolder(Protocol):
+    """An item whose work goes to a folder of its own."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder, on the machine that asks for the work."""
+        ...
+
+
 _I = TypeVar("_I")
 _T = TypeVar("_T")
+_F = TypeVar("_F", bound=HasFolder)
 
 Report = Callable[[str, int, int], None]
 """Called with a name, how much of it is done, and how much there is in all."""
 Work = Callable[[_I, Report], _T]
+Write = Callable[[_F, Path, Report], None]
+"""Fills the folder it is given, an empty one, with what belongs to the item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,10 @@ class Engine(Protocol):
 
     def map(self, items: Sequence[_I], work: Work[_I, _T], report: Report) -> tuple[_T | Failure[_I], ...]:
         """What `work` makes of each item, in the items' order; its RepoBenchError becomes a `Failure`."""
+        ...
+
+    def fill(self, items: Sequence[_F], write: Write[_F], report: Report) -> tuple[Failure[_F], ...]:
+        """Lets `write` fill each item's folder, which appears whole or not at all; what failed, in the items' order."""
         ...
 
 
@@ -58,6 +79,15 @@ class LocalEngine:
             return tuple(guarded(item, work, report) for item in items)
         return _in_processes(items, work, min(self.workers, len(items)), report)
 
+    def fill(self, items: Sequence[_F], write: Write[_F], report: Report) -> tuple[Failure[_F], ...]:
+        """Lets `write` (picklable where there is more than one worker) fill each item's folder.
+
+        Raises:
+            SourceError: a worker process was killed.
+        """
+        outcomes = self.map(items, partial(_fill, write), report)
+        return tuple(outcome for outcome in outcomes if outcome is not None)
+
 
 def guarded(item: _I, work: Work[_I, _T], report: Report) -> _T | Failure[_I]:
     """What `work` makes of one item, or the failure."""
@@ -65,6 +95,10 @@ def guarded(item: _I, work: Work[_I, _T], report: Report) -> _T | Failure[_I]:
         return work(item, report)
     except RepoBenchError as error:
         return Failure(item=item, problem=str(error))
+
+
+def _fill(write: Write[_F], item: _F, report: Report) -> None:
+    fill_atomically(item.folder, lambda folder: write(item, folder, report))
 
 
 def _in_processes(
@@ -75,7 +109,8 @@ def _in_processes(
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_connect, initargs=(messages,))
     try:
-        futures: list[Future[_T | Failure[_I]]] = [pool.submit(_in_worker, item, work) for item in items]
+        with _interrupts_blocked():
+            futures: list[Future[_T | Failure[_I]]] = [pool.submit(_in_worker, item, work) for item in items]
         pending = set(futures)
         while pending:
             _, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
@@ -95,12 +130,21 @@ def _in_processes(
     return outcomes
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that are started in this context get no interrupt, not even while they start: it is for the parent."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _messages: Any = None
 
 
 def _connect(messages: Any) -> None:
-    # An interrupt concerns the parent, which ends the workers; and no worker waits for its messages to be read.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # No worker waits for its messages to be read.
     messages.cancel_join_thread()
     global _messages
     _messages = messages

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-from harness.cli import app
+from harness.cli import app, run_command
 
 FLAGS = {
-    "mine": "--cache --compare-protocols --cutoff --mock --out --prefix-bytes --protocol --seed --workers",
+    "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --out --prefix-bytes --protocol "
+    "--ray-address --seed --verify --workers",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data",
@@ -128,6 +129,18 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_negative_numbers_are_refused(tmp_path, option):
     done = repobench("mine", "a/b", "-o", tmp_path / "data", *option)
     assert (done.returncode, "must not be negative" in done.stderr) == (2, True)
+
+
+def test_ray_that_is_not_installed_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert run_command(["mine", "a/b", "-o", str(tmp_path / "data"), "--engine", "ray"]) == 2
+    assert "pip install 'repopeftbench[ray]'" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_ray_address_without_ray_is_refused(tmp_path, capsys):
+    assert run_command(["mine", "a/b", "-o", str(tmp_path / "data"), "--ray-address", "host:6379"]) == 2
+    assert "has no meaning without --engine ray" in capsys.readouterr().err
 
 
 def test_splits_may_be_repeated_and_are_called_as_everywhere(tmp_path):

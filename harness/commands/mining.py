@@ -1,6 +1,8 @@
 """`repobench mine` and `repobench synth`: histories to datasets, and synthetic histories to mine."""
 
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,16 +10,22 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
+from harness.commands.estimating import show_estimates
 from harness.commands.paper import mine_paper, show_comparison
+from harness.commands.verifying import verify_dataset
 from harness.console import Tracker, say, show
 from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResult, build_dataset, default_cache
+from repopeftbench.dataset.estimate import estimate_mining
 from repopeftbench.dataset.manifest import LedgerEntry
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
 from repopeftbench.paper.build import PaperOptions
+from repopeftbench.paper.estimate import estimate_paper
+from repopeftbench.pool import Engine, LocalEngine
+from repopeftbench.ray_engine import ray_engine
 from repopeftbench.schema import Family, Track
-from repopeftbench.sources import repository_list
+from repopeftbench.sources import RepositoryList, repository_list
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
 
 DATA_FOLDER = Path("repobench-out/data")
@@ -35,7 +43,13 @@ class MineOptions:
     """Day (UTC) or moment at which in-distribution histories end; repositories that begin later are out of
     distribution. `none` turns both off. Default: the list's own cutoff, or 2025-04-01."""
     workers: int = 0
-    """Processes; 0 takes one per core."""
+    """Processes; 0 takes one per core. A Ray cluster that is there already has its own number."""
+    engine: Literal["local", "ray"] = "local"
+    """What does the work: processes of this machine, or a Ray cluster (`pip install 'repopeftbench[ray]'`). The bytes
+    are the same. On a cluster every node clones for itself to --cache, and local paths must be on every node."""
+    ray_address: str | None = None
+    """HOST:PORT of the cluster's head node. Default: RAY_ADDRESS, a cluster that runs on this machine, or one that is
+    started for this command."""
     seed: int = 0
     """Seed of caps and splits."""
     mock: bool = False
@@ -48,12 +62,17 @@ class MineOptions:
     """`paper` rebuilds the published benchmark, defects included; it has no seed, no mock and no limit to set."""
     compare_protocols: bool = False
     """Mine nothing; show how many of the paper protocol's tasks are unchanged, known from train, or in plain sight."""
+    dry_run: bool = False
+    """Clone, mine and write nothing; show what would be cloned or updated, and about what disk and time it takes."""
+    verify: bool = False
+    """Write no dataset; mine the one in --out again as its manifest records (sources, revisions, options), beside it
+    and for a while, and compare every file. Needs no list; one that is given says where the repositories are now."""
 
 
 _DEFAULT_MINE = MineOptions()
 
 
-def mine(repo_list: str, /, options: MineOptions = _DEFAULT_MINE) -> int:
+def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) -> int:
     """Mine git histories into a dataset of assertion-completion tasks.
 
     Args:
@@ -62,31 +81,87 @@ def mine(repo_list: str, /, options: MineOptions = _DEFAULT_MINE) -> int:
     """
     if options.workers < 0 or options.prefix_bytes < 0:
         raise ConfigError("--workers and --prefix-bytes must not be negative; 0 means one per core and no limit")
+    if options.verify:
+        return _verify(repo_list, options)
+    if repo_list is None:
+        raise ConfigError("there is nothing to mine: name a list of repositories, or one repository")
     repositories = repository_list(repo_list)
-    workers, cache = options.workers or os.cpu_count() or 1, options.cache or default_cache()
-    cutoff = options.cutoff or repositories.cutoff or DEFAULT_CUTOFF
-    if options.compare_protocols:
-        return show_comparison(repositories, workers=workers, cache=cache)
-    if options.protocol == "paper":
-        _refuse_clean_options(options)
-        return mine_paper(repositories, PaperOptions(folder=options.out, cutoff=cutoff, workers=workers, cache=cache))
-    families = frozenset(Family) if options.mock else DEFAULT_FAMILIES
-    draft = DraftOptions(seed=options.seed, families=families, prefix_bytes=options.prefix_bytes or None)
-    build = BuildOptions(
-        folder=options.out,
-        draft=draft,
-        cutoff=cutoff,
-        workers=workers,
-        cache=cache,
-    )
+    if options.dry_run:
+        return _dry_run(repositories, options)
+    with _engine(options) as engine:
+        if options.compare_protocols:
+            return show_comparison(repositories, engine=engine, cache=_cache(options))
+        if options.protocol == "paper":
+            return mine_paper(repositories, _paper_options(repositories, options, engine))
+        return _mine_clean(repositories, _build_options(repositories, options, engine))
+
+
+def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
     with Tracker("commits") as tracker:
         result = build_dataset(repositories, build, tracker.update)
-    _show(result, options.out)
+    _show(result, build.folder)
     for text, problem in result.failed.items():
         say(f"not mined: {text}: {problem}")
     if result.failed:
-        say(f"the others stay in {options.out / '.staging'}, so that mining again is quick; it may be deleted")
+        say(f"the others stay in {build.folder / '.staging'}, so that mining again is quick; it may be deleted")
     return PARTIAL if result.failed else 0
+
+
+def _dry_run(repositories: RepositoryList, options: MineOptions) -> int:
+    engine = LocalEngine(_workers(options))
+    if options.protocol == "paper":
+        found = estimate_paper(repositories.sources, _paper_options(repositories, options, engine))
+    else:
+        found = estimate_mining(repositories.sources, _build_options(repositories, options, engine))
+    return show_estimates(found, repositories.bad, workers=engine.workers)
+
+
+def _verify(repo_list: str | None, options: MineOptions) -> int:
+    fixed = ("cutoff", "seed", "mock", "prefix_bytes", "protocol", "compare_protocols", "dry_run")
+    _refuse(options, fixed, "with --verify, which goes by the manifest")
+    places = () if repo_list is None else repository_list(repo_list).sources
+    with _engine(options) as engine:
+        return verify_dataset(options.out, places, engine=engine, cache=_cache(options))
+
+
+@contextmanager
+def _engine(options: MineOptions) -> Iterator[Engine]:
+    if options.engine == "ray":
+        with ray_engine(options.ray_address, _workers(options)) as engine:
+            yield engine
+    elif options.ray_address is not None:
+        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
+    else:
+        yield LocalEngine(_workers(options))
+
+
+def _build_options(repositories: RepositoryList, options: MineOptions, engine: Engine) -> BuildOptions:
+    families = frozenset(Family) if options.mock else DEFAULT_FAMILIES
+    return BuildOptions(
+        folder=options.out,
+        draft=DraftOptions(seed=options.seed, families=families, prefix_bytes=options.prefix_bytes or None),
+        cutoff=_cutoff(repositories, options),
+        engine=engine,
+        cache=_cache(options),
+    )
+
+
+def _paper_options(repositories: RepositoryList, options: MineOptions, engine: Engine) -> PaperOptions:
+    _refuse(options, ("seed", "mock", "prefix_bytes"), "in the paper protocol, which fixes it")
+    return PaperOptions(folder=options.out, cutoff=_cutoff(repositories, options), engine=engine, cache=_cache(options))
+
+
+def _cutoff(repositories: RepositoryList, options: MineOptions) -> str:
+    return options.cutoff or repositories.cutoff or DEFAULT_CUTOFF
+
+
+def _workers(options: MineOptions) -> int:
+    return options.workers or os.cpu_count() or 1
+
+
+def _cache(options: MineOptions) -> Path:
+    # Workers of a cluster have another working folder.
+    return (options.cache or default_cache()).absolute()
 
 
 def synth(out: Path, /, *, count: int = 6, commits: int = 40, seed: int = 0) -> int:
@@ -113,12 +188,11 @@ def synth(out: Path, /, *, count: int = 6, commits: int = 40, seed: int = 0) -> 
     return 0
 
 
-def _refuse_clean_options(options: MineOptions) -> None:
-    chosen = {"--seed": options.seed, "--mock": options.mock, "--prefix-bytes": options.prefix_bytes}
-    default = {"--seed": 0, "--mock": False, "--prefix-bytes": DEFAULT_PREFIX_BYTES}
-    for name, value in chosen.items():
-        if value != default[name]:
-            raise ConfigError(f"{name} {value} has no meaning in the paper protocol, which fixes it: leave {name} out")
+def _refuse(options: MineOptions, names: Sequence[str], reason: str) -> None:
+    for name in names:
+        value, flag = getattr(options, name), f"--{name.replace('_', '-')}"
+        if value != getattr(_DEFAULT_MINE, name):
+            raise ConfigError(f"{flag} {value} has no meaning {reason}: leave {flag} out")
 
 
 def _show(result: BuildResult, folder: Path) -> None:

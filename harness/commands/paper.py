@@ -7,6 +7,7 @@ from rich.table import Table
 from harness.console import Tracker, say, show
 from repopeftbench.paper.build import PaperOptions, build_paper_dataset, compare_protocols
 from repopeftbench.paper.compare import Comparison, Counts
+from repopeftbench.pool import Engine
 from repopeftbench.sources import RepositoryList
 
 PARTIAL, NOTHING = 1, 2
@@ -31,10 +32,10 @@ def mine_paper(repositories: RepositoryList, options: PaperOptions) -> int:
     return PARTIAL if manifest.left_out else 0
 
 
-def show_comparison(repositories: RepositoryList, *, workers: int, cache: Path) -> int:
+def show_comparison(repositories: RepositoryList, *, engine: Engine, cache: Path) -> int:
     """Shows, per repository, how far the paper protocol's tasks are new, unseen and hidden."""
     with Tracker("commits") as tracker:
-        found, failed = compare_protocols(repositories, workers=workers, cache=cache, report=tracker.update)
+        found, failed = compare_protocols(repositories, engine=engine, cache=cache, report=tracker.update)
     if found:
         show(_table(found))
         show("Statement: test function, in-line prefix and target. Target: without the parenthesis that closes a call.")

@@ -13,13 +13,13 @@ from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig
 from repopeftbench.dataset.store import COMMITS_NAME, NEW, REJECTS_NAME, TASKS_NAME
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
-from repopeftbench.mining.engine import MinedRepository, MiningPlan, mine_all
-from repopeftbench.pool import Failure, LocalEngine
+from repopeftbench.mining.engine import COMMITS_PER_PART, MinedRepository, MiningPlan, mine_all
+from repopeftbench.pool import Engine, Failure, LocalEngine
 from repopeftbench.sources import RepositoryList, without_credentials
 
 DEFAULT_CUTOFF = "2025-04-01"
 NO_CUTOFF = "none"
-_STAGING = ".staging"
+STAGING = ".staging"
 
 
 def default_cache() -> Path:
@@ -34,8 +34,25 @@ class BuildOptions:
     folder: Path
     draft: DraftOptions = field(default_factory=DraftOptions)
     cutoff: str = DEFAULT_CUTOFF
-    workers: int = 1
+    engine: Engine = field(default_factory=LocalEngine)
+    """What does the work; the dataset does not depend on it."""
     cache: Path = field(default_factory=default_cache)
+    commits_per_part: int = COMMITS_PER_PART
+    """How long the parts are that histories are mined in; the dataset does not depend on it."""
+
+    def plan(self) -> MiningPlan:
+        """What every repository is mined with.
+
+        Raises:
+            ConfigError: the cutoff is no date.
+        """
+        cutoff = parse_cutoff(self.cutoff)
+        return MiningPlan(
+            options=self.draft,
+            cutoff=None if cutoff is None else int(cutoff.timestamp()),
+            cache=self.cache,
+            commits_per_part=self.commits_per_part,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +78,12 @@ def build_dataset(
         DatasetError: the folder holds something that is no dataset.
         RepositoryListError: no source gave a single assertion; the message has every reason.
     """
-    cutoff = parse_cutoff(options.cutoff)
+    plan = options.plan()
     _check_folder(options.folder)
     options.folder.mkdir(parents=True, exist_ok=True)
-    plan = MiningPlan(
-        options=options.draft,
-        cutoff=None if cutoff is None else int(cutoff.timestamp()),
-        cache=options.cache,
-    )
-    staging = options.folder / _STAGING
+    staging = options.folder / STAGING
     failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
-    engine = LocalEngine(options.workers)
-    outcomes = mine_all(repositories.sources, plan, staging, engine=engine, report=report)
+    outcomes = mine_all(repositories.sources, plan, staging, engine=options.engine, report=report)
     for outcome in outcomes:
         if isinstance(outcome, Failure):
             failed[without_credentials(outcome.item.text)] = without_credentials(outcome.problem)
@@ -80,6 +91,7 @@ def build_dataset(
     if not any(repository.tasks for repository in mined):
         shutil.rmtree(staging, ignore_errors=True)
         raise RepositoryListError(_nothing_mined(mined, failed))
+    cutoff = parse_cutoff(options.cutoff)
     config = MiningConfig(
         seed=options.draft.seed,
         cutoff=None if cutoff is None else cutoff.isoformat(),
@@ -110,7 +122,7 @@ def parse_cutoff(text: str) -> dt.datetime | None:
 def _check_folder(folder: Path) -> None:
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
-    known = {NEW, _STAGING}
+    known = {NEW, STAGING}
     if is_dataset(folder) or (folder / NEW).is_dir():
         known |= {MANIFEST_NAME, TASKS_NAME, COMMITS_NAME, REJECTS_NAME}
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []

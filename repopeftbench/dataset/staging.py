@@ -7,8 +7,7 @@ and nothing else. Rows are written as they come and never held.
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from repopeftbench.mining.harvest import Harvest
 from repopeftbench.schema import CommitRecord, Reject, Task, Track, content_id
 
 SUMMARY = "summary.json"
-_PARTIAL = ".partial"
 _ROWS_PER_GROUP = {Task: 512, Reject: 4096, CommitRecord: 64}
 
 
@@ -73,18 +71,6 @@ def find_part(folder: Path) -> Part | None:
     fields = json.loads(summary.read_text("utf-8"))
     fields["renames"] = tuple((index, old, new) for index, old, new in fields["renames"])
     return Part(folder, PartSummary(**fields))
-
-
-def stage(folder: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a folder, which appears whole or not at all."""
-    partial = folder.with_name(folder.name + _PARTIAL)
-    if partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    write(partial)
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.rename(folder)
 
 
 def write_part(folder: Path, harvests: Iterable[Harvest]) -> None:

@@ -40,7 +40,7 @@ def extract_sites(raw: bytes) -> FileSites:
         return FileSites(problem=error.reason)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ParsedText:
     """A text that is valid Python, and its tree; flattened where only the flattened copy is read without an error.
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from repopeftbench.copies import open_at, open_newest
 from repopeftbench.dataset.manifest import current_versions
-from repopeftbench.dataset.staging import Part, find_part, stage, staging_folder, write_part
+from repopeftbench.dataset.staging import Part, find_part, staging_folder, write_part
 from repopeftbench.errors import DatasetError, SourceError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
@@ -22,7 +23,7 @@ from repopeftbench.mining.harvest import Harvest
 from repopeftbench.mining.mine import RepositoryMiner
 from repopeftbench.pool import Engine, Failure, Report
 from repopeftbench.schema import CommitInfo
-from repopeftbench.sources import Source, local_copy, without_credentials
+from repopeftbench.sources import Source, without_credentials
 
 COMMITS_PER_PART = 2_000
 
@@ -35,6 +36,7 @@ class MiningPlan:
     cutoff: int | None
     """Seconds since the epoch from which on nothing is in distribution; None for no cutoff."""
     cache: Path
+    commits_per_part: int = COMMITS_PER_PART
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,8 @@ def mine_all(
     plans = {one.repo_id: part_plans(one, plan, staging) for one in opened if isinstance(one, OpenedRepository)}
     progress = _Progress(plans, report)
     missing = [part for parts in plans.values() for part in parts if find_part(part.folder) is None]
-    outcomes = engine.map(missing, partial(mine_part, plan), progress.update)
-    problems = {one.item.repository.repo_id: one.problem for one in outcomes if isinstance(one, Failure)}
+    failures = engine.fill(missing, partial(mine_part, plan), progress.update)
+    problems = {one.item.repository.repo_id: one.problem for one in failures}
     return tuple(
         one if isinstance(one, Failure) else _collected(one, plans[one.repo_id], problems.get(one.repo_id))
         for one in opened
@@ -120,11 +122,20 @@ def open_source(plan: MiningPlan, source: Source, report: Report) -> OpenedRepos
     Raises:
         RepoBenchError: it cannot be opened, or nothing of it is to be mined.
     """
-    repository = GitRepository(local_copy(source, plan.cache))
+    opened = look_at(plan, source, open_newest(source, plan.cache))
+    report(source.repo_id, 0, opened.commits)
+    return opened
+
+
+def look_at(plan: MiningPlan, source: Source, repository: GitRepository) -> OpenedRepository:
+    """How far a repository is to be mined.
+
+    Raises:
+        RepoBenchError: nothing of it is to be mined.
+    """
     whole = repository.history(repository.resolve(source.revision))
     is_ood = plan.cutoff is not None and whole[0].committer_time >= plan.cutoff
     history = whole if is_ood else before_cutoff(whole, plan.cutoff)
-    report(source.repo_id, 0, len(history))
     return OpenedRepository(
         source=source,
         location=without_credentials(str(source.url or source.path)),
@@ -138,8 +149,8 @@ def open_source(plan: MiningPlan, source: Source, report: Report) -> OpenedRepos
 
 def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tuple[PartPlan, ...]:
     """The parts of a repository, in history order, the snapshot last."""
-    starts = range(0, opened.commits, COMMITS_PER_PART)
-    spans = [(first, min(first + COMMITS_PER_PART, opened.commits)) for first in starts]
+    starts = range(0, opened.commits, plan.commits_per_part)
+    spans = [(first, min(first + plan.commits_per_part, opened.commits)) for first in starts]
     key = (
         opened.revision,
         str(opened.source.licence),
@@ -157,20 +168,19 @@ def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tup
     )
 
 
-def mine_part(plan: MiningPlan, part: PartPlan, report: Report) -> None:
-    """Mines one part to its folder.
+def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) -> None:
+    """Mines one part to an empty folder.
 
     Raises:
         RepoBenchError: the repository cannot be read.
     """
     with _rare_collections():
-        stage(part.folder, lambda folder: write_part(folder, _harvests(plan, part, report)))
+        write_part(folder, _harvests(plan, part, report))
 
 
 def _harvests(plan: MiningPlan, part: PartPlan, report: Report) -> Iterator[Harvest]:
     source = part.repository.source
-    repository = GitRepository(local_copy(source, plan.cache, update=False))
-    history = repository.history(part.repository.revision)
+    repository, history = open_at(source, plan.cache, part.repository.revision)
     name = f"{source.repo_id} {part.first}"
     miner = _miner(plan, repository, part)
     if part.first == part.end:

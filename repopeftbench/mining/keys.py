@@ -20,7 +20,7 @@ _HOLE = "__repobench_target__"
 _ASSERT = re.compile(r"assert\b")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=32_768)
 def statement_key(statement: str) -> str:
     """Hex key of an `assert` statement or of a call expression; equal keys mean equal syntax trees.
 
@@ -30,7 +30,7 @@ def statement_key(statement: str) -> str:
     return _tree_key(_parse(statement), statement)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def left_key(before: str, after: str) -> str:
     """Hex key of what stands left of a target, given the statement's text before and after it.
 

@@ -31,9 +31,9 @@ from repopeftbench.schema import CommitInfo, CommitRecord, Task, Track
 logger = logging.getLogger(__name__)
 
 PRODUCTION_DIFF_BYTES = 200_000
-MEMO_FILES = 2_048
-MEMO_BYTES = 48_000_000
-COMMITS_PER_OPENING = 1_000
+MEMO_FILES = 1_536
+MEMO_BYTES = 64_000_000
+COMMITS_PER_OPENING = 250
 
 
 class RepositoryMiner:

@@ -9,33 +9,31 @@ that can matter. Memory is bounded by the number of pieces; what falls out is pa
 
 import hashlib
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import TypeVar
 
 from repopeftbench.mining.assertions import ParsedText, extract_sites, parse_text, text_imports, text_sites
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable
+from repopeftbench.mining.memo import Memo
 from repopeftbench.mining.pieces import PieceText, may_leave_class, split_class, split_sections
 from repopeftbench.mining.signatures import ASSERTION_PREFIX, KNOWN_LIBRARIES, may_matter
 from repopeftbench.mining.sites import FileSites, PieceSites, PlacedPiece, moved
-from repopeftbench.mining.source import SourceText, UnreadableSourceError, decode_source
+from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source
 from repopeftbench.mining.validity import is_valid
 from repopeftbench.syntax import operands
 from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline
 
-MEMO_PIECES = 20_000
-MEMO_TREES = 1_024
+MEMO_PIECES = 8_000
+MEMO_TREES = 256
 
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
-_T = TypeVar("_T")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Piece:
     """A piece, whatever file it stands in; what is found out about it is kept with it.
 
@@ -51,7 +49,7 @@ class _Piece:
     outline: Outline | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Section:
     """A valid section and its pieces."""
 
@@ -79,9 +77,9 @@ class PieceReader:
 
     def __init__(self) -> None:
         """Starts with an empty memory."""
-        self._sections: OrderedDict[bytes, _Section | None] = OrderedDict()
-        self._pieces: OrderedDict[bytes, _Piece | None] = OrderedDict()
-        self._trees: OrderedDict[bytes, ParsedText] = OrderedDict()
+        self._sections = Memo[_Section](MEMO_PIECES)
+        self._pieces = Memo[_Piece](MEMO_PIECES)
+        self._trees = Memo[ParsedText](MEMO_TREES)
 
     def read(self, raw: bytes, like: FileVersion | None = None) -> FileVersion:
         """The sites of one file version; of a file with a problem, no sites.
@@ -153,9 +151,7 @@ class PieceReader:
 
     def _section(self, text: bytes) -> _Section | None:
         digest = hashlib.blake2b(text, digest_size=16).digest()
-        if digest not in self._sections:
-            self._sections[digest] = self._cut_section(text)
-        return _recent(self._sections, digest, MEMO_PIECES)
+        return self._sections.get(digest, lambda: self._cut_section(text))
 
     def _cut_section(self, text: bytes) -> _Section | None:
         """A section in as many pieces as are valid; None if it is not valid even as one."""
@@ -169,9 +165,9 @@ class PieceReader:
     def _piece(self, text: bytes, span: PieceText) -> _Piece | None:
         whole = _whole_text(text, span)
         digest = hashlib.blake2b(whole, digest_size=16, salt=_salt(span)).digest()
-        if digest not in self._pieces:
-            self._pieces[digest] = self._examined(whole, span, digest, text.count(b"\n", span.start, span.end))
-        return _recent(self._pieces, digest, MEMO_PIECES)
+        return self._pieces.get(
+            digest, lambda: self._examined(whole, span, digest, text.count(b"\n", span.start, span.end))
+        )
 
     def _examined(self, whole: bytes, span: PieceText, digest: bytes, rows: int) -> _Piece | None:
         if not is_valid(whole.decode("utf-8")):
@@ -229,12 +225,14 @@ class PieceReader:
 
     def _tree(self, whole: bytes, digest: bytes) -> ParsedText:
         """The tree of a piece; the last ones are kept, since sites and outline are asked for soon after each other."""
-        if digest not in self._trees:
-            self._trees[digest] = parse_text(SourceText(utf8=whole, parsed=whole))
-        return _recent(self._trees, digest, MEMO_TREES)
+        found = self._trees.get(digest, lambda: parse_text(SourceText(utf8=whole, parsed=whole)))
+        assert found is not None
+        return found
 
 
 def _read_whole(raw: bytes, source: SourceText) -> FileVersion:
+    if not is_valid(source.utf8.decode("utf-8")):
+        return FileVersion(problem=UNPARSABLE)
     found = extract_sites(raw)
     if found.problem is not None:
         return FileVersion(problem=found.problem)
@@ -272,14 +270,6 @@ def _may_hold_sites(piece: bytes, imports: ImportTable) -> bool:
         or b"raises" in piece
         or any(name.encode("utf-8") in piece for name in imports.aliases)
     )
-
-
-def _recent(memo: OrderedDict[bytes, _T], key: bytes, most: int) -> _T:
-    """The entry of a memo, which becomes the most recent one; the least recent one goes where there are too many."""
-    memo.move_to_end(key)
-    if len(memo) > most:
-        memo.popitem(last=False)
-    return memo[key]
 
 
 def _common_prefix(one: bytes, other: bytes) -> int:

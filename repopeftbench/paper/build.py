@@ -1,25 +1,20 @@
 """From a repository list to a rebuilt dataset folder, or to the comparison of its protocols (io)."""
 
-import datetime as dt
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from repopeftbench.dataset.build import DEFAULT_CUTOFF, default_cache, parse_cutoff
+from repopeftbench.dataset.build import DEFAULT_CUTOFF, STAGING, default_cache, parse_cutoff
 from repopeftbench.errors import DatasetError, RepositoryListError
 from repopeftbench.paper.compare import Comparison, compare_source
 from repopeftbench.paper.manifest import MANIFEST_NAME, PaperManifest
-from repopeftbench.paper.mine import PaperPlan, Shard, mine_source
+from repopeftbench.paper.mine import PaperPlan, Shard, ShardPlan, find_shard, mine_shard, plan_shard
 from repopeftbench.paper.selection import FEWEST_PER_REPOSITORY
 from repopeftbench.paper.store import NEW, PARTS, write_dataset
-from repopeftbench.pool import Failure, LocalEngine
-from repopeftbench.sources import RepositoryList, without_credentials
-
-_STAGING = ".staging"
-
-Report = Callable[[str, int, int], None]
+from repopeftbench.pool import Engine, Failure, LocalEngine, Report
+from repopeftbench.sources import RepositoryList, Source, without_credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +27,22 @@ class PaperOptions:
 
     folder: Path
     cutoff: str = DEFAULT_CUTOFF
-    workers: int = 1
+    engine: Engine = field(default_factory=LocalEngine)
+    """What does the work; the dataset does not depend on it."""
     cache: Path = field(default_factory=default_cache)
+
+    def plan(self) -> PaperPlan:
+        """What every repository is mined with.
+
+        Raises:
+            ConfigError: the cutoff is no date.
+        """
+        cutoff = parse_cutoff(self.cutoff)
+        return PaperPlan(
+            staging=self.folder / STAGING,
+            cache=self.cache,
+            cutoff=None if cutoff is None else int(cutoff.timestamp()),
+        )
 
 
 def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, report: Report) -> PaperManifest:
@@ -51,13 +60,9 @@ def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, rep
         DatasetError: the folder holds something else.
         RepositoryListError: no repository is left; the message has every reason.
     """
-    cutoff = parse_cutoff(options.cutoff)
+    plan = options.plan()
     _check_folder(options.folder)
-    plan = PaperPlan(
-        staging=options.folder / _STAGING, cache=options.cache, cutoff=None if cutoff is None else _seconds(cutoff)
-    )
-    work = partial(mine_source, plan=plan)
-    outcomes = LocalEngine(options.workers).map(repositories.sources, work, report)
+    outcomes = _mine_all(repositories.sources, plan, options.engine, report)
     left_out = _failed(repositories, outcomes)
     failed = len(left_out)
     shards: list[Shard] = []
@@ -72,18 +77,42 @@ def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, rep
     if not shards:
         reasons = "; ".join(f"{name}: {problem}" for name, problem in left_out.items())
         raise RepositoryListError(f"nothing was mined: {reasons}")
+    cutoff = parse_cutoff(options.cutoff)
     manifest = write_dataset(shards, left_out, None if cutoff is None else cutoff.isoformat(), options.folder)
     if not failed:
-        shutil.rmtree(options.folder / _STAGING)
+        shutil.rmtree(options.folder / STAGING)
     return manifest
 
 
+def _mine_all(
+    sources: Sequence[Source], plan: PaperPlan, engine: Engine, report: Report
+) -> tuple[Shard | Failure[Source], ...]:
+    """The outcome of each source, in the sources' order; a shard that is there already is not mined again."""
+    planned = engine.map(sources, partial(plan_shard, plan), report)
+    missing = [one for one in planned if isinstance(one, ShardPlan) and find_shard(one.folder) is None]
+    for one in planned:
+        if isinstance(one, ShardPlan) and one not in missing:
+            report(one.source.repo_id, one.commits, one.commits)
+    failures = engine.fill(missing, partial(mine_shard, plan), report)
+    problems = {failure.item.source.repo_id: failure.problem for failure in failures}
+    return tuple(one if isinstance(one, Failure) else _collected(one, problems) for one in planned)
+
+
+def _collected(planned: ShardPlan, problems: Mapping[str, str]) -> Shard | Failure[Source]:
+    if planned.source.repo_id in problems:
+        return Failure(item=planned.source, problem=problems[planned.source.repo_id])
+    shard = find_shard(planned.folder)
+    if shard is None:
+        raise DatasetError(f"{planned.folder} is gone: mine again")
+    return shard
+
+
 def compare_protocols(
-    repositories: RepositoryList, *, workers: int, cache: Path, report: Report
+    repositories: RepositoryList, *, engine: Engine, cache: Path, report: Report
 ) -> tuple[list[Comparison], dict[str, str]]:
     """The comparisons in the list's order, and the entries that gave none with the reason."""
     work = partial(compare_source, cache=cache)
-    outcomes = LocalEngine(workers).map(repositories.sources, work, report)
+    outcomes = engine.map(repositories.sources, work, report)
     return [outcome for outcome in outcomes if isinstance(outcome, Comparison)], _failed(repositories, outcomes)
 
 
@@ -103,13 +132,9 @@ def _too_small(shard: Shard) -> str | None:
 
 
 def _check_folder(folder: Path) -> None:
-    known = {MANIFEST_NAME, *PARTS, NEW, _STAGING}
+    known = {MANIFEST_NAME, *PARTS, NEW, STAGING}
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []
     if strangers:
         raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")
-
-
-def _seconds(moment: dt.datetime) -> int:
-    return int(moment.timestamp())

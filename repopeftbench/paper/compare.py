@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from repopeftbench.copies import open_newest
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.paper.capping import EVALUATED_PER_COMMIT
 from repopeftbench.paper.evolution import EvolutionWalk
@@ -17,7 +18,7 @@ from repopeftbench.paper.splits import TEST, TRAIN, commit_splits
 from repopeftbench.paper.static import separated_texts
 from repopeftbench.pool import Report
 from repopeftbench.schema import CommitInfo
-from repopeftbench.sources import Source, local_copy
+from repopeftbench.sources import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def compare_source(source: Source, report: Report, *, cache: Path) -> Comparison
     Raises:
         SourceError: the source cannot be read.
     """
-    repository = GitRepository(local_copy(source, cache))
+    repository = open_newest(source, cache)
     history = repository.history(repository.resolve(source.revision))
     return compare(repository, source.repo_id, history, report)
 

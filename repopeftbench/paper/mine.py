@@ -1,10 +1,9 @@
-"""Mines one source in the `paper` protocol to a folder of shards (io): one per repository, complete or not there.
+"""Mines one source in the `paper` protocol to a shard (io): one folder per repository, complete or not there.
 
 Prefixes are whole files, so rows are written as the walk goes and never held.
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repopeftbench.copies import open_at, open_newest
 from repopeftbench.dataset.manifest import current_versions
 from repopeftbench.dataset.staging import staging_folder
 from repopeftbench.gitrepo import GitRepository
@@ -22,8 +22,7 @@ from repopeftbench.paper.extract import decode
 from repopeftbench.paper.splits import TRAIN, commit_splits
 from repopeftbench.paper.static import Snapshot, anchor_snapshot, last_snapshot, separated_texts
 from repopeftbench.pool import Report
-from repopeftbench.schema import CommitInfo
-from repopeftbench.sources import Source, local_copy, without_credentials
+from repopeftbench.sources import Source, without_credentials
 
 SUMMARY, COMMITS, QNA, STATIC, ANCHOR = "summary.json", "commits.parquet", "qna.parquet", "static.json", "anchor.json"
 _BATCH_CHARACTERS = 16_000_000
@@ -36,6 +35,19 @@ class PaperPlan:
     staging: Path
     cache: Path
     cutoff: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardPlan:
+    """A repository to mine, and the folder of its shard."""
+
+    source: Source
+    location: str
+    revision: str
+    """SHA of the last commit to mine."""
+    commits: int
+    is_ood: bool
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,62 +68,68 @@ class Shard:
     file_versions_dropped: dict[str, int]
 
 
-def mine_source(source: Source, report: Report, *, plan: PaperPlan) -> Shard:
-    """The shard of a source, unless an equal one is there already.
+def plan_shard(plan: PaperPlan, source: Source, report: Report) -> ShardPlan:
+    """Brings a source to this machine and looks how far it is to be mined.
+
+    Raises:
+        SourceError: the source cannot be read.
+        GitObjectError: its history lacks a commit.
+    """
+    planned = look_at(plan, source, open_newest(source, plan.cache))
+    report(source.repo_id, 0, planned.commits)
+    return planned
+
+
+def look_at(plan: PaperPlan, source: Source, repository: GitRepository) -> ShardPlan:
+    """How far a repository is to be mined, and where its shard belongs.
+
+    Raises:
+        SourceError: the repository has no such revision.
+        GitObjectError: its history lacks a commit.
+    """
+    history = repository.history(repository.resolve(source.revision))
+    is_ood = plan.cutoff is not None and history[0].committer_time >= plan.cutoff
+    location = without_credentials(str(source.url or source.path))
+    key = ("paper", history[-1].sha, location, str(is_ood), current_versions().model_dump_json())
+    return ShardPlan(
+        source=source,
+        location=location,
+        revision=history[-1].sha,
+        commits=len(history),
+        is_ood=is_ood,
+        folder=staging_folder(plan.staging, source.repo_id, *key),
+    )
+
+
+def find_shard(folder: Path) -> Shard | None:
+    """The finished shard in a folder, or None."""
+    summary = folder / SUMMARY
+    return Shard(folder=folder, **json.loads(summary.read_text("utf-8"))) if summary.is_file() else None
+
+
+def mine_shard(plan: PaperPlan, planned: ShardPlan, folder: Path, report: Report) -> None:
+    """Mines a repository to an empty folder.
 
     Raises:
         SourceError: the source cannot be read.
         GitObjectError: its history lacks a commit or a tree.
     """
-    repository = GitRepository(local_copy(source, plan.cache))
-    history = repository.history(repository.resolve(source.revision))
-    is_ood = plan.cutoff is not None and history[0].committer_time >= plan.cutoff
-    location = without_credentials(str(source.url or source.path))
-    folder = staging_folder(
-        plan.staging,
-        source.repo_id,
-        "paper",
-        history[-1].sha,
-        location,
-        str(is_ood),
-        current_versions().model_dump_json(),
-    )
-    summary = folder / SUMMARY
-    if summary.is_file():
-        return Shard(folder=folder, **json.loads(summary.read_text("utf-8")))
-    partial = folder.with_name(folder.name + ".partial")
-    if partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir(parents=True)
-    shard = _mine(repository, source, history, partial, report, is_ood)
-    fields = {key: value for key, value in asdict(shard).items() if key != "folder"}
-    (partial / SUMMARY).write_text(json.dumps(fields), "utf-8")
-    partial.rename(folder)
-    return Shard(folder=folder, **fields)
-
-
-def _mine(
-    repository: GitRepository,
-    source: Source,
-    history: tuple[CommitInfo, ...],
-    folder: Path,
-    report: Report,
-    is_ood: bool,
-) -> Shard:
-    texts = separated_texts(repository, history[-1].sha)
+    repository, history = open_at(planned.source, plan.cache, planned.revision)
+    repo_id = planned.source.repo_id
+    texts = separated_texts(repository, planned.revision)
     # The separation of tests never ran on the repositories out of distribution: the path rule alone holds there.
-    walk = EvolutionWalk(repository, frozenset() if is_ood else frozenset(texts))
+    walk = EvolutionWalk(repository, frozenset() if planned.is_ood else frozenset(texts))
     static = last_snapshot(texts)
-    _write_json(folder / STATIC, [tables.static_entry(source.repo_id, pair) for pair in static.selected])
-    walked = walk.kept(history, lambda done, total: report(source.repo_id, done, total))
-    kept, assertions = _write_walk(repository, source.repo_id, walked, folder)
-    _write_json(folder / ANCHOR, _anchor(repository, source.repo_id, kept))
-    return Shard(
+    _write_json(folder / STATIC, [tables.static_entry(repo_id, pair) for pair in static.selected])
+    walked = walk.kept(history, lambda done, total: report(repo_id, done, total))
+    kept, assertions = _write_walk(repository, repo_id, walked, folder)
+    _write_json(folder / ANCHOR, _anchor(repository, repo_id, kept))
+    shard = Shard(
         folder=folder,
-        repo_id=source.repo_id,
-        location=without_credentials(str(source.url or source.path)),
-        revision=history[-1].sha,
-        is_ood=is_ood,
+        repo_id=repo_id,
+        location=planned.location,
+        revision=planned.revision,
+        is_ood=planned.is_ood,
         commits=len(history),
         kept_commits=len(kept),
         assertions=assertions,
@@ -120,6 +138,8 @@ def _mine(
         file_versions=walk.ledger.seen,
         file_versions_dropped=dict(walk.ledger.dropped),
     )
+    fields = {key: value for key, value in asdict(shard).items() if key != "folder"}
+    (folder / SUMMARY).write_text(json.dumps(fields), "utf-8")
 
 
 def _write_walk(

@@ -79,7 +79,7 @@ def cut_site(layout: Layout, site: Site, prefix_bytes: int | None) -> Cut:
     )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def target_type(target: str) -> TargetType | None:
     """The syntactic kind of a target, None where `(target)` is not an expression."""
     try:

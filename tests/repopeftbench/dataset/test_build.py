@@ -7,6 +7,7 @@ import pytest
 from repopeftbench.dataset.build import BuildOptions, build_dataset, parse_cutoff
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
+from repopeftbench.pool import LocalEngine
 from repopeftbench.schema import Split, Track
 from repopeftbench.sources import repository_list
 
@@ -108,8 +109,8 @@ def test_cutoff_ends_histories_and_makes_young_repositories_ood(tmp_path, make_r
 
 def test_one_and_two_processes_give_the_same_bytes(tmp_path, make_repository):
     folders = [make_repository(*growing(5, f"_{n}"), name=f"r{n}") for n in range(3)]
-    _, one = build(tmp_path, *folders, name="one", workers=1)
-    _, two = build(tmp_path, *reversed(folders), name="two", workers=2)
+    _, one = build(tmp_path, *folders, name="one", engine=LocalEngine(1))
+    _, two = build(tmp_path, *reversed(folders), name="two", engine=LocalEngine(2), commits_per_part=2)
     assert one.manifest.files == two.manifest.files
     for entry in one.manifest.files:
         assert (one.folder / entry.path).read_bytes() == (two.folder / entry.path).read_bytes()
@@ -118,7 +119,6 @@ def test_one_and_two_processes_give_the_same_bytes(tmp_path, make_repository):
 def test_mining_goes_on_from_finished_parts(tmp_path, make_repository, monkeypatch):
     from repopeftbench.mining import engine
 
-    monkeypatch.setattr(engine, "COMMITS_PER_PART", 3)
     folders = [make_repository(*growing(4, f"_{n}"), name=f"r{n}") for n in range(2)]
     mined = []
     whole = engine.RepositoryMiner.walk
@@ -131,10 +131,10 @@ def test_mining_goes_on_from_finished_parts(tmp_path, make_repository, monkeypat
 
     monkeypatch.setattr(engine.RepositoryMiner, "walk", failing)
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path, *folders)
+        build(tmp_path, *folders, commits_per_part=3)
     with pytest.raises(DatasetError, match="run the same mine again"):
         Dataset(tmp_path / "data")
-    _, resumed = build(tmp_path, *folders)
+    _, resumed = build(tmp_path, *folders, commits_per_part=3)
     assert mined == [("r0", 0), ("r0", 3), ("r1", 0), ("r1", 3), ("r1", 3)]
     monkeypatch.undo()
     _, fresh = build(tmp_path, *folders, name="fresh")
@@ -142,9 +142,7 @@ def test_mining_goes_on_from_finished_parts(tmp_path, make_repository, monkeypat
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_where_a_history_is_divided_does_not_show(tmp_path, make_repository, monkeypatch, size):
-    from repopeftbench.mining import engine
-
+def test_where_a_history_is_divided_does_not_show(tmp_path, make_repository, size):
     test = "def test_a():\n    assert f({0}) == {0}\n    assert h({0}) == {0}\n"
     history = [
         *growing(2),
@@ -159,8 +157,7 @@ def test_where_a_history_is_divided_does_not_show(tmp_path, make_repository, mon
     ]
     repository = make_repository(*history)
     _, whole = build(tmp_path, repository, name="whole")
-    monkeypatch.setattr(engine, "COMMITS_PER_PART", size)
-    _, divided = build(tmp_path, repository, name="divided")
+    _, divided = build(tmp_path, repository, name="divided", commits_per_part=size)
     assert divided.manifest == whole.manifest
     assert [commit.commit_index for commit in divided.commits()] == list(range(len(list(whole.commits()))))
 

@@ -5,9 +5,13 @@ from hypothesis import strategies as st
 
 from repopeftbench.gitrepo import changed_lines
 from repopeftbench.mining.assertions import extract_sites
+from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.history import FileVersions, new_sites
 from repopeftbench.mining.pieces import split_sections
 from repopeftbench.mining.reader import PieceReader
+from repopeftbench.mining.source import decode_source
+from repopeftbench.tasks.cut import cut_site
+from repopeftbench.tasks.layout import whole_layout
 
 LINES = st.sampled_from(
     [
@@ -76,12 +80,36 @@ def definition(head, body):
     return f"{head}\n    pass\n" + "".join(f"    {line}\n" for line in body)
 
 
-def in_class(text):
-    return "class TestIt:\n" + textwrap.indent(text, "    ")
+def in_class(texts, head, indent):
+    return f"{head}\n" + textwrap.indent("".join(texts), indent)
 
 
 FUNCTIONS = st.builds(definition, HEADS, BODY)
-VALID = st.lists(st.one_of(FUNCTIONS, FUNCTIONS.map(in_class), TOP), max_size=8).map("".join)
+MEMBERS = st.sampled_from(
+    [
+        '"""A docstring."""\n',
+        "size = 3\n",
+        "# a comment\n",
+        "\n",
+        "import numpy.testing as np\n",
+        "def setUp(self):\n    self.x = 1\n    # behind\n",
+        'def test_text(self):\n    x = """\n\nat column 0\n"""\n    assert x == 1\n',
+        "class Inner:\n    def test_i(self):\n        assert i(1) == 1\n    def j(self): pass\n",
+        "if a:\n    def test_if(self):\n        assert f(3) == 1\n",
+        "lone = (\n1)\n",
+    ]
+)
+CLASSES = st.builds(
+    in_class,
+    st.lists(st.one_of(FUNCTIONS, FUNCTIONS, MEMBERS), min_size=1, max_size=6).map(
+        lambda texts: [*texts, "last = 1\n"]
+    ),
+    st.sampled_from(
+        ["class TestIt:", "class TestIt(Base,\n  metaclass=Meta):", "@one\n@two(\n1)\nclass Ünit :", "class A: # x"]
+    ),
+    st.sampled_from(["    ", "  ", "\t"]),
+)
+VALID = st.lists(st.one_of(FUNCTIONS, CLASSES, CLASSES, TOP), max_size=8).map("".join)
 TEXTS = st.one_of(VALID, VALID, VALID, JUNK)
 RAISES = "import pytest\ndef test_a():\n    with pytest.raises(A): pass\n"
 
@@ -94,11 +122,55 @@ def seen(found):
 @given(TEXTS, TEXTS)
 @example("x = '''\ndef test_a():\n    assert f(1) == 1\n'''\n", "")
 @example(RAISES, RAISES.replace("import pytest", "import other as pytest"))
+@example("class A:\n  def a(self): pass\n  def test_b(self):\n    assert f(1) == 1\nx = 1\n  def c(self): pass\n", "")
+@example(
+    "class A:\n  if a:\n    def b(self): pass\n    def test_c(self):\n     assert f(1) == 1\n  def d(self): pass\n", ""
+)
 def test_pieces_and_whole_files_give_the_same_sites(one, other):
     reader = PieceReader()
+    previous = None
     for text in (one, other, one + other, one):
         raw = text.encode()
-        assert seen(reader.read(raw)) == seen(extract_sites(raw))
+        version = reader.read(raw, previous)
+        assert seen(version) == seen(extract_sites(raw)) == seen(PieceReader().read(raw))
+        previous = version
+
+
+@st.composite
+def edits(draw):
+    """A text and what becomes of it when some of its lines are replaced by others."""
+    lines = draw(VALID).splitlines(keepends=True)
+    first = draw(st.integers(0, len(lines)))
+    last = draw(st.integers(first, min(len(lines), first + 3)))
+    others = draw(VALID).splitlines(keepends=True)
+    start = draw(st.integers(0, len(others)))
+    return "".join(lines), "".join([*lines[:first], *others[start : start + draw(st.integers(0, 4))], *lines[last:]])
+
+
+@settings(max_examples=600)
+@given(edits())
+def test_an_edited_file_is_read_like_a_new_one(edit):
+    before, after = edit
+    reader = PieceReader()
+    version = reader.read(after.encode(), reader.read(before.encode()))
+    assert seen(version) == seen(extract_sites(after.encode()))
+
+
+@settings(max_examples=400)
+@given(VALID, st.sampled_from([None, 0, 60, 200]))
+def test_pieces_and_whole_files_are_laid_out_alike(text, budget):
+    raw = text.encode()
+    reader = PieceReader()
+    version = reader.read(raw)
+    whole = extract_sites(raw)
+    assert version.problem == whole.problem
+    if version.problem is None:
+        source = decode_source(raw)
+        expected = whole_layout(flattened(source) if whole.needs_flattening else source)
+        found = reader.layout(version)
+        for site in version.sites:
+            if site.target is not None:
+                assert cut_site(found, site, budget) == cut_site(expected, site, budget)
 
 
 @settings(max_examples=400)
