@@ -1,72 +1,53 @@
-"""Git repositories as records: the only caller of pygit2. Bytes in, frozen records out; nothing here parses Python.
+"""Git repositories as records. Bytes in, frozen records out; nothing here parses Python, nothing goes over a network.
 
-Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read.
+Reading never runs hooks, filters or attribute drivers, and never writes to the repository that is read. Not protected
+from: trees that name one another until their files are endless.
 """
 
 import contextlib
-import datetime as dt
 import logging
 import re
-from collections import OrderedDict
+import shlex
+import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FetchPrune, FileMode, ObjectType, Option
+from pygit2.enums import CheckoutStrategy, DeltaStatus, DiffFind, DiffOption, FileMode, ObjectType, Option
 
 from repopeftbench.errors import GitObjectError, SourceError
+from repopeftbench.gitchanges import FileChange as FileChange
+from repopeftbench.gitchanges import (
+    RecentBlobs,
+    decode_path,
+    iso_date,
+    refuse_repeated,
+    with_exact_renames,
+    with_kinds_joined,
+)
+from repopeftbench.gitchanges import TreeDelta as TreeDelta
+from repopeftbench.gitchanges import TreeFile as TreeFile
 from repopeftbench.schema import CommitInfo
 
 logger = logging.getLogger(__name__)
 
 RENAME_SIMILARITY_PERCENT = 50
 RENAME_LIMIT = 1000
+_COMMITS_CHECKED = 20
 _TREES = 4
 _BLOB_BYTES = 16_000_000
-_REGULAR = (FileMode.BLOB, FileMode.BLOB_EXECUTABLE)
 
 # libgit2 refuses folders of another user to protect from their hooks and configuration: neither is used here.
 pygit2.option(Option.SET_OWNER_VALIDATION, 0)
 # Objects were checked when they were fetched; checking each again on every read costs more than reading it.
 pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
+# Repositories marked as partial clones can be opened; `history` checks that they are whole.
+pygit2.settings.set_extensions(["partialclone"])
 # A walk comes back to few of the trees that it has seen: libgit2 would keep 256 MB of them.
 pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
-    """One regular file that differs between two trees; a side that does not exist there is None.
-
-    A renamed file has different paths on its two sides. Symbolic links and submodules are no files.
-    """
-
-    path: str | None
-    old_path: str | None
-    blob: str | None
-    old_blob: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeFile:
-    """A regular file of a tree."""
-
-    path: str
-    blob: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TreeDelta:
-    r"""One entry of any kind (file, link, submodule) that differs between two trees; renames are not followed.
-
-    A side that does not exist has no blob and mode 0. `path` keeps bytes that are not UTF-8 as `\xNN`.
-    """
-
-    path: str
-    blob: str | None
-    old_blob: str | None
-    mode: int
-    old_mode: int
+# What libgit2 raises for an object that is missing, damaged or of another kind.
+_UNREADABLE = (KeyError, ValueError, pygit2.GitError)
 
 
 class GitRepository:
@@ -81,29 +62,40 @@ class GitRepository:
         if not path.exists():
             raise SourceError(f"{path} does not exist: check the path")
         try:
-            self._repo = pygit2.Repository(str(path))
+            self._open(path)
         except pygit2.GitError as error:
             raise SourceError(f"{path} is not a git repository: {error}") from error
-        if self._repo.is_shallow:
-            raise SourceError(f"{path} is a shallow clone, its history is cut off: run git -C {path} fetch --unshallow")
         self.path = path
-        self._objects = self._repo.odb
+        self._folder = _common_folder(Path(self._repo.path))
+        # libgit2 looks for the mark of a shallow clone in a work tree's own folder, where it never is.
+        shallow = self._folder / "shallow"
+        if self._repo.is_shallow or (shallow.is_file() and shallow.stat().st_size > 0):
+            command = f"run git -C {shlex.quote(str(path))} fetch --unshallow"
+            raise SourceError(f"{path} is a shallow clone, its history is cut off: {command}")
         self._tree_ids: dict[str, pygit2.Oid] = {}
         self._trees: dict[str, pygit2.Tree] = {}
-        self._blobs: OrderedDict[str, bytes] = OrderedDict()
-        self._blob_bytes = 0
+        self._blobs = RecentBlobs(_BLOB_BYTES)
 
     def reopen(self) -> None:
         """Lets go of everything that was read and kept in memory."""
         self._trees.clear()
+        self._objects.free()
         self._repo.free()
-        self._repo = pygit2.Repository(self._repo.path)
-        self._objects = self._repo.odb
+        self._open(Path(self._repo.path))
+
+    def _open(self, path: Path) -> None:
+        # Without NO_SEARCH, a folder inside some repository would be mined as that repository.
+        self._repo = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
+        # The objects without a work tree and a configuration: libgit2 reads no .gitattributes and no setting of diff
+        # then, so that a history gives the same patches wherever it lies.
+        self._objects = pygit2.Repository()
+        self._objects.set_odb(self._repo.odb)
+        self._raw = self._repo.odb
 
     @property
     def identity(self) -> str:
         """The real path of the repository's git folder: equal for every way of naming the same copy."""
-        return str(Path(self._repo.path).resolve())
+        return str(self._folder.resolve())
 
     def resolve(self, revision: str | None) -> str:
         """The full SHA of a revision, of HEAD where it is None.
@@ -112,16 +104,39 @@ class GitRepository:
             SourceError: the repository has no commit, or no such revision.
         """
         if revision is None:
-            if self._repo.head_is_unborn:
-                raise SourceError(f"{self.path} has no commits")
-            return str(self._repo.head.peel(pygit2.Commit).id)
+            return self._head()
         for name in (revision, f"refs/remotes/origin/{revision}"):
-            with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
+            with contextlib.suppress(*_UNREADABLE):
                 return str(self._repo.revparse_single(name).peel(pygit2.Commit).id)
         raise SourceError(f"{self.path} has no revision {revision!r}: check the part behind @")
 
+    def _head(self) -> str:
+        if self._repo.is_empty:
+            raise SourceError(f"{self.path} has no commits")
+        try:
+            return str(self._repo.head.peel(pygit2.Commit).id)
+        except _UNREADABLE as error:
+            raise SourceError(f"HEAD of {self.path} is no commit: {error}; name a branch behind @") from error
+
+    def references(self) -> tuple[dict[str, str], str | None]:
+        """The SHA that each sound branch and tag names, by full name, and the branch or SHA that HEAD names, if any."""
+        found: dict[str, str] = {}
+        for name in self._repo.references:
+            with contextlib.suppress(*_UNREADABLE):
+                target = self._repo.references[name].resolve().target
+                if name.startswith(("refs/heads/", "refs/tags/")) and target in self._repo:
+                    found[name] = str(target)
+        with contextlib.suppress(*_UNREADABLE):
+            return found, str(self._repo.head.target) if self._repo.head_is_detached else self._repo.head.name
+        return found, None
+
     def history(self, sha: str) -> tuple[CommitInfo, ...]:
-        """The first-parent history that ends at `sha`, oldest first."""
+        """The first-parent history that ends at `sha`, oldest first.
+
+        Raises:
+            GitObjectError: this copy of the repository lacks a commit of it.
+            SourceError: the repository is a partial clone, and lacks objects of it.
+        """
         chain: list[tuple[str, int]] = []
         commit = self._commit(sha)
         while True:
@@ -130,6 +145,8 @@ class GitRepository:
             if not commit.parent_ids:
                 break
             commit = self._commit(str(commit.parent_ids[0]))
+        if self._is_partial():
+            self._check_whole([name for name, _ in reversed(chain)])
         return tuple(
             CommitInfo(sha=name, history_index=index, committer_time=time)
             for index, (name, time) in enumerate(reversed(chain))
@@ -141,6 +158,9 @@ class GitRepository:
         Args:
             old_sha: the older commit, None for the empty tree.
             new_sha: the newer commit.
+
+        Raises:
+            GitObjectError: this copy of the repository lacks a tree or commit, or a tree is damaged.
         """
         diff = self._diff(old_sha, new_sha)
         found = tuple(_changes(diff))
@@ -153,9 +173,11 @@ class GitRepository:
                     rename_limit=RENAME_LIMIT,
                 )
                 found = tuple(_changes(diff))
-            except (pygit2.GitError, KeyError) as error:
+            except _UNREADABLE as error:
                 logger.warning("%s: renames at %s not followed: %s", self.path, new_sha, error)
-            found = _with_exact_renames(found)
+            found = with_exact_renames(found)
+        if len(found) > 1:
+            refuse_repeated((change.path or change.old_path or "" for change in found), f"{self.path} at {new_sha}")
         return found
 
     def read(self, blob: str) -> bytes:
@@ -166,32 +188,33 @@ class GitRepository:
         """
         known = self._blobs.get(blob)
         if known is not None:
-            self._blobs.move_to_end(blob)
             return known
         try:
-            kind, data = self._objects.read(blob)
-        except (KeyError, ValueError, pygit2.GitError) as error:
+            kind, data = self._raw.read(blob)
+        except _UNREADABLE as error:
             raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
         if kind != ObjectType.BLOB:
             raise GitObjectError(f"{self.path}: object {blob} is not a blob")
-        self._blobs[blob] = data
-        self._blob_bytes += len(data)
-        while self._blob_bytes > _BLOB_BYTES:
-            self._blob_bytes -= len(self._blobs.popitem(last=False)[1])
+        self._blobs.put(blob, data)
         return data
 
     def python_files(self, sha: str) -> tuple[TreeFile, ...]:
         """The regular `.py` files of a commit's tree, by path."""
         found: list[TreeFile] = []
-        pending: list[tuple[str, pygit2.Tree]] = [("", self._commit(sha).tree)]
-        while pending:
-            prefix, tree = pending.pop()
-            for entry in tree:
-                path = prefix + _decode_path(entry.raw_name or b"")
-                if isinstance(entry, pygit2.Tree):
-                    pending.append((path + "/", entry))
-                elif entry.filemode in _REGULAR and path.endswith(".py"):
-                    found.append(TreeFile(path=path, blob=str(entry.id)))
+        commit = self._commit(sha)
+        try:
+            pending: list[tuple[str, pygit2.Tree]] = [("", commit.tree)]
+            while pending:
+                prefix, tree = pending.pop()
+                for entry in tree:
+                    path = prefix + decode_path(entry.raw_name or b"")
+                    if isinstance(entry, pygit2.Tree):
+                        pending.append((path + "/", entry))
+                    elif stat.S_ISREG(entry.filemode) and path.endswith(".py"):
+                        found.append(TreeFile(path=path, blob=str(entry.id)))
+        except _UNREADABLE as error:
+            raise self._lacks_tree(sha, error) from error
+        refuse_repeated((file.path for file in found), f"{self.path} at {sha}")
         return tuple(sorted(found, key=lambda file: file.path))
 
     def patch(self, change: FileChange) -> bytes:
@@ -214,30 +237,12 @@ class GitRepository:
 
     def deltas(self, old_sha: str | None, new_sha: str) -> tuple[TreeDelta, ...]:
         """Every entry that differs between two commits (None: the empty tree), in path order, renames not followed."""
-        found: dict[str, TreeDelta] = {}
-        for delta in self._diff(old_sha, new_sha).deltas:
-            old, new = delta.old_file, delta.new_file
-            path = _decode_path(old.raw_path if delta.status == DeltaStatus.DELETED else new.raw_path)
-            entry = TreeDelta(
-                path=path,
-                blob=None if delta.status == DeltaStatus.DELETED else str(new.id),
-                old_blob=None if delta.status == DeltaStatus.ADDED else str(old.id),
-                mode=0 if delta.status == DeltaStatus.DELETED else int(new.mode),
-                old_mode=0 if delta.status == DeltaStatus.ADDED else int(old.mode),
-            )
-            other = found.get(path)
-            if other is not None:
-                # libgit2 tells a change of kind (file to link) as a deletion and an addition.
-                gone, came = (other, entry) if other.blob is None else (entry, other)
-                entry = replace(came, old_blob=gone.old_blob, old_mode=gone.old_mode)
-            found[path] = entry
-        return tuple(found[path] for path in sorted(found, key=lambda path: path.encode("utf-8")))
+        return with_kinds_joined(map(_tree_delta, self._diff(old_sha, new_sha).deltas))
 
     def author_date(self, sha: str) -> str:
         """The author date of a commit as ISO 8601 with its own offset (`2024-05-01T10:00:00+02:00`)."""
         author = self._commit(sha).author
-        zone = dt.timezone(dt.timedelta(minutes=author.offset))
-        return dt.datetime.fromtimestamp(author.time, zone).isoformat()
+        return iso_date(author.time, author.offset)
 
     def hunks(self, old_blob: str | None, blob: str | None) -> bytes:
         """The hunks of the unified diff of two blobs (3 lines of context), without any header; empty where equal.
@@ -252,8 +257,8 @@ class GitRepository:
     def _blob(self, blob: str) -> pygit2.Blob:
         """A blob as an object: a diff of two of them need not hash them again, as one of their bytes must."""
         try:
-            found = self._repo[blob]
-        except (KeyError, ValueError, pygit2.GitError) as error:
+            found = self._objects[blob]
+        except _UNREADABLE as error:
             raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
         if not isinstance(found, pygit2.Blob):
             raise GitObjectError(f"{self.path}: object {blob} is not a blob")
@@ -261,67 +266,63 @@ class GitRepository:
 
     def _commit(self, sha: str) -> pygit2.Commit:
         try:
-            return self._repo[sha].peel(pygit2.Commit)
-        except (KeyError, ValueError, pygit2.GitError) as error:
-            raise GitObjectError(f"{self.path} lacks commit {sha}: fetch the repository again in full") from error
+            return self._objects[sha].peel(pygit2.Commit)
+        except _UNREADABLE as error:
+            raise GitObjectError(
+                f"{self.path} lacks commit {sha}, or it is damaged ({error}): fetch the repository again in full"
+            ) from error
 
     def _diff(self, old_sha: str | None, new_sha: str) -> pygit2.Diff:
-        new = self._tree(new_sha)
-        if old_sha is None:
-            return new.diff_to_tree(swap=True)
-        return self._tree(old_sha).diff_to_tree(new)
+        try:
+            new = self._tree(new_sha)
+            return new.diff_to_tree(swap=True) if old_sha is None else self._tree(old_sha).diff_to_tree(new)
+        except _UNREADABLE as error:
+            raise self._lacks_tree(new_sha, error) from error
 
     def _tree(self, sha: str) -> pygit2.Tree:
         """The tree of a commit; the last few are kept, since a walk asks for each one again as a parent's."""
         found = self._trees.pop(sha, None)
         if found is None:
             known = self._tree_ids.get(sha)
-            tree = self._commit(sha).tree if known is None else self._repo.get(known)
+            tree = self._commit(sha).tree if known is None else self._objects[known]
             if not isinstance(tree, pygit2.Tree):
-                raise GitObjectError(f"{self.path} lacks the tree of commit {sha}: fetch the repository again in full")
+                raise ValueError(f"{known} is no tree")
             found = tree
         self._trees[sha] = found
         if len(self._trees) > _TREES:
             del self._trees[next(iter(self._trees))]
         return found
 
+    def _lacks_tree(self, sha: str, error: Exception) -> GitObjectError:
+        return GitObjectError(
+            f"{self.path} lacks a tree of commit {sha} or of its parent ({error}): fetch the repository again in full"
+        )
+
+    def _is_partial(self) -> bool:
+        """Whether git was told that objects may be missing; they need not be."""
+        marks = (entry.name for entry in self._repo.config)
+        if any(name == "extensions.partialclone" or name.endswith(".promisor") for name in marks):
+            return True
+        return any((self._folder / "objects" / "pack").glob("*.promisor"))
+
+    def _check_whole(self, shas: Sequence[str]) -> None:
+        """Looks at some commits' trees, first and last included; what is missing elsewhere is met and named later."""
+        step = max(1, len(shas) // _COMMITS_CHECKED)
+        try:
+            for sha in (*shas[::step], shas[-1]):
+                for file in self.python_files(sha):
+                    if file.blob not in self._objects:
+                        raise GitObjectError(f"{self.path} lacks blob {file.blob}")
+        except GitObjectError as error:
+            branches = " '+refs/heads/*:refs/heads/*'" if self._repo.is_bare else ""
+            command = f"git -C {shlex.quote(str(self.path))} fetch --refetch --no-filter origin{branches}"
+            raise SourceError(f"{self.path} is a partial clone that lacks objects: run {command}") from error
+
 
 def changed_lines(old: bytes, new: bytes) -> tuple[range, ...]:
     """The line ranges (from 1) of `new` that a line diff from `old` touches."""
     patch = pygit2.Patch.create_from(old, new, context_lines=0)
     return tuple(range(hunk.new_start, hunk.new_start + hunk.new_lines) for hunk in patch.hunks)
-
-
-def clone_or_update(url: str, folder: Path) -> None:
-    """Brings a full bare copy of `url` to `folder`, or updates the one that is there, HEAD included.
-
-    Raises:
-        SourceError: the repository cannot be reached or copied.
-    """
-    try:
-        if not folder.exists():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = folder.with_name(folder.name + ".partial")
-            _remove_tree(staging)
-            pygit2.clone_repository(url, str(staging), bare=True)
-            _update(pygit2.Repository(str(staging)))
-            staging.rename(folder)
-        else:
-            _update(pygit2.Repository(str(folder)))
-    except (pygit2.GitError, KeyError, OSError) as error:
-        raise SourceError(f"{url} cannot be cloned or updated: {error}") from error
-
-
-def _update(repository: pygit2.Repository) -> None:
-    """Makes branches, tags and HEAD those of the remote; a fresh clone has only the default branch as a branch."""
-    remote = repository.remotes["origin"]
-    remote.fetch(["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], prune=FetchPrune.PRUNE)
-    for name in [name for name in repository.references if name.startswith("refs/remotes/")]:
-        # Left by the clone, and never updated: every branch is under refs/heads.
-        repository.references.delete(name)
-    for head in remote.list_heads():
-        if head.name == "HEAD":
-            repository.set_head(head.symref_target or head.oid)
 
 
 def write_history(folder: Path, commits: Sequence[tuple[str, int, Sequence[tuple[str, bytes | None]]]]) -> str:
@@ -370,43 +371,27 @@ def _changes(diff: pygit2.Diff) -> Iterator[FileChange]:
         )
 
 
-def _with_exact_renames(found: Sequence[FileChange]) -> tuple[FileChange, ...]:
-    """The changes, with files that only moved joined: libgit2 looks at a limited number of candidates per file."""
-    removed: dict[str, list[FileChange]] = {}
-    for change in found:
-        if change.path is None and change.old_blob is not None:
-            removed.setdefault(change.old_blob, []).append(change)
-    joined: dict[int, FileChange] = {}
-    gone: set[int] = set()
-    for change in found:
-        candidates = removed.get(change.blob or "", []) if change.old_path is None else []
-        if candidates:
-            name = (change.path or "").rpartition("/")[2]
-            old = next((c for c in candidates if (c.old_path or "").rpartition("/")[2] == name), candidates[0])
-            candidates.remove(old)
-            gone.add(id(old))
-            joined[id(change)] = replace(change, old_path=old.old_path, old_blob=old.old_blob)
-    return tuple(joined.get(id(change), change) for change in found if id(change) not in gone)
+def _tree_delta(delta: pygit2.DiffDelta) -> TreeDelta:
+    old, new = delta.old_file, delta.new_file
+    gone, came = delta.status == DeltaStatus.DELETED, delta.status == DeltaStatus.ADDED
+    return TreeDelta(
+        path=decode_path(old.raw_path if gone else new.raw_path),
+        blob=None if gone else str(new.id),
+        old_blob=None if came else str(old.id),
+        mode=0 if gone else int(new.mode),
+        old_mode=0 if came else int(old.mode),
+    )
 
 
 def _side(file: pygit2.DiffFile) -> TreeFile | None:
-    path = _decode_path(file.raw_path)
-    if file.mode not in _REGULAR or not path.endswith(".py"):
+    path = decode_path(file.raw_path)
+    # Not a comparison with git's two modes: old histories have others (100664).
+    if not stat.S_ISREG(file.mode) or not path.endswith(".py"):
         return None
     return TreeFile(path=path, blob=str(file.id))
 
 
-def _decode_path(raw: bytes) -> str:
-    # Paths are bytes to git; one that is not UTF-8 keeps its odd bytes as \xNN, so that it can be named in a table.
-    return raw.decode("utf-8", "backslashreplace")
-
-
-def _remove_tree(folder: Path) -> None:
-    if not folder.exists():
-        return
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        else:
-            path.unlink()
-    folder.rmdir()
+def _common_folder(folder: Path) -> Path:
+    """The git folder that all work trees of a repository share, given one's own."""
+    link = folder / "commondir"
+    return folder / link.read_text("utf-8").strip() if link.is_file() else folder

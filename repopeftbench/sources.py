@@ -15,12 +15,15 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from repopeftbench.cloning import clone_or_update
 from repopeftbench.errors import RepositoryListError, SourceError
-from repopeftbench.gitrepo import clone_or_update
+from repopeftbench.schema import content_id
 
 SCHEMES = ("https", "ssh", "file")
 _OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\Z")
-_SCP_URL = re.compile(r"[\w.-]+@[\w.-]+:(?!/)\S+\Z")
+_SCP_URL = re.compile(r"[\w.-]+@[\w.-]+:(?![/:])\S+\Z")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,7 @@ def local_copy(source: Source, cache: Path, *, update: bool = True) -> Path:
 
 def without_credentials(text: str) -> str:
     """A URL without user name and password, fit to be written down."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "", text)
+    return re.sub(r"(?<=://)[^/\s]+@", "", text)
 
 
 def cached_clone(url: str, cache: Path) -> Path:
@@ -161,8 +164,7 @@ def _toml_entries(path: Path, text: str) -> tuple[list[_Entry], str | None]:
 
 
 def _source(entry: _Entry, base: Path) -> Source:
-    whole = (base / Path(entry.source).expanduser()).resolve()
-    if whole.exists():
+    if _existing(entry.source, base) is not None:
         location, revision = entry.source, entry.revision
     else:
         location, at, behind = entry.source.rpartition("@")
@@ -171,23 +173,68 @@ def _source(entry: _Entry, base: Path) -> Source:
         else:
             revision = entry.revision or behind
     source = Source(text=entry.source, repo_id="", revision=revision, licence=entry.licence)
-    path = (base / Path(location).expanduser()).resolve()
     if "://" in location or _SCP_URL.match(location):
-        return replace(source, url=_checked_url(location), repo_id=entry.name or _url_name(location))
-    if path.exists():
-        return replace(source, path=path, repo_id=entry.name or path.name.removesuffix(".git"))
+        url = _checked_url(location)
+        return replace(source, url=url, repo_id=_checked_name(entry.name or _url_name(url)))
+    path = _existing(location, base)
+    if path is not None:
+        return replace(source, path=path, repo_id=_checked_name(entry.name or _folder_name(path)))
     if _OWNER_NAME.match(location):
         url = f"https://github.com/{location.removesuffix('.git')}.git"
-        return replace(source, url=url, repo_id=entry.name or location.removesuffix(".git"))
+        return replace(source, url=url, repo_id=_checked_name(entry.name or location.removesuffix(".git")))
+    if "::" in location:
+        raise SourceError(f"{location!r} asks for a remote helper, which is never run: use one of {', '.join(SCHEMES)}")
     if "/" in location or location.startswith("."):
         raise SourceError(f"{location!r} does not exist: check the path")
     raise SourceError(f"{location!r} is no URL, no owner/name and no existing path: check the spelling")
 
 
+def _existing(location: str, base: Path) -> Path | None:
+    """The path that a location names, None where it names none that can be looked at."""
+    try:
+        path = (base / Path(location).expanduser()).resolve()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):
+        # Too long, a NUL in it, links in a circle, a home folder of nobody.
+        return None
+
+
+def _folder_name(path: Path) -> str:
+    """The name of a repository's folder; `.git` is called as the folder that it is in."""
+    return path.name.removesuffix(".git") or path.parent.name
+
+
+def _checked_name(name: str) -> str:
+    """A name that can stand in a table, a file name and a terminal."""
+    if not name or not name.isprintable() or len(name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+        shown = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
+        raise SourceError(
+            f"{shown!r} cannot be a repository's name: give another one, of 1 to {_LONGEST_NAME} printable characters, "
+            "with `name` in a TOML list"
+        )
+    return name
+
+
 def _checked_url(url: str) -> str:
-    scheme = urlsplit(url).scheme if "://" in url else "ssh"
-    if scheme not in SCHEMES:
-        raise SourceError(f"{url!r} has the unknown scheme {scheme!r}: use one of {', '.join(SCHEMES)}")
+    """The URL, if it is one that is cloned: nothing that could be taken for an option or a remote helper."""
+    try:
+        parts = urlsplit(url if "://" in url else f"ssh://{url.replace(':', '/', 1)}")
+        host, user = parts.hostname or "", parts.username or ""
+        _ = parts.port
+    except ValueError as error:
+        raise SourceError(f"{url!r} is no URL: {error}") from error
+    if parts.scheme not in SCHEMES:
+        raise SourceError(f"{url!r} has the unknown scheme {parts.scheme!r}: use one of {', '.join(SCHEMES)}")
+    if (
+        _UNPRINTABLE.search(url if parts.scheme != "file" else url.replace(" ", ""))
+        or host.startswith("-")
+        or user.startswith("-")
+    ):
+        raise SourceError(
+            f"{url!r} is no URL: it has a space or control character, or a part that begins with a hyphen"
+        )
+    if not host and parts.scheme != "file":
+        raise SourceError(f"{url!r} names no host: write {parts.scheme}://HOST/PATH")
     return url
 
 
@@ -200,8 +247,14 @@ def _url_name(url: str) -> str:
 
 
 def _cache_name(url: str) -> str:
-    plain = url.split("://", 1)[-1].rpartition("@")[2] if "://" in url else url.partition("@")[2]
-    return re.sub(r"[^A-Za-z0-9._-]+", "+", plain).strip("+.")
+    """A file name for a URL, whatever its user; different for different hosts and paths."""
+    plain = url.split("://", 1)[-1] if "://" in url else url.replace(":", "/", 1)
+    head, slash, tail = plain.partition("/")
+    plain = head.rpartition("@")[2] + slash + tail
+    name = re.sub(r"[^A-Za-z0-9._-]+", "+", plain).strip("+.")
+    if name.replace("+", "/") == plain and len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}-{content_id(plain)[:12]}"
 
 
 def _distinct(sources: list[Source]) -> tuple[Source, ...]:

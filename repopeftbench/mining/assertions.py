@@ -20,6 +20,7 @@ from repopeftbench.mining.sites import GRAMMAR_ERROR, FileSites, Site, whole_fil
 from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source, parse_module
 from repopeftbench.mining.targets import Target, assert_target, call_target
 from repopeftbench.mining.validity import is_valid
+from repopeftbench.schema import Family
 from repopeftbench.syntax import nodes_at, operands, parse, unparenthesised
 
 
@@ -31,7 +32,7 @@ def extract_sites(raw: bytes) -> FileSites:
         return FileSites(problem=error.reason)
     if not is_valid(source.utf8.decode("utf-8")):
         root = parse(source.parsed).root_node
-        return whole_file(tuple(_tree_sites(source, root, tree_imports(source, root))), problem=UNPARSABLE)
+        return whole_file(tuple(_lenient_sites(source, root)), problem=UNPARSABLE)
     parsed = parse_text(source)
     try:
         return whole_file(text_sites(parsed, None), needs_flattening=parsed.is_flattened)
@@ -101,23 +102,32 @@ def tree_imports(source: SourceText, root: Node) -> ImportTable:
 
 def _tree_sites(source: SourceText, root: Node, imports: ImportTable) -> Iterator[Site]:
     """The sites of a parsed text in file order; of two that begin together the longer one first."""
-    names = [name.encode("utf-8") for name in imports.aliases if name != "raises" and not name.startswith("assert")]
     found: list[Site] = []
+    for statement, signature in _candidates(source, root, imports):
+        function = _test_function(statement)
+        if function is not None:
+            target = assert_target(statement, imports) if signature is None else call_target(statement, signature)
+            found.append(_site(statement, function, target, source))
+    return iter(sorted(found, key=lambda site: (site.start, -site.end)))
+
+
+def _lenient_sites(source: SourceText, root: Node) -> Iterator[Site]:
+    """What looks like an assertion, wherever it stands: behind an error the grammar may see no functions."""
+    for statement, _ in _candidates(source, root, tree_imports(source, root)):
+        yield _site(statement, "", Target(Family.OTHER, None, UNPARSABLE), source)
+
+
+def _candidates(source: SourceText, root: Node, imports: ImportTable) -> Iterator[tuple[Node, Signature | None]]:
+    """The assertion statements and calls of a parsed text, statements without a signature."""
+    names = [name.encode("utf-8") for name in imports.aliases if name != "raises" and not name.startswith("assert")]
     for node in nodes_at(source.parsed, (ASSERTION_PREFIX, b"raises", *names), root):
         if node.type == "assert" and node.parent is not None and node.parent.type == "assert_statement":
-            statement: Node | None = node.parent
-            signature = None
-        else:
-            statement = _call_of(node) if node.type == "identifier" else None
-            signature = None if statement is None else _call_signature(statement, node_text(node), imports)
-            if signature is None:
-                continue
-        function = None if statement is None else _test_function(statement)
-        if statement is None or function is None:
+            yield node.parent, None
             continue
-        target = assert_target(statement, imports) if signature is None else call_target(statement, signature)
-        found.append(_site(statement, function, target, source))
-    return iter(sorted(found, key=lambda site: (site.start, -site.end)))
+        call = _call_of(node) if node.type == "identifier" else None
+        signature = None if call is None else _call_signature(call, node_text(node), imports)
+        if call is not None and signature is not None:
+            yield call, signature
 
 
 def _call_of(name: Node) -> Node | None:

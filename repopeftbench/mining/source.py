@@ -1,18 +1,20 @@
 """A Python source file as bytes and as text, with offsets that map from one to the other.
 
 Decoding follows PEP 263 as the interpreter does: byte-order mark, coding cookie, UTF-8 by default. Validity is asked
-of the interpreter's own parser. The parse copy is UTF-8 with lone carriage returns as newlines, byte for byte as
-long.
+of the interpreter's own parser. The parse copy is UTF-8 with lone carriage returns as newlines and long runs of
+comments as blank lines, byte for byte as long.
 """
 
 import ast
 import io
 import re
+import sys
 import tokenize
 import warnings
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 UNDECODABLE = "undecodable-file"
 UNPARSABLE = "unparsable-file"
@@ -21,6 +23,10 @@ _BOM = b"\xef\xbb\xbf"
 # Where a coding cookie may be is decided by tokenize; here it is enough that there may be one.
 _COOKIE = re.compile(rb"coding[:=]")
 _LONE_CARRIAGE_RETURN = re.compile(rb"\r(?!\n)")
+# Lines that are comments, or parts of a string that mean nothing to its end or to its replacement fields.
+_COMMENT_LINES = re.compile(rb"^(?:[ \t\f]*#[^\n\r'\"{}\\]*\n){1000,}", re.MULTILINE)
+_MANY_COMMENTS = 1_000
+_FRAMES_LEFT = 1_000
 
 
 class UnreadableSourceError(ValueError):
@@ -54,7 +60,17 @@ class SourceText:
         """The raw file's byte offset of byte `offset` of the UTF-8 text."""
         if self.encoding == "utf-8":
             return offset + self.bom_bytes
-        return len(self.utf8[:offset].decode("utf-8").encode(self.encoding))
+        row = self.row(offset) if self._raw_line_starts else 0
+        before = self._raw_line_starts[row] if self._raw_line_starts else 0
+        return before + len(self.utf8[self.line_starts[row] : offset].decode("utf-8").encode(self.encoding))
+
+    @cached_property
+    def _raw_line_starts(self) -> tuple[int, ...]:
+        """The raw file's offsets of the lines' first bytes; empty for codes in which lines depend on earlier ones."""
+        spans = pairwise((*self.line_starts, len(self.utf8)))
+        sizes = [len(self.utf8[start:end].decode("utf-8").encode(self.encoding)) for start, end in spans]
+        whole = len(self.utf8.decode("utf-8").encode(self.encoding))
+        return tuple(accumulate(sizes[:-1], initial=0)) if sum(sizes) == whole else ()
 
     def lines(self, first_row: int, last_row: int) -> tuple[int, int]:
         """The span of whole lines, the last one's line end included."""
@@ -78,7 +94,7 @@ def decode_source(raw: bytes) -> SourceText:
             raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UnreadableSourceError(UNDECODABLE, str(error)) from error
-        return SourceText(utf8=raw, parsed=raw)
+        return SourceText(utf8=raw, parsed=_without_comment_runs(raw))
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(_LONE_CARRIAGE_RETURN.sub(b"\n", raw)).readline)
         text = raw.decode(encoding)
@@ -90,7 +106,18 @@ def decode_source(raw: bytes) -> SourceText:
     if normal != "utf-8" and text.encode(normal) != raw:
         raise UnreadableSourceError(UNDECODABLE, f"{encoding} does not encode back to the same bytes")
     parsed = _LONE_CARRIAGE_RETURN.sub(b"\n", utf8)
-    return SourceText(utf8=utf8, parsed=parsed, encoding=normal, bom_bytes=bom)
+    return SourceText(utf8=utf8, parsed=_without_comment_runs(parsed), encoding=normal, bom_bytes=bom)
+
+
+def _without_comment_runs(text: bytes) -> bytes:
+    """The text with blank lines for a thousand or more comment lines in a row.
+
+    The grammar's scanner (tree-sitter-python 0.25) looks at each comment again for every comment before it: 50,000
+    of them took half a minute. To go when it does not.
+    """
+    if text.count(b"#") < _MANY_COMMENTS:
+        return text
+    return _COMMENT_LINES.sub(lambda match: re.sub(rb"[^\n]", b" ", match.group()), text)
 
 
 def _second_line_end(raw: bytes) -> int:
@@ -105,8 +132,29 @@ def parse_module(raw: bytes | str) -> ast.Module:
         UnreadableSourceError: the running interpreter cannot parse the file.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(raw)
+        return syntax_tree(raw)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UnreadableSourceError(UNPARSABLE, str(error)) from error
+
+
+def syntax_tree(source: bytes | str) -> ast.Module:
+    """`ast.parse` without warnings, whose limit of nesting does not depend on how deep in calls it is asked.
+
+    Raises:
+        SyntaxError: the source is not Python; ValueError: it holds what no source can.
+        RecursionError: it is nested too deeply; MemoryError: far too deeply.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(source)
+        except RecursionError:
+            # CPython 3.11 counts the frames of the caller in: one worker and two would disagree.
+            limit, depth, frame = sys.getrecursionlimit(), 0, sys._getframe()
+            while frame.f_back is not None:
+                depth, frame = depth + 1, frame.f_back
+            sys.setrecursionlimit(depth + _FRAMES_LEFT)
+            try:
+                return ast.parse(source)
+            finally:
+                sys.setrecursionlimit(limit)

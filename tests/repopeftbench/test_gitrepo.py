@@ -1,7 +1,8 @@
 import pytest
 
+from repopeftbench.cloning import clone_or_update
 from repopeftbench.errors import GitObjectError, SourceError
-from repopeftbench.gitrepo import GitRepository, changed_lines, clone_or_update, write_history
+from repopeftbench.gitrepo import GitRepository, changed_lines, write_history
 
 
 def test_history_is_oldest_first_with_times(make_repository):
