@@ -17,13 +17,18 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder is absent or cannot be written.
     """
-    waiting = path.with_name(f".{path.name}.part")
+    waiting = path.with_name(waiting_name(path.name))
     with waiting.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     waiting.replace(path)
     _sync_folder(path.parent)
+
+
+def waiting_name(name: str) -> str:
+    """What a file is called until it is whole; a kill leaves it there."""
+    return f".{name}.part"
 
 
 def fill_atomically(folder: Path, write: Callable[[Path], None]) -> None:

@@ -5,14 +5,17 @@ worked on is a `Failure` with its reason; the others go on. An interrupt ends th
 """
 
 import multiprocessing
+import os
 import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -117,10 +120,11 @@ def _in_processes(
             _drain(messages, report)
         outcomes = tuple(future.result() for future in futures)
     except BaseException as error:
-        # Do not wait for what the workers still have to do.
-        pool.shutdown(wait=False, cancel_futures=True)
+        # Do not wait for what the workers still have to do, but for their end: one that starts would read from a
+        # parent that is gone.
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
         if isinstance(error, BrokenProcessPool):
             raise SourceError(
                 "a mining process was killed, perhaps for want of memory: mine again with fewer --workers"
@@ -144,10 +148,18 @@ _messages: Any = None
 
 
 def _connect(messages: Any) -> None:
-    # No worker waits for its messages to be read.
+    # No worker waits for its messages to be read, and none outlives its parent.
     messages.cancel_join_thread()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     global _messages
     _messages = messages
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_any([parent.sentinel])
+        os._exit(1)
 
 
 def _in_worker(item: _I, work: Work[_I, _T]) -> _T | Failure[_I]:

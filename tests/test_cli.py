@@ -11,8 +11,8 @@ import pytest
 from harness.cli import app, run_command
 
 FLAGS = {
-    "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes --protocol "
-    "--ray-address --seed --verify --workers",
+    "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
+    "--protocol --ray-address --seed --verify --workers",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data",

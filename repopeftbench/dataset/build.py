@@ -8,6 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
+from repopeftbench.atomic import waiting_name
 from repopeftbench.dataset.assemble import assemble
 from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
 from repopeftbench.dataset.store import CONTENTS, NEW
@@ -126,7 +127,7 @@ def parse_cutoff(text: str) -> dt.datetime | None:
 def _check_folder(folder: Path) -> None:
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
-    known = {NEW, STAGING}
+    known = {NEW, STAGING, waiting_name(MANIFEST_NAME)}
     if is_dataset(folder) or (folder / NEW).is_dir():
         known |= {MANIFEST_NAME, *CONTENTS}
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []

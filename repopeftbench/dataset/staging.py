@@ -69,12 +69,15 @@ def find_part(folder: Path) -> Part | None:
     if not summary.is_file():
         return None
     fields = json.loads(summary.read_text("utf-8"))
+    if not all((folder / name).is_file() for name in fields.pop("files")):
+        # A kill while the folder was removed leaves some of its files.
+        return None
     fields["renames"] = tuple((index, old, new) for index, old, new in fields["renames"])
     return Part(folder, PartSummary(**fields))
 
 
-def write_part(folder: Path, harvests: Iterable[Harvest]) -> None:
-    """Writes the rows and the summary of a part to a folder that exists."""
+def write_rows(folder: Path, harvests: Iterable[Harvest]) -> PartSummary:
+    """Writes the rows of a part to a folder that exists."""
     seen = dict.fromkeys(map(str, Track), 0)
     renames: list[tuple[int, str, str]] = []
     with _Rows(folder, Task) as tasks, _Rows(folder, Reject) as rejects, _Rows(folder, CommitRecord) as commits:
@@ -84,8 +87,13 @@ def write_part(folder: Path, harvests: Iterable[Harvest]) -> None:
             tasks.add(harvest.tasks)
             rejects.add(harvest.rejects)
             commits.add(() if harvest.commit is None else (harvest.commit,))
-    summary = PartSummary(seen=seen, tasks=tasks.count, kept_commits=commits.count, renames=tuple(renames))
-    (folder / SUMMARY).write_text(json.dumps(asdict(summary)), "utf-8")
+    return PartSummary(seen=seen, tasks=tasks.count, kept_commits=commits.count, renames=tuple(renames))
+
+
+def end_part(folder: Path, summary: PartSummary) -> None:
+    """Writes the summary of a part, which tells what its folder holds: the last thing that is written there."""
+    files = sorted(path.name for path in folder.iterdir())
+    (folder / SUMMARY).write_text(json.dumps({**asdict(summary), "files": files}), "utf-8")
 
 
 class _Rows:

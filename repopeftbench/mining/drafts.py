@@ -15,6 +15,10 @@ from repopeftbench.tasks.select import Place, cap_reasons
 
 OPTIONAL_FAMILY = "optional-family"
 DUPLICATE = "duplicate"
+OVERSIZED_PREFIXES = "oversized-prefixes"
+MOST_PREFIX_CHARACTERS = 64_000_000
+"""How much text the prefixes of one file version may have together. A prefix holds its test function up to the cut,
+whatever its budget: those of a generated function of 50,000 assertions would fill 35 GB."""
 DEFAULT_FAMILIES = frozenset(Family) - {Family.MOCK}
 
 

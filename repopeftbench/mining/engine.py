@@ -16,7 +16,7 @@ from pathlib import Path
 from repopeftbench.copies import open_at, open_newest
 from repopeftbench.dataset.manifest import current_versions
 from repopeftbench.dataset.snapshot_parts import SnapshotPartWriter
-from repopeftbench.dataset.staging import Part, find_part, staging_folder, write_part
+from repopeftbench.dataset.staging import Part, end_part, find_part, staging_folder, write_rows
 from repopeftbench.errors import DatasetError, SourceError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
@@ -189,11 +189,12 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
         if plan.snapshots:
             with SnapshotPartWriter(folder, part.repository.repo_id) as writer:
                 recorder = SnapshotRecorder(repository)
-                write_part(folder, _recorded(harvests, recorder, writer))
+                summary = write_rows(folder, _recorded(harvests, recorder, writer))
                 if part.first == part.end:
                     _record_tip(history, miner.last_kept(history, len(history)), recorder, writer)
         else:
-            write_part(folder, harvests)
+            summary = write_rows(folder, harvests)
+        end_part(folder, summary)
 
 
 def _reported(harvests: Iterable[Harvest], part: PartPlan, report: Report) -> Iterator[Harvest]:

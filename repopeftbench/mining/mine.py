@@ -13,6 +13,8 @@ from repopeftbench.errors import GitObjectError
 from repopeftbench.gitrepo import FileChange, GitRepository, TreeFile, changed_lines
 from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.drafts import (
+    MOST_PREFIX_CHARACTERS,
+    OVERSIZED_PREFIXES,
     DraftOptions,
     Origin,
     capped,
@@ -27,7 +29,7 @@ from repopeftbench.mining.history import FileVersions, NewSite, new_sites
 from repopeftbench.mining.reader import FileVersion, PieceReader
 from repopeftbench.mining.sites import MISSING_BLOB, Site
 from repopeftbench.mining.testfiles import FileKind, file_kind
-from repopeftbench.schema import CommitInfo, CommitRecord, Task, Track
+from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
 
 logger = logging.getLogger(__name__)
 
@@ -87,12 +89,13 @@ class RepositoryMiner:
                 continue
             sites = snapshot_sites(file.path, version)
             judged = with_reasons(sites, self._options)
+            tasks, rejects = self._drafts(judged, {file.path: file.blob}, origin)
             yield Harvest(
                 track=Track.STATIC,
                 history_index=commit.history_index,
                 seen=len(sites),
-                tasks=tuple(self._tasks(judged, {file.path: file.blob}, origin)),
-                rejects=tuple(draft_reject(new, origin) for new in judged if new.reason is not None),
+                tasks=tasks,
+                rejects=rejects,
             )
 
     def last_kept(self, history: Sequence[CommitInfo], first: int) -> str | None:
@@ -122,11 +125,8 @@ class RepositoryMiner:
     ) -> Harvest:
         judged = capped(with_reasons(found, self._options), origin, self._options)
         blobs = {change.path: change.blob for change in changes if change.path and change.blob}
-        tasks = tuple(self._tasks(judged, blobs, origin))
-        rejects = (
-            *(file_reject(path, reason, origin) for path, reason in unreadable),
-            *(draft_reject(new, origin) for new in judged if new.reason is not None),
-        )
+        tasks, rejects = self._drafts(judged, blobs, origin)
+        rejects = (*(file_reject(path, reason, origin) for path, reason in unreadable), *rejects)
         diff, truncated = self._production_diff(base, origin.commit.sha)
         commit = CommitRecord(
             repo_id=self._repo_id,
@@ -149,14 +149,26 @@ class RepositoryMiner:
             commit=commit,
         )
 
-    def _tasks(self, judged: Sequence[NewSite], blobs: dict[str, str], origin: Origin) -> Iterator[Task]:
-        path, layout = None, None
+    def _drafts(
+        self, judged: Sequence[NewSite], blobs: dict[str, str], origin: Origin
+    ) -> tuple[tuple[Task, ...], tuple[Reject, ...]]:
+        """The tasks and the rejects of sites, in their order."""
+        tasks: list[Task] = []
+        rejects: list[Reject] = []
+        path, layout, room = None, None, 0
         for new in judged:
             if new.reason is not None:
+                rejects.append(draft_reject(new, origin))
                 continue
             if layout is None or new.path != path:
                 path, layout = new.path, self._reader.layout(self._version(blobs[new.path]))
-            yield draft_task(new, layout, origin, self._options)
+                room = MOST_PREFIX_CHARACTERS
+            if room > 0:
+                tasks.append(draft_task(new, layout, origin, self._options))
+                room -= len(tasks[-1].prefix)
+            else:
+                rejects.append(draft_reject(new._replace(reason=OVERSIZED_PREFIXES), origin))
+        return tuple(tasks), tuple(rejects)
 
     def _origin(self, track: Track, commit: CommitInfo, commit_index: int) -> Origin:
         return Origin(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from repopeftbench.atomic import waiting_name
 from repopeftbench.dataset.build import DEFAULT_CUTOFF, STAGING, default_cache, parse_cutoff
 from repopeftbench.errors import DatasetError, RepositoryListError
 from repopeftbench.paper.compare import Comparison, compare_source
@@ -132,7 +133,7 @@ def _too_small(shard: Shard) -> str | None:
 
 
 def _check_folder(folder: Path) -> None:
-    known = {MANIFEST_NAME, *PARTS, NEW, STAGING}
+    known = {MANIFEST_NAME, waiting_name(MANIFEST_NAME), *PARTS, NEW, STAGING}
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []

@@ -16,7 +16,6 @@ from raw_history import RawHistory, asserting
 
 DRIVER = Path(mine_driver.__file__)
 NEVER = 10**9
-LEFT_BEHIND = "dataset/build.py and dataset/staging.py stumble over a half-written manifest and a half-removed harvest"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +76,6 @@ def test_mining_killed_at_some_disk_calls_ends_with_the_same_bytes(histories, wh
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason=LEFT_BEHIND)
 def test_mining_killed_at_every_second_disk_call_ends_with_the_same_bytes(histories, whole, tmp_path):
     for at in range(0, whole[1], 2):
         check_killed_at(histories, whole, tmp_path / "run", [at])
@@ -96,9 +94,7 @@ def test_dataset_that_is_replaced_when_killed_is_old_or_new_or_mined_again(histo
         check_killed_at(histories, whole, tmp_path / "run", [])
 
 
-@pytest.mark.parametrize(
-    "workers", [1, pytest.param(2, marks=(pytest.mark.slow, pytest.mark.xfail(strict=False, reason=LEFT_BEHIND)))]
-)
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_mining_killed_at_random_moments_with_its_workers_ends_with_the_same_bytes(histories, whole, tmp_path, workers):
     started = time.monotonic()
     finish(histories, tmp_path / "timed", workers=workers)
@@ -117,7 +113,6 @@ def test_mining_killed_at_random_moments_with_its_workers_ends_with_the_same_byt
     assert kills
 
 
-@pytest.mark.xfail(strict=True, reason="repopeftbench/pool.py: workers wait for work from a parent that is gone")
 def test_workers_end_with_their_parent(histories, whole, tmp_path):
     process = start(histories, tmp_path / "run", workers=2)
     try:
@@ -154,7 +149,6 @@ def test_killed_worker_is_one_sentence(histories, tmp_path):
     assert len(remarks.strip().splitlines()) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="dataset/build.py takes the half-written manifest for a stranger's file")
 def test_manifest_that_was_half_written_is_written_again(histories, whole, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / ".manifest.json.part").write_bytes(b"{")
@@ -162,7 +156,6 @@ def test_manifest_that_was_half_written_is_written_again(histories, whole, tmp_p
     assert bytes_of(tmp_path) == whole[0]
 
 
-@pytest.mark.xfail(strict=True, reason="dataset/staging.py takes a harvest that is half removed for a whole one")
 def test_harvest_that_was_half_removed_is_mined_again(histories, whole, tmp_path):
     broken = tmp_path / "broken.txt"
     broken.write_text(f"{histories.read_text()}./nothing-there\n".replace("./", f"{histories.parent}/"))

@@ -153,9 +153,6 @@ def test_a_hundred_thousand_test_files_in_one_commit_are_mined(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="each task of a function holds the function up to its cut: 50,000 of them are 35 GB"
-)
 def test_fifty_thousand_assertions_in_one_function_are_mined(tmp_path):
     body = "def test_a():\n" + "".join(f"    assert f({n}) == {n}\n" for n in range(50_000))
     history = RawHistory(tmp_path / "long")
