@@ -136,12 +136,24 @@ def _in_processes(
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Processes that are started in this context get no interrupt, not even while they start: it is for the parent."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes that are started in this context get no interrupt, not even while they start: it is for the parent.
+
+    The parent acts on one that came meanwhile at the end: another thread may take the signal in spite of the mask, and a
+    process that is half started would read from a parent that is gone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 _messages: Any = None

@@ -28,6 +28,8 @@ from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_bo
 
 MEMO_PIECES = 8_000
 MEMO_TREES = 256
+MOST_KEPT_TREE = 50_000
+"""Bytes of the longest text whose tree is kept: a tree takes some 25 times as much."""
 
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
@@ -225,6 +227,8 @@ class PieceReader:
 
     def _tree(self, whole: bytes, digest: bytes) -> ParsedText:
         """The tree of a piece; the last ones are kept, since sites and outline are asked for soon after each other."""
+        if len(whole) > MOST_KEPT_TREE:
+            return parse_text(SourceText(utf8=whole, parsed=whole))
         found = self._trees.get(digest, lambda: parse_text(SourceText(utf8=whole, parsed=whole)))
         assert found is not None
         return found
