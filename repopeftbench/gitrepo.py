@@ -45,6 +45,9 @@ pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 pygit2.settings.set_extensions(["partialclone"])
 # A walk comes back to few of the trees that it has seen: libgit2 would keep 256 MB of them.
 pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
+# Nor does it need all of a large pack in memory at a time.
+pygit2.option(Option.SET_MWINDOW_SIZE, 16 * 2**20)
+pygit2.option(Option.SET_MWINDOW_MAPPED_LIMIT, 96 * 2**20)
 
 # What libgit2 raises for an object that is missing, damaged or of another kind.
 _UNREADABLE = (KeyError, ValueError, pygit2.GitError)

@@ -212,7 +212,7 @@ def _show(result: BuildResult, folder: Path) -> None:
     for track, ledger in ((Track.STATIC, manifest.static), (Track.EVOLUTION, manifest.evolution)):
         show(f"{track}: {_ledger_line(ledger)}")
     if manifest.blobs is not None:
-        show(f"snapshots: {_ledger_line(manifest.blobs)} files")
+        show(f"snapshot files: {_ledger_line(manifest.blobs)}")
     for note in manifest.notes:
         show(note)
 
