@@ -225,7 +225,7 @@ def _connect(ray: Any, address: str | None, workers: int) -> None:
 
 
 def _check_reachable(address: str) -> None:
-    """Knocks at the address: Ray itself waits for a quarter of an hour before it gives up.
+    """Knocks at the address: Ray itself goes on trying for minutes.
 
     Raises:
         ConfigError: it is no address, or nothing answers there.
