@@ -138,8 +138,8 @@ def _in_processes(
 def _interrupts_blocked() -> Iterator[None]:
     """Processes that are started in this context get no interrupt, not even while they start: it is for the parent.
 
-    The parent acts on one that came meanwhile at the end: another thread may take the signal in spite of the mask, and a
-    process that is half started would read from a parent that is gone.
+    The parent acts on one that came meanwhile at the end: another thread may take the signal in spite of the mask, and
+    a process that is half started would read from a parent that is gone.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
