@@ -18,12 +18,15 @@ from functools import lru_cache
 _SECTION = re.compile(rb"^(?:(@)|(?:def|class|async)\b|if __name__)", re.MULTILINE)
 _CLASS = re.compile(rb"^(class[ \t]+[\w\x80-\xff]+|def|async)(?![\w\x80-\xff])", re.MULTILINE)
 _METHOD = re.compile(rb"^([ \t]+)(?:@|(?:def|class|async)\b)", re.MULTILINE)
-_AT_COLUMN_0 = re.compile(rb"^[^\s#]", re.MULTILINE)
+_AT_COLUMN_0 = re.compile(rb"^[^\s#]|\f", re.MULTILINE)
 _QUOTES = (b'"""', b"'''")
 
 
 def may_leave_class(piece: bytes) -> bool:
-    """Whether a piece of a class has a line at column 0: text in a string, or a statement behind the class."""
+    """Whether a piece of a class may have a line at column 0: text in a string, or a statement behind the class.
+
+    A form feed takes the line that it stands in back to column 0.
+    """
     return _AT_COLUMN_0.search(piece) is not None
 
 

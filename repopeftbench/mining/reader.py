@@ -24,7 +24,7 @@ from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSource
 from repopeftbench.mining.validity import is_valid
 from repopeftbench.syntax import operands
 from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
-from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline
+from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline, test_outline
 
 MEMO_PIECES = 8_000
 MEMO_TREES = 256
@@ -215,15 +215,17 @@ class PieceReader:
 
     def _outline_of(self, piece: _Piece, text: bytes, start: int) -> Outline:
         if piece.outline is None:
-            span = piece.span
-            whole = span.head + text[start : start + piece.length] + span.tail
-            parsed = self._tree(whole, piece.digest)
-            root = parsed.tree.root_node
-            if span.head or span.tail:
-                piece.outline = class_outline(parsed.source, root, len(span.head), len(span.tail))
-            else:
-                piece.outline = module_outline(parsed.source, root)
+            own = text[start : start + piece.length]
+            piece.outline = test_outline(own) or self._parsed_outline(piece, own)
         return piece.outline
+
+    def _parsed_outline(self, piece: _Piece, own: bytes) -> Outline:
+        span = piece.span
+        parsed = self._tree(span.head + own + span.tail, piece.digest)
+        root = parsed.tree.root_node
+        if span.head or span.tail:
+            return class_outline(parsed.source, root, len(span.head), len(span.tail))
+        return module_outline(parsed.source, root)
 
     def _tree(self, whole: bytes, digest: bytes) -> ParsedText:
         """The tree of a piece; the last ones are kept, since sites and outline are asked for soon after each other."""

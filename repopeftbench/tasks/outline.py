@@ -4,10 +4,12 @@ Made from a syntax tree once per piece and kept; offsets are bytes and rows (fro
 plays no part here.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from tree_sitter import Node
 from repopeftbench.mining.source import SourceText
 from repopeftbench.syntax import nodes_at, operands, walk
 
+_TEST = re.compile(rb"([ \t]*)(?:@[^\n]*\n\1)*(?:async[ \t]+)?def[ \t]+test[^\n]*\n?")
 _DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
 _NAMES = frozenset({"identifier", "pattern_list", "tuple_pattern", "list_pattern"})
 _IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
@@ -129,6 +132,26 @@ def class_outline(source: SourceText, root: Node, head: int, tail: int) -> Outli
         return UNKNOWN
     frame = _Frame(source, head, 1 if head else 0, len(source.utf8) - tail)
     return _outline(source, root, [*chain, body], frame)
+
+
+def test_outline(piece: bytes) -> Outline | None:
+    """The outline of a valid piece that is seen without a tree to be one test function; None where it is not seen.
+
+    Behind decorators of one line each stands the definition, and every line below is indented more. The function is
+    taken to end where the piece does: there is no other statement behind it.
+    """
+    found = _TEST.match(piece)
+    if found is None or _beside(found.group(1)).search(piece, found.end()):
+        return None
+    start, end = found.end(1), len(piece)
+    place = TestPlace(start=start, end=end, line_start=0, row=0, top=(start, end), steps=())
+    return Outline(statements=(), tests=(place,), end=end)
+
+
+@lru_cache(maxsize=64)
+def _beside(indent: bytes) -> re.Pattern[bytes]:
+    """Finds lines that may begin beside a block's header: indented as little as it is, or with a form feed."""
+    return re.compile(rb"^(?!" + indent + rb"[ \t])[^\S\n]*[^\s#]|\f", re.MULTILINE)
 
 
 def ends_in_class_body(root: Node) -> bool:

@@ -56,11 +56,29 @@ BODY = st.lists(
             'x = """\ndef test_in_string():\n    assert 1 == 1\n"""',
             "x = {'a':\n 1}",
             'y = 1  # """',
+            "# a comment",
+            "def inner():\n        assert f(5) == 1",
+            "class Inner:\n        def test_i(self): assert f(6) == 1",
+            "with a:\n        assert f(7) == 1\n\n# at the end",
+            "if f(\n1):\n        assert f(8) == \\\n  1\n    else:\n        pass",
+            "a = 1; assert a == 1",
+            "\f",
         ]
     ),
     max_size=4,
 )
-HEADS = st.sampled_from(["def test_a():", "async def test_b():", "@one\n@two(\n  1)\ndef test_c():", "def helper():"])
+HEADS = st.sampled_from(
+    [
+        "def test_a():",
+        "async def test_b():",
+        "@one\n@two(\n  1)\ndef test_c():",
+        "def helper():",
+        "@one  # a comment\n@two\ndef test_d(\n  a,\n  b,\n):",
+        "@one\n# a comment\ndef test_e(a=(\n1, 2)): # b",
+        '@one("""\ndef test_h():\n    pass""")\ndef helper():',
+        "def testing(a, \\\n  b):",
+    ]
+)
 TOP = st.sampled_from(
     [
         "import pytest as pt\n",
@@ -68,6 +86,7 @@ TOP = st.sampled_from(
         "from numpy.testing import assert_equal as same\n",
         "from numpy.testing import *\n",
         "import other as pytest\n",
+        "\fx = 2\n",
         "x = 1\n",
         "# a comment\n",
         "\n",
@@ -97,6 +116,8 @@ MEMBERS = st.sampled_from(
         "class Inner:\n    def test_i(self):\n        assert i(1) == 1\n    def j(self): pass\n",
         "if a:\n    def test_if(self):\n        assert f(3) == 1\n",
         "lone = (\n1)\n",
+        "def test_lone(): pass\n",
+        "def test_lone(): assert 1 == 2; x = 1\n",
     ]
 )
 CLASSES = st.builds(
@@ -123,6 +144,7 @@ def seen(found):
 @example("x = '''\ndef test_a():\n    assert f(1) == 1\n'''\n", "")
 @example(RAISES, RAISES.replace("import pytest", "import other as pytest"))
 @example("class A:\n  def a(self): pass\n  def test_b(self):\n    assert f(1) == 1\nx = 1\n  def c(self): pass\n", "")
+@example("class A:\n  def a(self): pass\n  def test_b(self):\n    assert f(1) == 1\n\fx = 1\n  def c(self): pass\n", "")
 @example(
     "class A:\n  if a:\n    def b(self): pass\n    def test_c(self):\n     assert f(1) == 1\n  def d(self): pass\n", ""
 )
@@ -158,6 +180,9 @@ def test_an_edited_file_is_read_like_a_new_one(edit):
 
 @settings(max_examples=400)
 @given(VALID, st.sampled_from([None, 0, 60, 200]))
+@example("class A:\n  def a(self): pass\n  def test_b(self):\n    assert x == 1\n\fx = 1\n", None)
+@example("def test_b():\n    assert x == 1\n    \fx = 1\n", None)
+@example("def test_b(): assert x == 1\nx = 1\n", None)
 def test_pieces_and_whole_files_are_laid_out_alike(text, budget):
     raw = text.encode()
     reader = PieceReader()
