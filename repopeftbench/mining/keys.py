@@ -62,18 +62,22 @@ def _render(node: ast.AST, put: Callable[[str], None], levels: int) -> bool:
     """Hands the text of a tree on piece by piece; False where it has more levels."""
     if not levels:
         return False
-    put(f"{node.__class__.__name__}(")
-    for name in _fields(node):
+    head, fields = _SHAPES.get(node.__class__.__name__) or _shape(node)
+    put(head)
+    for name, label in fields:
         value = getattr(node, name, None)
+        if value is None:
+            continue
         if isinstance(value, ast.AST):
-            put(f" {name}=")
+            put(label)
             if not _render(value, put, levels - 1):
                 return False
         elif value.__class__ is not list:
-            if value is not None:
-                put(f" {name}={_constant(value)}")
+            put(label)
+            put(_constant(value))
         elif value:
-            put(f" {name}=[")
+            put(label)
+            put("[")
             for item in value:
                 if not isinstance(item, ast.AST):
                     put(_constant(item))
@@ -84,14 +88,16 @@ def _render(node: ast.AST, put: Callable[[str], None], levels: int) -> bool:
     return True
 
 
-_FIELDS: dict[str, tuple[str, ...]] = {}
+_Shape = tuple[str, tuple[tuple[str, str], ...]]
+_SHAPES: dict[str, _Shape] = {}
+"""By kind of node, how its text begins, and its fields with how each is introduced."""
 
 
-def _fields(node: ast.AST) -> tuple[str, ...]:
-    name = node.__class__.__name__
-    if name not in _FIELDS:
-        _FIELDS[name] = tuple(field for field in node._fields if field not in ("ctx", "type_comment"))
-    return _FIELDS[name]
+def _shape(node: ast.AST) -> _Shape:
+    kind = node.__class__.__name__
+    fields = tuple((name, f" {name}=") for name in node._fields if name not in ("ctx", "type_comment"))
+    _SHAPES[kind] = (f"{kind}(", fields)
+    return _SHAPES[kind]
 
 
 def _constant(value: object) -> str:

@@ -39,7 +39,7 @@ _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
 class _Piece:
     """A piece, whatever file it stands in; what is found out about it is kept with it.
 
-    `imports` are those that can matter; `sites` has an entry for each set of imports it was read with.
+    `imports` are its own; `sites` has an entry for each set of imports it was read with.
     """
 
     span: PieceText
@@ -182,11 +182,13 @@ class PieceReader:
                 return None
         imports = _NO_IMPORTS
         if b"import" in whole:
-            imports = _that_matter(text_imports(self._tree(whole, digest)))
+            imports = text_imports(self._tree(whole, digest))
         return _Piece(span, span.end - span.start, rows, digest, imports)
 
     def _with_sites(self, source: SourceText, sections: Sequence[_Section]) -> FileVersion:
-        imports = _joined(piece.imports for section in sections for piece in section.pieces if piece.imports.known)
+        # Joined first: what does not matter in itself can take the name of something that does.
+        tables = [piece.imports for section in sections for piece in section.pieces if piece.imports.known]
+        imports = _that_matter(_joined(tables))
         mark = imports.mark
         placed: list[PlacedPiece] = []
         start, row = 0, 0

@@ -148,6 +148,10 @@ def seen(found):
 @example(
     "class A:\n  if a:\n    def b(self): pass\n    def test_c(self):\n     assert f(1) == 1\n  def d(self): pass\n", ""
 )
+@example(
+    "import numpy as np\ndef test_a():\n    import other as np\n    np.testing.assert_equal(a, 1)\n",
+    "from pytest import raises\ndef test_a():\n    from other import raises\n    with raises(A): pass\n",
+)
 def test_pieces_and_whole_files_give_the_same_sites(one, other):
     reader = PieceReader()
     previous = None
