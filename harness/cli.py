@@ -29,9 +29,15 @@ app = App(
 # By name: a command is imported when it is called, so that none pays for the imports of the others.
 _COMMANDS = {
     "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
-    "run": ("running", "Answer the tasks of a dataset with one method, then score."),
-    "score": ("running", "Score a run again, without any model."),
-    "report": ("running", "Compare runs: exact match, edit similarity, intervals over repositories."),
+    "run": (
+        "running",
+        "Answer tasks with one method and score the answers; goes on where it stopped.",
+    ),
+    "score": ("running", "Score the predictions of a run again, without any model."),
+    "report": (
+        "running",
+        "Compare runs: exact match and edit similarity with intervals over repositories.",
+    ),
     "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
 }
 for name, (module, summary) in _COMMANDS.items():

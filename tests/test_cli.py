@@ -1,5 +1,6 @@
 """The command line: its flags are frozen, bad input gets one sentence, and the whole path works."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from harness.cli import app, run_command
+from harness.cli import _COMMANDS, app, run_command
 
 FLAGS = {
     "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
@@ -25,6 +26,14 @@ def repobench(*arguments, cwd=None):
     command = [sys.executable, "-c", "from harness.cli import main; main()", *map(str, arguments)]
     environment = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+
+
+@pytest.mark.parametrize("command", sorted(FLAGS))
+def test_the_list_of_commands_says_what_each_says_of_itself(command):
+    module, summary = _COMMANDS[command]
+    function = getattr(importlib.import_module(f"harness.commands.{module}"), command)
+    assert function.__doc__.splitlines()[0] == summary
+    assert summary.split()[0] in repobench("--help").stdout
 
 
 @pytest.mark.parametrize("command", sorted(FLAGS))

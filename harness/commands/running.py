@@ -55,7 +55,7 @@ class RunOptions:
 
 
 def run(options: RunOptions) -> int:
-    """Answer tasks with one method and score the answers; started again, it goes on where it stopped.
+    """Answer tasks with one method and score the answers; goes on where it stopped.
 
     Args:
         options: Options.
@@ -137,7 +137,7 @@ def report(
     seed: int = 0,
     families: bool = True,
 ) -> int:
-    """Compare runs: exact match and edit similarity with confidence intervals, on the terminal and as Markdown.
+    """Compare runs: exact match and edit similarity with intervals over repositories.
 
     Args:
         runs: Folders of runs, or of folders of runs. Default: every run in repobench-out/runs.
