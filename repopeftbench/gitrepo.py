@@ -43,9 +43,8 @@ pygit2.option(Option.SET_OWNER_VALIDATION, 0)
 pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 # Repositories marked as partial clones can be opened; `history` checks that they are whole.
 pygit2.settings.set_extensions(["partialclone"])
-# A walk comes back to few of the trees that it has seen: libgit2 would keep 256 MB of them.
+# A walk comes back to few trees and needs few parts of a pack at a time: libgit2 would keep 256 MB, and all.
 pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
-# Nor does it need all of a large pack in memory at a time.
 pygit2.option(Option.SET_MWINDOW_SIZE, 16 * 2**20)
 pygit2.option(Option.SET_MWINDOW_MAPPED_LIMIT, 96 * 2**20)
 
@@ -69,6 +68,7 @@ class GitRepository:
         except pygit2.GitError as error:
             raise SourceError(f"{path} is not a git repository: {error}") from error
         self.path = path
+        self.lacks_objects = False  # whether this copy was found to lack something that was asked for
         self._folder = _common_folder(Path(self._repo.path))
         # libgit2 looks for the mark of a shallow clone in a work tree's own folder, where it never is.
         shallow = self._folder / "shallow"
@@ -89,8 +89,7 @@ class GitRepository:
     def _open(self, path: Path) -> None:
         # Without NO_SEARCH, a folder inside some repository would be mined as that repository.
         self._repo = pygit2.Repository(str(path), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)
-        # The objects without a work tree and a configuration: libgit2 reads no .gitattributes and no setting of diff
-        # then, so that a history gives the same patches wherever it lies.
+        # Without a work tree and a configuration libgit2 reads no .gitattributes and no setting: patches are the same.
         self._objects = pygit2.Repository()
         self._objects.set_odb(self._repo.odb)
         self._raw = self._repo.odb
@@ -170,13 +169,10 @@ class GitRepository:
         gone = any(change.path is None for change in found)
         if gone and any(change.old_path is None for change in found):
             try:
-                diff.find_similar(
-                    flags=DiffFind.FIND_RENAMES,
-                    rename_threshold=RENAME_SIMILARITY_PERCENT,
-                    rename_limit=RENAME_LIMIT,
-                )
+                diff.find_similar(DiffFind.FIND_RENAMES, RENAME_SIMILARITY_PERCENT, rename_limit=RENAME_LIMIT)
                 found = tuple(_changes(diff))
             except _UNREADABLE as error:
+                self.lacks_objects = True
                 logger.warning("%s: renames at %s not followed: %s", self.path, new_sha, error)
             found = with_exact_renames(found)
         if len(found) > 1:
@@ -195,7 +191,7 @@ class GitRepository:
         try:
             kind, data = self._raw.read(blob)
         except _UNREADABLE as error:
-            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
+            raise self._missing(blob) from error
         if kind != ObjectType.BLOB:
             raise GitObjectError(f"{self.path}: object {blob} is not a blob")
         self._blobs.put(blob, data)
@@ -262,10 +258,14 @@ class GitRepository:
         try:
             found = self._objects[blob]
         except _UNREADABLE as error:
-            raise GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full") from error
+            raise self._missing(blob) from error
         if not isinstance(found, pygit2.Blob):
             raise GitObjectError(f"{self.path}: object {blob} is not a blob")
         return found
+
+    def _missing(self, blob: str) -> GitObjectError:
+        self.lacks_objects = True
+        return GitObjectError(f"{self.path} lacks blob {blob}: fetch the repository again in full")
 
     def _commit(self, sha: str) -> pygit2.Commit:
         try:

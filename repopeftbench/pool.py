@@ -116,8 +116,10 @@ def _in_processes(
             futures: list[Future[_T | Failure[_I]]] = [pool.submit(_in_worker, item, work) for item in items]
         pending = set(futures)
         while pending:
-            _, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
             _drain(messages, report)
+            for future in done:
+                future.result()  # what is no expected failure ends everything at once
         outcomes = tuple(future.result() for future in futures)
     except BaseException as error:
         # Do not wait for what the workers still have to do, but for their end: one that starts would read from a

@@ -1,7 +1,7 @@
 """Python source as a tree-sitter tree: one parser per process, cursor walks, no recursion.
 
-Trees are never kept: callers take byte offsets from them. The grammar accepts more than Python does (print
-statements, for one), so whether a file is valid is asked of `ast`, not of this module.
+Callers take byte offsets from trees and keep few of them. The grammar accepts more than Python does (print
+statements, for one), so whether a file is valid is asked of `mining/validity.py`, not of this module.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
 """From the mined parts of all repositories to a dataset: roles, splits, leaks out, tables, manifest.
 
 Rows pass through as tables, a batch at a time; of a whole repository only the columns that decide about splits are in
-memory.
+memory, and the rejects that tasks become because train knows their statements.
 """
 
 from collections import Counter

@@ -70,7 +70,8 @@ class RowGroupWriter:
         """Ends the row group here, whatever its weight."""
         if not self._pending:
             return
-        rows = pa.concat_tables(self._pending)
+        # In one chunk: how parquet encodes a column depends on how its rows are chunked.
+        rows = pa.concat_tables(self._pending).combine_chunks()
         path, writer = self._open()
         writer.write_table(rows)
         self.rows[path] += rows.num_rows

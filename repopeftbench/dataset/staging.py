@@ -20,6 +20,7 @@ from repopeftbench.mining.harvest import Harvest
 from repopeftbench.schema import CommitRecord, Reject, Task, Track, content_id
 
 SUMMARY = "summary.json"
+_MOST_TEXT = 32_000_000
 _ROWS_PER_GROUP = {Task: 512, Reject: 4096, CommitRecord: 64}
 
 
@@ -32,6 +33,8 @@ class PartSummary:
     kept_commits: int
     renames: tuple[tuple[int, str, str], ...]
     """History index, old path and new path."""
+    is_whole: bool
+    """Whether the copy that was read lacked nothing; otherwise another one may give more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,20 @@ def find_part(folder: Path) -> Part | None:
     summary = folder / SUMMARY
     if not summary.is_file():
         return None
-    fields = json.loads(summary.read_text("utf-8"))
-    if not all((folder / name).is_file() for name in fields.pop("files")):
-        # A kill while the folder was removed leaves some of its files.
+    try:
+        fields = json.loads(summary.read_text("utf-8"))
+        if not all((folder / name).is_file() for name in fields.pop("files")):
+            # A kill while the folder was removed leaves some of its files.
+            return None
+        fields["renames"] = tuple((index, old, new) for index, old, new in fields["renames"])
+        return Part(folder, PartSummary(**fields))
+    except (ValueError, KeyError, TypeError):
+        # A power failure can leave a summary without its bytes.
         return None
-    fields["renames"] = tuple((index, old, new) for index, old, new in fields["renames"])
-    return Part(folder, PartSummary(**fields))
 
 
 def write_rows(folder: Path, harvests: Iterable[Harvest]) -> PartSummary:
-    """Writes the rows of a part to a folder that exists."""
+    """Writes the rows of a part to a folder that exists; the summary takes the copy for whole."""
     seen = dict.fromkeys(map(str, Track), 0)
     renames: list[tuple[int, str, str]] = []
     with _Rows(folder, Task) as tasks, _Rows(folder, Reject) as rejects, _Rows(folder, CommitRecord) as commits:
@@ -87,7 +94,7 @@ def write_rows(folder: Path, harvests: Iterable[Harvest]) -> PartSummary:
             tasks.add(harvest.tasks)
             rejects.add(harvest.rejects)
             commits.add(() if harvest.commit is None else (harvest.commit,))
-    return PartSummary(seen=seen, tasks=tasks.count, kept_commits=commits.count, renames=tuple(renames))
+    return PartSummary(seen=seen, tasks=tasks.count, kept_commits=commits.count, renames=tuple(renames), is_whole=True)
 
 
 def end_part(folder: Path, summary: PartSummary) -> None:
@@ -103,6 +110,7 @@ class _Rows:
         self.count = 0
         self._kind = kind
         self._waiting: list[Record] = []
+        self._text = 0
         # Fast rather than small: the files are read once and removed.
         self._writer = pq.ParquetWriter(
             _path(folder, kind), schema_of(kind, drafts=True), compression="lz4", write_statistics=False
@@ -117,15 +125,17 @@ class _Rows:
         self._writer.close()
 
     def add(self, records: Iterable[Record]) -> None:
-        self._waiting.extend(records)
-        if len(self._waiting) >= _ROWS_PER_GROUP[self._kind]:
+        for record in records:
+            self._waiting.append(record)
+            self._text += len(record.prefix) if isinstance(record, Task) else 0
+        if len(self._waiting) >= _ROWS_PER_GROUP[self._kind] or self._text > _MOST_TEXT:
             self._flush()
 
     def _flush(self) -> None:
         if self._waiting:
             self._writer.write_table(to_table(self._kind, self._waiting, drafts=True))
             self.count += len(self._waiting)
-            self._waiting = []
+            self._waiting, self._text = [], 0
 
 
 def _path(folder: Path, kind: type[Record]) -> Path:

@@ -9,7 +9,7 @@ go on.
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +56,8 @@ class OpenedRepository:
     commits: int
     is_ood: bool
     ended_by_cutoff: bool
+    ends: tuple[str, ...]
+    """SHAs of the last commits of all whole parts of the history."""
 
     @property
     def repo_id(self) -> str:
@@ -111,7 +113,7 @@ def mine_all(
     opened = engine.map(sources, partial(open_source, plan), report)
     plans = {one.repo_id: part_plans(one, plan, staging) for one in opened if isinstance(one, OpenedRepository)}
     progress = _Progress(plans, report)
-    missing = [part for parts in plans.values() for part in parts if find_part(part.folder) is None]
+    missing = [part for parts in plans.values() for part in parts if not _is_done(part)]
     failures = engine.fill(missing, partial(mine_part, plan), progress.update)
     _forget_miner()
     problems = {one.item.repository.repo_id: one.problem for one in failures}
@@ -119,6 +121,12 @@ def mine_all(
         one if isinstance(one, Failure) else _collected(one, plans[one.repo_id], problems.get(one.repo_id))
         for one in opened
     )
+
+
+def _is_done(part: PartPlan) -> bool:
+    """Whether a part need not be mined; one of a copy that lacked something is mined again, it may be repaired."""
+    found = find_part(part.folder)
+    return found is not None and found.summary.is_whole
 
 
 def open_source(plan: MiningPlan, source: Source, report: Report) -> OpenedRepository:
@@ -149,6 +157,7 @@ def look_at(plan: MiningPlan, source: Source, repository: GitRepository) -> Open
         commits=len(history),
         is_ood=is_ood,
         ended_by_cutoff=len(history) < len(whole),
+        ends=tuple(commit.sha for commit in history[plan.commits_per_part - 1 :: plan.commits_per_part]),
     )
 
 
@@ -156,8 +165,9 @@ def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tup
     """The parts of a repository, in history order, the snapshot last."""
     starts = range(0, opened.commits, plan.commits_per_part)
     spans = [(first, min(first + plan.commits_per_part, opened.commits)) for first in starts]
+    # A part that is not the last one is what it is, whatever came after it.
+    tips = dict(zip(spans, opened.ends, strict=False))
     key = (
-        opened.revision,
         str(opened.source.licence),
         repr((plan.options.seed, sorted(plan.options.families), plan.options.prefix_bytes, plan.snapshots)),
         current_versions().model_dump_json(),
@@ -167,7 +177,7 @@ def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tup
             repository=opened,
             first=first,
             end=end,
-            folder=staging_folder(staging, opened.repo_id, *key, first, end),
+            folder=staging_folder(staging, opened.repo_id, tips.get((first, end), opened.revision), *key, first, end),
         )
         for first, end in (*spans, (opened.commits, opened.commits))
     )
@@ -188,13 +198,13 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
             harvests = miner.snapshot(history[-1])
         if plan.snapshots:
             with SnapshotPartWriter(folder, part.repository.repo_id) as writer:
-                recorder = SnapshotRecorder(repository)
+                recorder = SnapshotRecorder(miner.repository)
                 summary = write_rows(folder, _recorded(harvests, recorder, writer))
                 if part.first == part.end:
                     _record_tip(history, miner.last_kept(history, len(history)), recorder, writer)
         else:
             summary = write_rows(folder, harvests)
-        end_part(folder, summary)
+        end_part(folder, replace(summary, is_whole=not miner.repository.lacks_objects))
 
 
 def _reported(harvests: Iterable[Harvest], part: PartPlan, report: Report) -> Iterator[Harvest]:
@@ -223,7 +233,8 @@ def _record_tip(
 
 
 _last: tuple[str, int, RepositoryMiner] | None = None
-"""What this process mined last, up to where, and with which miner: the next part profits from what that remembers."""
+"""What this process mined last, up to where, and with which miner: the next part profits from what that remembers. So
+it is with one worker; several take the parts of a history in turn."""
 
 
 def _miner(plan: MiningPlan, repository: GitRepository, part: PartPlan) -> RepositoryMiner:
@@ -279,7 +290,7 @@ class _Progress:
         self._report = report
         for repo_id, parts in plans.items():
             for part in parts:
-                if find_part(part.folder) is not None:
+                if _is_done(part):
                     self._done[repo_id][str(part.first)] = part.end - part.first
 
     def update(self, name: str, done: int, _total: int) -> None:

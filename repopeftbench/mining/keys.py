@@ -7,10 +7,10 @@ between Python versions. Nothing here looks beyond the statement.
 
 import ast
 import re
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 
+from repopeftbench.mining.source import syntax_tree
 from repopeftbench.schema import content_id
 
 MOST_LEVELS = 150
@@ -112,9 +112,7 @@ def _parse(statement: str) -> ast.AST | None:
     # such as assert_equal never matches.
     source = statement if _ASSERT.match(statement) else f"(\n{statement}\n)"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            body = ast.parse(source).body
+        body = syntax_tree(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     node = body[0] if len(body) == 1 else None

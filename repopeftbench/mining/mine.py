@@ -44,12 +44,13 @@ class RepositoryMiner:
 
     def __init__(self, repository: GitRepository, repo_id: str, licence: str | None, options: DraftOptions) -> None:
         """Prepares to mine `repository` under the name `repo_id`."""
-        self._repository = repository
+        self.repository = repository
         self._repo_id = repo_id
         self._licence = licence
         self._options = options
         self._reader = PieceReader()
         self._memo = _VersionMemo()
+        self._kept_before: tuple[int, str | None] | None = None
 
     def walk(self, history: Sequence[CommitInfo], first: int, end: int) -> Iterator[Harvest]:
         """What the commits from `first` to before `end` bring, those that bring nothing left out.
@@ -64,7 +65,7 @@ class RepositoryMiner:
         for commit in history[first:end]:
             if commit.history_index % COMMITS_PER_OPENING == 0:
                 # libgit2 keeps what it has read of packs and trees for as long as a repository is open.
-                self._repository.reopen()
+                self.repository.reopen()
             parent = history[commit.history_index - 1].sha if commit.history_index else None
             changes, found, unreadable = self._news(commit, parent)
             renames = tuple(_renames(changes))
@@ -77,6 +78,7 @@ class RepositoryMiner:
             yield replace(harvest, previous_kept=previous_kept, renames=renames)
             previous_kept = commit.sha
             kept += 1
+        self._kept_before = end, previous_kept
 
     def snapshot(self, commit: CommitInfo) -> Iterator[Harvest]:
         """What the test files of a commit's tree hold, file by file, in path order."""
@@ -100,7 +102,11 @@ class RepositoryMiner:
 
     def last_kept(self, history: Sequence[CommitInfo], first: int) -> str | None:
         """The last commit before `first` that is kept (it brings sites or unreadable files)."""
+        if self._kept_before is not None and self._kept_before[0] == first:
+            return self._kept_before[1]
         for index in range(first - 1, -1, -1):
+            if index % COMMITS_PER_OPENING == 0:
+                self.repository.reopen()
             _, found, unreadable = self._news(history[index], history[index - 1].sha if index else None)
             if found or unreadable:
                 return history[index].sha
@@ -110,7 +116,7 @@ class RepositoryMiner:
         self, commit: CommitInfo, parent: str | None
     ) -> tuple[list[FileChange], tuple[NewSite, ...], list[tuple[str, str]]]:
         """The changes of test files that a commit makes, its new sites, and its unreadable files with the reason."""
-        changes = [change for change in self._repository.changes(parent, commit.sha) if _concerns_tests(change)]
+        changes = [change for change in self.repository.changes(parent, commit.sha) if _concerns_tests(change)]
         versions = [self._versions(change) for change in changes]
         unreadable = [(file.path, file.new.problem) for file in versions if file.new.problem is not None]
         return changes, new_sites(versions), unreadable
@@ -188,35 +194,35 @@ class RepositoryMiner:
         )
 
     def _changed_lines(self, change: FileChange) -> Sequence[range]:
-        old = b"" if change.old_blob is None else self._repository.read(change.old_blob)
-        return changed_lines(old, b"" if change.blob is None else self._repository.read(change.blob))
+        old = b"" if change.old_blob is None else self.repository.read(change.old_blob)
+        return changed_lines(old, b"" if change.blob is None else self.repository.read(change.blob))
 
     def _lenient_sites(self, blob: str | None) -> Sequence[Site]:
-        return () if blob is None else extract_sites(self._repository.read(blob)).sites
+        return () if blob is None else extract_sites(self.repository.read(blob)).sites
 
     def _version(self, blob: str, like: FileVersion | None = None) -> FileVersion:
         found = self._memo.get(blob)
         if found is None:
             try:
-                found = self._reader.read(self._repository.read(blob), like)
+                found = self._reader.read(self.repository.read(blob), like)
             except GitObjectError:
                 found = FileVersion(problem=MISSING_BLOB)
             self._memo.put(blob, found)
         return found
 
     def _test_files(self, sha: str) -> list[TreeFile]:
-        return [file for file in self._repository.python_files(sha) if file_kind(file.path) is FileKind.TEST]
+        return [file for file in self.repository.python_files(sha) if file_kind(file.path) is FileKind.TEST]
 
     def _production_diff(self, old_sha: str | None, new_sha: str) -> tuple[str, bool]:
         """The diff of the production files, cut at a line end once it passes the cap, and whether it was cut."""
         parts: list[bytes] = []
         size = 0
-        for change in self._repository.changes(old_sha, new_sha):
+        for change in self.repository.changes(old_sha, new_sha):
             production = _production_part(change)
             if production is None:
                 continue
             try:
-                patch = self._repository.patch(production)
+                patch = self.repository.patch(production)
             except GitObjectError as error:
                 logger.warning("%s: a file is left out of the diff at %s: %s", self._repo_id, new_sha, error)
                 continue

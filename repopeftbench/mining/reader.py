@@ -27,6 +27,8 @@ from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline, test_outline
 
 MEMO_PIECES = 8_000
+MOST_MARKS = 4
+"""With how many sets of imports the sites of a piece are remembered."""
 MEMO_TREES = 256
 MOST_KEPT_TREE = 50_000
 """Bytes of the longest text whose tree is kept: a tree takes some 25 times as much."""
@@ -39,7 +41,7 @@ _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
 class _Piece:
     """A piece, whatever file it stands in; what is found out about it is kept with it.
 
-    `imports` are its own; `sites` has an entry for each set of imports it was read with.
+    `imports` are its own; `sites` has an entry for each of the last sets of imports it was read with.
     """
 
     span: PieceText
@@ -96,11 +98,9 @@ class PieceReader:
             return FileVersion(problem=error.reason)
         if source.encoding != "utf-8" or source.parsed != source.utf8:
             return _read_whole(raw, source)
-        sections = self._sections_like(source.utf8, like) or self._sections_of(source.utf8, 0, len(source.utf8))[0]
-        if sections is None:
-            return _read_whole(raw, source)
         try:
-            return self._with_sites(source, sections)
+            sections = self._sections_like(source.utf8, like) or self._sections_of(source.utf8, 0, len(source.utf8))[0]
+            return _read_whole(raw, source) if sections is None else self._with_sites(source, sections)
         except UnreadableSourceError:
             return _read_whole(raw, source)
 
@@ -196,6 +196,8 @@ class PieceReader:
             for piece in section.pieces:
                 sites = piece.sites.get(mark)
                 if sites is None:
+                    if len(piece.sites) == MOST_MARKS:
+                        del piece.sites[next(iter(piece.sites))]
                     sites = piece.sites[mark] = self._sites_of(piece, source.utf8, start, imports)
                 if sites.sites:
                     placed.append(PlacedPiece(sites, start, row))

@@ -6,11 +6,11 @@ The end of the prefix, the gap, the target and the suffix are the statement's ex
 
 import ast
 import re
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
 from repopeftbench.mining.sites import Site
+from repopeftbench.mining.source import syntax_tree
 from repopeftbench.schema import TargetType
 from repopeftbench.tasks.context import structured_prefix
 from repopeftbench.tasks.layout import Layout
@@ -83,11 +83,12 @@ def cut_site(layout: Layout, site: Site, prefix_bytes: int | None) -> Cut:
 def target_type(target: str) -> TargetType | None:
     """The syntactic kind of a target, None where `(target)` is not an expression."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node: ast.AST = ast.parse(f"({target}\n)", mode="eval").body
+        body = syntax_tree(f"({target}\n)").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    if len(body) != 1 or not isinstance(body[0], ast.Expr):
+        return None
+    node: ast.AST = body[0].value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
         node = node.operand if isinstance(node.operand, ast.Constant) else node
     if isinstance(node, ast.Constant):
