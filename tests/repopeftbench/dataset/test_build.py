@@ -8,6 +8,7 @@ import pytest
 from repopeftbench.dataset.build import BuildOptions, build_dataset, parse_cutoff
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
+from repopeftbench.gitrepo import GitRepository
 from repopeftbench.pool import LocalEngine
 from repopeftbench.schema import Split, Track
 from repopeftbench.sources import repository_list
@@ -344,3 +345,37 @@ def test_snapshots_can_be_left_out_and_go_when_they_are(tmp_path, make_repositor
     assert [entry for entry in with_them.manifest.files if entry.path.partition("/")[0] not in ("files", "trees")] == [
         *without.manifest.files
     ]
+
+
+def test_parts_of_a_copy_that_lacked_something_are_mined_again(tmp_path, make_repository):
+    repository = make_repository(*growing(4))
+    blob = GitRepository(repository).python_files(GitRepository(repository).resolve(None))[1].blob
+    loose = repository / ".git" / "objects" / blob[:2] / blob[2:]
+    whole = loose.read_bytes()
+    loose.unlink()
+    # The other source fails, so that the parts stay.
+    _, broken = build(tmp_path, repository, tmp_path / "missing")
+    assert "missing-blob" in {reject.reason for reject in broken.rejects()}
+    loose.write_bytes(whole)
+    _, repaired = build(tmp_path, repository, tmp_path / "missing")
+    _, fresh = build(tmp_path, repository, name="fresh")
+    assert repaired.manifest.files == fresh.manifest.files != broken.manifest.files
+
+
+def test_parts_that_are_there_serve_a_history_that_has_grown(tmp_path, make_repository, monkeypatch):
+    from repopeftbench.mining import engine
+
+    repository = make_repository(*growing(7))
+    build(tmp_path, f"{repository}@main~2", tmp_path / "missing", commits_per_part=2)
+    mined = []
+    whole = engine.RepositoryMiner.walk
+
+    def recording(self, history, first, end):
+        mined.append((first, end))
+        return whole(self, history, first, end)
+
+    monkeypatch.setattr(engine.RepositoryMiner, "walk", recording)
+    _, grown = build(tmp_path, repository, tmp_path / "missing", commits_per_part=2)
+    assert mined == [(4, 6), (6, 7)]
+    _, fresh = build(tmp_path, repository, name="fresh")
+    assert grown.manifest.files == fresh.manifest.files

@@ -22,6 +22,7 @@ from snapshot_cases import (
 from repopeftbench.dataset import snapshot_assembly, snapshot_parts, snapshots
 from repopeftbench.dataset.manifest import file_sha256
 from repopeftbench.dataset.snapshot_assembly import assemble_snapshots
+from repopeftbench.dataset.snapshot_parts import RowGroupWriter
 from repopeftbench.dataset.snapshot_tables import FILES, TREES
 from repopeftbench.dataset.snapshots import SnapshotStore, has_snapshots
 from repopeftbench.errors import DatasetError, GitObjectError
@@ -334,3 +335,17 @@ def test_parts_that_do_not_follow_on_each_other_are_a_bug(tmp_path):
         assemble_snapshots([first, third], tmp_path / "one")
     with pytest.raises(AssertionError, match="not beside each other"):
         assemble_snapshots([first, other, second], tmp_path / "two")
+
+
+def test_how_rows_are_chunked_does_not_show_in_the_bytes(tmp_path):
+    rows = pa.table({"path": [f"{n:060d}" for n in range(60_000)]})
+    found = set()
+    for size in (7_000, 20_000, 60_000):
+        path = tmp_path / f"{size}.parquet"
+        writer = RowGroupWriter(lambda _, path=path: path, rows.schema, level=1, group=1 << 20, shard=None)
+        for start in range(0, rows.num_rows, size):
+            part = rows.slice(start, size)
+            writer.add(part, [1] * part.num_rows)
+        writer.finish()
+        found.add(path.read_bytes())
+    assert len(found) == 1

@@ -8,8 +8,8 @@ from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.history import FileVersions, new_sites
 from repopeftbench.mining.pieces import split_sections
-from repopeftbench.mining.reader import PieceReader
-from repopeftbench.mining.source import decode_source
+from repopeftbench.mining.reader import MOST_MARKS, PieceReader
+from repopeftbench.mining.source import UnreadableSourceError, decode_source
 from repopeftbench.tasks.cut import cut_site
 from repopeftbench.tasks.layout import whole_layout
 
@@ -240,3 +240,21 @@ def test_unchanged_pieces_are_shared_between_versions():
     two = reader.read(f"import os\n\n{body}def test_b():\n    assert g() == 2\n".encode())
     assert one.pieces[0].piece is two.pieces[0].piece
     assert [site.lineno for site in two.sites] == [4, 7]
+
+
+def test_a_piece_that_nothing_can_read_has_the_file_read_as_a_whole(monkeypatch):
+    def unreadable(_parsed):
+        raise UnreadableSourceError("unparsable-file", "nested too deeply")
+
+    raw = b"import os\n\ndef test_a():\n    assert f() == 1\n"
+    monkeypatch.setattr("repopeftbench.mining.reader.text_imports", unreadable)
+    assert seen(PieceReader().read(raw)) == seen(extract_sites(raw))
+
+
+def test_sites_are_remembered_for_the_last_imports_alone():
+    reader = PieceReader()
+    body = "def test_a():\n    assert f() == 1\n"
+    versions = [reader.read(f"from pandas import x{n}\n{body}".encode()) for n in range(20)]
+    assert all(len(version.sites) == 1 for version in versions)
+    (piece,) = versions[-1].sections[-1].pieces
+    assert len(piece.sites) <= MOST_MARKS

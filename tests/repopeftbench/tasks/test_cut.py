@@ -1,4 +1,5 @@
 import ast
+import sys
 
 import pytest
 from hypothesis import given
@@ -286,3 +287,15 @@ def test_cut_is_exact_for_any_shape(statements, blank_lines):
         assert cut.prefix == cut.prefix.rstrip()
         assert cut.gap.replace("\\\n", "").strip() == ""
         ast.parse(f"({cut.target}\n)")
+
+
+def test_the_kind_of_a_deep_target_does_not_depend_on_who_asks():
+    def deeper(frames, text):
+        return deeper(frames - 1, text) if frames else target_type.__wrapped__(text)
+
+    kinds = {}
+    for terms in range(2_000, 3_200, 200):
+        text = "+".join(["a"] * terms)
+        kinds[terms] = {deeper(frames, text) for frames in (0, 100, 400)}
+    assert all(len(found) == 1 for found in kinds.values())
+    assert {None} in kinds.values() or sys.version_info >= (3, 12)
