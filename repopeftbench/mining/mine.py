@@ -34,8 +34,8 @@ from repopeftbench.schema import CommitInfo, CommitRecord, Reject, Task, Track
 logger = logging.getLogger(__name__)
 
 PRODUCTION_DIFF_BYTES = 200_000
-MEMO_FILES = 1_536
-MEMO_BYTES = 64_000_000
+MEMO_FILES = 1_024
+MEMO_BYTES = 40_000_000
 COMMITS_PER_OPENING = 250
 
 
