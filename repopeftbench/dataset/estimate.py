@@ -23,8 +23,8 @@ from repopeftbench.sources import Source, cached_clone
 TYPICAL_COMMITS = 837
 TYPICAL_DISK_BYTES = 4_000_000
 # CPU time of `repobench mine REPOSITORY --cutoff none --workers 1`, start-up included; medians of attrs, click and
-# networkx on one core of a server: 716, 640 and 347 commits per second; in the paper protocol 163, 191 and 138.
-COMMITS_PER_CPU_SECOND = 640.0
+# networkx on one core of a server: 731, 586 and 313 commits per second; in the paper protocol 163, 191 and 138.
+COMMITS_PER_CPU_SECOND = 586.0
 PAPER_COMMITS_PER_CPU_SECOND = 163.0
 
 Look = Callable[[Source, GitRepository], tuple[int, int]]
