@@ -15,12 +15,12 @@ FILES = ("tests/test_a.py", "tests/test_b.py")
 
 
 def commits(number, count):
-    def tests(commit):
+    def file_texts(commit):
         cases = (f"def test_{n}():\n    assert f({n}) == {number * 1000 + commit * 100 + n}\n" for n in range(32))
         return "\n\n".join(cases).encode()
 
     return [
-        (f"commit {commit}", 1_700_000_000 + commit * DAY, [(path, tests(commit)) for path in FILES])
+        (f"commit {commit}", 1_700_000_000 + commit * DAY, [(path, file_texts(commit)) for path in FILES])
         for commit in range(count)
     ]
 
