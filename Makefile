@@ -14,12 +14,14 @@ endef
 
 .PHONY: setup demo test test-slow test-ray check format format-check lint types contracts bench clean
 
+# codebleu is the reference that tests compare with; its pins are wrong, not its code (docs/adr/0003), hence --no-deps.
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --upgrade pip
 	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[models,sandbox,dev]'
+	@$(BIN)/python -m pip install --quiet --quiet --no-deps codebleu==0.7.0
 	@touch $@
 
 demo: $(STAMP)

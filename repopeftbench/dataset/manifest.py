@@ -13,7 +13,7 @@ import repopeftbench
 from repopeftbench.errors import DatasetError
 
 MANIFEST_NAME = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class _Strict(BaseModel):
@@ -48,7 +48,8 @@ class RepositoryEntry(_Strict):
 class MiningConfig(_Strict):
     """The options that decide about the dataset's content."""
 
-    protocol: Literal["clean"] = "clean"
+    protocol: Literal["clean", "paper"] = "clean"
+    """`paper` marks tasks as the published construction made them, defects included."""
     seed: int = 0
     cutoff: str | None = None
     """First instant (ISO 8601, UTC) that is beyond the in-distribution histories, None where there is no cutoff."""
@@ -83,6 +84,8 @@ class Manifest(_Strict):
     config: MiningConfig
     versions: Versions
     repositories: tuple[RepositoryEntry, ...]
+    origin: str | None = None
+    """The published data that this was imported from, None where histories were mined."""
     failed_sources: dict[str, str]
     """Entries of the list that gave nothing, with the reason."""
     notes: tuple[str, ...]
@@ -118,11 +121,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise DatasetError(f"{folder} is not a dataset (no {MANIFEST_NAME}): {hint}")
     try:
         raw = json.loads(path.read_text("utf-8"))
-        if raw.get("schema_version") != SCHEMA_VERSION:
-            raise DatasetError(
-                f"{path} has schema version {raw.get('schema_version')}, this version reads {SCHEMA_VERSION}: "
-                "mine the dataset again"
-            )
+        found = raw.get("schema_version")
+        if found != SCHEMA_VERSION:
+            newer = isinstance(found, int) and found > SCHEMA_VERSION
+            what = "install a newer repobench to read it" if newer else "mine the dataset again"
+            raise DatasetError(f"{path} has schema version {found}, this version reads {SCHEMA_VERSION}: {what}")
         return Manifest.model_validate(raw)
     except (json.JSONDecodeError, ValidationError, AttributeError) as error:
         raise DatasetError(f"{path} is damaged: {error}") from error

@@ -17,7 +17,7 @@ from repopeftbench.atomic import write_atomically
 from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, read_manifest
 from repopeftbench.dataset.snapshot_assembly import SnapshotSummary, assemble_snapshots
 from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
-from repopeftbench.dataset.tables import Record, from_table, schema_of, to_table
+from repopeftbench.dataset.tables import Record, check_schema, from_table, schema_of, to_table
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import CommitRecord, Reject, Split, Task, Track
 
@@ -58,6 +58,20 @@ class Dataset:
         path = self.folder / _task_path(track, split)
         if path.is_file():
             yield from read_records(Task, path)
+
+    def task_tables(self, track: Track, split: Split, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of a track's split, a row group at a time, for passes over more tasks than fit in memory."""
+        path = self.folder / _task_path(track, split)
+        if path.is_file():
+            yield from read_columns(Task, path, columns)
+
+    def commit_tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of the kept commits, a row group at a time."""
+        yield from read_columns(CommitRecord, self.folder / COMMITS_NAME, columns)
+
+    def reject_tables(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of the rejects, a row group at a time."""
+        yield from read_columns(Reject, self.folder / REJECTS_NAME, columns)
 
     def commits(self) -> Iterator[CommitRecord]:
         """The kept commits, by repository, in history order."""
@@ -181,6 +195,21 @@ def read_records(kind: type[_R], path: Path) -> Iterator[_R]:
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
     yield from from_table(kind, table, where=str(path))
+
+
+def read_columns(kind: type[Record], path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Some columns of one parquet file, a row group at a time.
+
+    Raises:
+        DatasetError: the file is missing, damaged or of another schema.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            check_schema(kind, file.schema_arrow, where=str(path))
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=list(columns), use_threads=False)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
 
 
 def _task_path(track: Track, split: Split) -> Path:

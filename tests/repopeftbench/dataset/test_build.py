@@ -197,7 +197,10 @@ def test_another_schema_version_and_damage_are_refused(tmp_path, make_repository
     path = dataset.folder / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "schema_version": 99}))
-    with pytest.raises(DatasetError, match="schema version 99"):
+    with pytest.raises(DatasetError, match=r"schema version 99.*install a newer repobench"):
+        Dataset(dataset.folder)
+    path.write_text(json.dumps({**manifest, "schema_version": 1}))
+    with pytest.raises(DatasetError, match=r"schema version 1, .*mine the dataset again"):
         Dataset(dataset.folder)
     path.write_text(json.dumps({**manifest, "stranger": 1}))
     with pytest.raises(DatasetError, match="is damaged"):
