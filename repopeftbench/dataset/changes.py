@@ -9,6 +9,7 @@ import numpy as np
 from repopeftbench.dataset.manifest import Manifest
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.dataset.task_index import COLUMNS, Place, TaskIndex, matched, statement_identity
+from repopeftbench.mining.drafts import DUPLICATE
 from repopeftbench.schema import Split, Track
 
 NO_REPOSITORY = "no such repository"
@@ -174,8 +175,9 @@ def _reject_reasons(index: TaskIndex, positions: Sequence[int], other: Dataset) 
     for table in other.reject_tables(columns):
         for *place, reason in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
             identity = statement_identity(*place)
-            if identity in wanted:
-                found.setdefault(identity, reason)
+            # A repetition says nothing of the first copy, which is the one that would be a task.
+            if identity in wanted and found.get(identity, DUPLICATE) == DUPLICATE:
+                found[identity] = reason
     return found
 
 
