@@ -103,14 +103,16 @@ def _counted(dataset: Dataset) -> dict[str, _Ledgers]:
     columns = ("repo_id", "track", "reason")
     dropped = Counter(rows(dataset.reject_tables(columns), columns))
     reasons: dict[tuple[str, str], dict[str, int]] = {}
-    for (repo_id, track, reason), count in sorted(dropped.items()):
-        reasons.setdefault((repo_id, track), {})[reason] = count
+    for (repo_id, name, reason), count in sorted(dropped.items()):
+        reasons.setdefault((repo_id, name), {})[reason] = count
     found: dict[str, _Ledgers] = {}
-    for repo_id, track in sorted({*kept, *reasons}):
+    for repo_id, name in sorted({*kept, *reasons}):
         own = found.setdefault(repo_id, dict.fromkeys(Track, Ledger()))
-        lost = reasons.get((repo_id, track), {})
-        count = kept[repo_id, track]
-        own[Track(track)] = Ledger(seen=count + sum(lost.values()), kept=count, dropped=lost)
+        lost = reasons.get((repo_id, name), {})
+        count = kept[repo_id, name]
+        # Of a track that does not exist `known_values` tells.
+        if name in own:
+            own[Track(name)] = Ledger(seen=count + sum(lost.values()), kept=count, dropped=lost)
     return found
 
 

@@ -126,10 +126,21 @@ def test_name_that_no_table_has_is_found_and_not_opened(data, name):
     assert "no table of a dataset has this name" in only(files_on_disk, data).message
 
 
-def test_unknown_value_is_found_and_nobody_else_stumbles_over_it(data):
-    edit_rows(data, EVOLUTION_TRAIN, lambda row: row.update(family="hope"))
+@pytest.mark.parametrize(
+    ("path", "column"),
+    [
+        (EVOLUTION_TRAIN, "family"),
+        (EVOLUTION_TRAIN, "track"),
+        (EVOLUTION_TRAIN, "split"),
+        ("rejects.parquet", "track"),
+        ("rejects.parquet", "family"),
+        ("commits.parquet", "split"),
+    ],
+)
+def test_unknown_value_is_found_and_nobody_else_stumbles_over_it(data, path, column):
+    edit_rows(data, path, lambda row: row.update({column: "hope"}))
     found = only(known_values, data)
-    assert (found.where, "column family holds 'hope'" in found.message) == (EVOLUTION_TRAIN, True)
+    assert (found.where, f"column {column} holds 'hope'" in found.message) == (path, True)
     for check in STRUCTURE_CHECKS:
         run_check(check.__name__, check, Dataset(data))
 
