@@ -64,7 +64,27 @@ def test_nothing_is_said_of_healthy_tasks():
     ],
 )
 def test_task_that_breaks_one_rule_is_told_by_its_name(fields, rule):
-    assert broken(HEALTHY, **fields) == [rule]
+    # What is wrong with the text of a target is wrong with its statement too.
+    assert [name for name in broken(HEALTHY, **fields) if name != "statement-malformed"] == [rule]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "assert f(1) == 3, 'why'",
+        "self.assertEqual(f(1),\n  3)",
+        "assert_raises(\nValueError)",
+        "np.testing.assert_equal(\n    a,\n  # why\n 3)",
+        "assert " + "(" * 90 + "3" + ")" * 90,
+    ],
+)
+def test_statement_on_its_own_is_python(text):
+    assert "statement-malformed" not in broken(HEALTHY, **statement(text))
+
+
+@pytest.mark.parametrize("text", ["assert_raises(, ValueError)", "m.asser2)", "self{'a': 1})", "assert f(1) == 3)"])
+def test_statement_that_lost_a_part_at_the_cut_is_told(text):
+    assert "statement-malformed" in broken(HEALTHY, **statement(text))
 
 
 @pytest.mark.parametrize("target", ["2)", "ValueError, match='bad')", "0.5, rel=1e-3)", "f(x))", "[1, 2]", "not f(0)"])
@@ -122,6 +142,7 @@ def test_healthy_dataset_has_no_problem_and_its_measures_add_up(mined):
         ({"target": "3 4"}, "target-unparsable", Severity.WARNING),
         ({"target": ""}, "target-empty", Severity.WARNING),
         ({"suffix": "x"}, "cut-wrong", Severity.WARNING),
+        ({"statement": "assert_raises(, f)"}, "statement-malformed", Severity.WARNING),
         ({"prefix": "x "}, "prefix-ends-in-white-space", Severity.NOTE),
         ({"target_type": "call"}, "target-type-wrong", None),
         ({"statement_key": "k"}, "statement-key-wrong", None),
