@@ -234,6 +234,17 @@ def test_commits_out_of_order_are_found(data):
     assert "out of order" in only(commit_counts, data).message
 
 
+def test_published_rows_of_unknown_commits_and_gaps_between_commits_are_no_error(data):
+    rejected = lambda row: row["track"] == "evolution"  # noqa: E731
+    edit_rows(data, "rejects.parquet", lambda row: row.update(commit_sha="", history_index=-1), where=rejected)
+    edit_rows(data, "commits.parquet", lambda row: row.update(rejects=0))
+    assert problems(commit_counts, data) == ()
+    edit_rows(data, "commits.parquet", lambda row: row.update(commit_index=7))
+    assert "out of order" in only(commit_counts, data).message
+    as_paper(data)
+    assert problems(commit_counts, data) == ()
+
+
 # Splits and time.
 
 
