@@ -13,7 +13,7 @@ from repopeftbench.schema import Split, Track
 TESTS_IN_DIFF = "test-file-in-diff"
 
 
-def tests_in_diffs(dataset: Dataset) -> Findings:
+def diffs_with_tests(dataset: Dataset) -> Findings:
     """Commits whose production diff shows lines of a test file: by path, or because tasks were mined from it."""
     mined = {(group.repo_id, path) for track in Track for group, (path,) in task_rows(dataset, track, "test_file")}
     tally = Tally()

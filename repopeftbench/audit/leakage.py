@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from repopeftbench.audit.conditioning import tests_in_diffs
+from repopeftbench.audit.conditioning import diffs_with_tests
 from repopeftbench.audit.findings import Findings
 from repopeftbench.audit.near_duplicates import near_duplicates
 from repopeftbench.audit.origins import commits_beyond_cutoff, old_content
 from repopeftbench.audit.repetition import statements_in_train, unchanged_statements
 from repopeftbench.audit.shared_files import shared_files
 from repopeftbench.audit.visible_answers import targets_in_diff, targets_in_prefix
-from repopeftbench.audit.visible_tests import tests_in_views
+from repopeftbench.audit.visible_tests import views_with_tests
 from repopeftbench.dataset.store import Dataset
 
 LEAKAGE_CHECKS: tuple[Callable[[Dataset], Findings], ...] = (
@@ -19,8 +19,8 @@ LEAKAGE_CHECKS: tuple[Callable[[Dataset], Findings], ...] = (
     shared_files,
     targets_in_prefix,
     targets_in_diff,
-    tests_in_diffs,
-    tests_in_views,
+    diffs_with_tests,
+    views_with_tests,
     commits_beyond_cutoff,
     old_content,
 )

@@ -44,7 +44,8 @@ class Contents:
 
     def of_kind(self, kinds: int) -> Keys:
         """The blobs that stand at a path of one of these kinds."""
-        return self.blobs[(self.kinds & kinds) != 0]
+        blobs: Keys = self.blobs[(self.kinds & kinds) != 0]
+        return blobs
 
     def kind(self, blob: int) -> int:
         """The kinds of paths that a blob of this repository stands at."""

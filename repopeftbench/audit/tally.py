@@ -89,7 +89,9 @@ class Tally:
         )
 
     def _rows(self) -> list[tuple[Group, int, int]]:
-        return [(group, *self._counts[group]) for group in sorted(self._counts, key=_order)]
+        return [
+            (group, count, of) for group, (count, of) in sorted(self._counts.items(), key=lambda item: _order(item[0]))
+        ]
 
 
 def counted(count: int, of: int) -> str:

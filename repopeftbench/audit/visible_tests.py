@@ -41,7 +41,7 @@ _TEST_LIBRARY = re.compile(r"^[ \t]*(?:import|from)[ \t]+(?:pytest|unittest)\b",
 _TEST_FUNCTION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+test\w*[ \t]*\(", re.MULTILINE)
 
 
-def tests_in_views(dataset: Dataset) -> Findings:
+def views_with_tests(dataset: Dataset) -> Findings:
     """Tasks whose statement a view shows, and files of a view that are tests by their content or by another path.
 
     A view shows the statement of a train task if the file is in the tree of the task's commit. That of a held-out task
