@@ -94,10 +94,11 @@ def _show(report: AuditReport, data: Path) -> None:
             cells = (problem.severity, problem.check, problem.where, problem.message, problem.fix)
             table.add_row(*map(Text, cells))
         show(table)
-    for summary in summarised(report.measures):
+    occurring = {measure.name for measure in report.measures if measure.count}
+    for summary in summarised(measure for measure in report.measures if measure.name in occurring):
         show(_summary(summary))
     if report.measures:
-        show(f"What is 0 in every split is left out here; {AUDIT_MARKDOWN} has it, and the same by repository.")
+        show(f"What is 0 everywhere is left out here; {AUDIT_MARKDOWN} has it, and the same by repository.")
     show(verdict(report.problems))
 
 
@@ -108,7 +109,5 @@ def _summary(summary: SummaryTable) -> Table:
     for split in summary.splits:
         table.add_column(split, justify="right")
     for name, cells in summary.rows:
-        if not any(cell is not None and cell.count for cell in cells):
-            continue
         table.add_row(Text(name), *("" if cell is None else str(cell) for cell in cells))
     return table

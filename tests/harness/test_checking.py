@@ -55,6 +55,8 @@ def test_healthy_dataset_passes_and_is_not_changed_but_for_the_audit(data, mined
     assert code == 0
     assert "Nothing forbids publishing: 0 errors" in out
     assert "em copy-prefix" in out
+    assert "target-empty" not in out
+    assert "target-empty" in (data / "audit.md").read_text()
     assert err.strip() == f"written to {data / 'audit.md'}"
     assert {path.name for path in data.iterdir()} - {path.name for path in mined.iterdir()} == {
         "audit.json",
