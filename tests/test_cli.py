@@ -18,6 +18,8 @@ FLAGS = {
     "--overwrite --seed --split --track",
     "score": "--data",
     "report": "--families --no-families --out --seed",
+    "select": "--baseline --cache --clones --cutoff --licence --max-size-kb --metadata-only --min-size-kb "
+    "--min-stars --out --profile --pushed-since --tombstones --workers",
     "synth": "--commits --count --seed",
 }
 
