@@ -6,8 +6,8 @@ Defaults are what the paper says. Where its code does something else:
   the word `pytest` in seven dependency files, never for unittest. The paper says that histories end at the cutoff;
   neither looks at when a repository was created. Here it must be before the cutoff, since `mine` takes a repository
   that begins later for one out of distribution.
-- out of distribution: the paper gives no numbers; these are the code's. The code took the first 100 that a search by
-  rising stars gave, which are nearly all small; here nothing but the rules decides.
+- out of distribution: the numbers are the code's. It also wanted at most 2,000 stars, and took the first 100 that its
+  queries gave, those for the lowest star counts first; here the rules alone decide.
 """
 
 import datetime as dt
