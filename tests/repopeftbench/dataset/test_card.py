@@ -126,6 +126,7 @@ def test_every_repository_is_named_with_licence_role_and_tasks(case):
         row = f"| {entry.repo_id} | `{entry.revision[:12]}` | {licence} | {entry.role} | {tasks:,} |"
         assert row in (folder / "README.md").read_text("utf-8")
         assert row in documents["ATTRIBUTION.md"].decode()
+    assert "The licence of 2 of 6 is not known" in documents["README.md"].decode()
     assert str(dataset.folder.parent) not in documents["README.md"].decode() + documents["ATTRIBUTION.md"].decode()
 
 
