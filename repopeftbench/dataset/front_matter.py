@@ -80,8 +80,20 @@ def _config(config: HubConfig) -> dict[str, Any]:
 
 
 def _info(config: HubConfig) -> dict[str, Any]:
-    """The features alone: `datasets` takes counts of rows only with the size of their Arrow files, which nobody has."""
-    return {"config_name": config.name, "features": [_feature(field) for field in config.schema]}
+    return {
+        "config_name": config.name,
+        "features": [_feature(field) for field in config.schema],
+        # All three, or `datasets` ignores the whole of it with a warning.
+        "splits": [
+            {
+                "name": split.name,
+                "num_bytes": sum(file.size_bytes for file in split.files),
+                "num_examples": sum(file.rows for file in split.files),
+            }
+            for split in config.splits
+        ],
+        "download_size": sum(file.size_bytes for split in config.splits for file in split.files),
+    }
 
 
 def _feature(field: pa.Field) -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_load_dataset_finds_every_config_split_and_row_and_ignores_nothing(case,
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_header_tells_the_features_of_every_config(case):
+def test_header_tells_features_and_rows_of_every_config(case):
     from datasets import Features
     from huggingface_hub import DatasetCard
 
@@ -71,6 +71,8 @@ def test_header_tells_the_features_of_every_config(case):
         assert Features._from_yaml_list(info["features"]).arrow_schema.names == config.schema.names
         types = [str(field.type) for field in Features._from_yaml_list(info["features"]).arrow_schema]
         assert types == [str(field.type) for field in config.schema]
+        rows = {split.name: sum(file.rows for file in split.files) for split in config.splits}
+        assert {split["name"]: split["num_examples"] for split in info["splits"]} == rows
 
 
 def test_one_licence_is_named_by_its_id(tmp_path):
