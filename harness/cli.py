@@ -28,11 +28,11 @@ app = App(
 )
 # By name: a command is imported when it is called, so that none pays for the imports of the others.
 _COMMANDS = {
-    "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
     "select": (
         "selecting",
         "Select repositories to mine from candidates' metadata and histories, by the published filters.",
     ),
+    "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
     "run": (
         "running",
         "Answer tasks with one method and score the answers; goes on where it stopped.",

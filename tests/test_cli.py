@@ -12,14 +12,14 @@ import pytest
 from harness.cli import _COMMANDS, app, run_command
 
 FLAGS = {
+    "select": "--baseline --cache --clones --cutoff --licence --max-size-kb --metadata-only --min-size-kb "
+    "--min-stars --out --profile --pushed-since --tombstones --workers",
     "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data",
     "report": "--families --no-families --out --seed",
-    "select": "--baseline --cache --clones --cutoff --licence --max-size-kb --metadata-only --min-size-kb "
-    "--min-stars --out --profile --pushed-since --tombstones --workers",
     "synth": "--commits --count --seed",
 }
 
