@@ -154,8 +154,8 @@ def tombstones(dataset: Dataset, listed: Sequence[Tombstone] | None = None) -> F
                     check="tombstones",
                     severity=Severity.ERROR,
                     where=entry.repo_id,
-                    message=f"The repository was {tombstone.sentence}.",
-                    fix="Mine the dataset again: the repository is left out then.",
+                    message=f"the repository was {tombstone.sentence}",
+                    fix="mine the dataset again: the repository is left out then",
                 )
             )
     return Findings(problems=tuple(problems))

@@ -82,8 +82,8 @@ def licences(dataset: Dataset) -> Findings:
     found = repository_licences(dataset)
     snapshots = has_snapshots(dataset.folder)
     if not snapshots:
-        fix = "Mine without --no-snapshots, or add the texts by hand before you publish."
-        problems.append(_problem("dataset", "The dataset has no snapshots, so it holds no licence text.", fix))
+        fix = "mine without --no-snapshots, or add the texts by hand before you publish"
+        problems.append(_problem("dataset", "the dataset has no snapshots, so it holds no licence text", fix))
     for licence in found:
         problems += _problems_of(licence, texts_expected=snapshots)
     return Findings(problems=tuple(problems))
@@ -123,25 +123,27 @@ def _texts(entry: RepositoryEntry, store: SnapshotStore) -> tuple[LicenceText, .
 def _problems_of(licence: RepositoryLicence, *, texts_expected: bool) -> Iterator[Problem]:
     name, spdx = licence.repo_id, licence.spdx
     if texts_expected and not licence.texts:
-        message = f"No licence text at the root of {licence.revision}: LICENSE, LICENCE and COPYING were looked for."
-        yield _problem(name, message, "See whether its licence asks for its text, and add it, or leave it out.")
+        message = f"no licence text at the root of {licence.revision}: LICENSE, LICENCE and COPYING were looked for"
+        yield _problem(
+            name, message, "see whether its licence asks for its text, and add it, or leave the repository out"
+        )
     if spdx is None:
-        message = "Its licence is not known: the list names none, and none was recognised in its files."
-        yield _problem(name, message, f'Look it up and write licence = "SPDX-ID" {_LIST}, or leave it out.')
+        message = "its licence is not known: the list names none, and none was recognised in its files"
+        yield _problem(name, message, f'look it up and write licence = "SPDX-ID" {_LIST}, or leave the repository out')
         return
     terms = terms_of(spdx)
     if terms is Terms.COPYLEFT:
-        message = f"Its licence, {spdx}, is copyleft: what is derived from it may have to be under it too."
-        yield _problem(name, message, "Leave the repository out, or publish under terms that its licence allows.")
+        message = f"its licence, {spdx}, is copyleft: what is derived from it may have to be under it too"
+        yield _problem(name, message, "leave the repository out, or publish under terms that its licence allows")
     elif terms is Terms.UNKNOWN:
-        message = f"Its licence, {spdx!r}, is none that is known to be permissive."
-        yield _problem(name, message, f"Write its SPDX id {_LIST} if it has one, or leave the repository out.")
+        message = f"its licence, {spdx!r}, is none that is known to be permissive"
+        yield _problem(name, message, f"write its SPDX id {_LIST} if it has one, or leave the repository out")
     if licence.declared and licence.recognised and licence.recognised not in _parts(licence.declared):
-        message = f"The list says {licence.declared}, its text is that of {licence.recognised}."
-        yield _problem(name, message, f"Look it up and correct licence {_LIST}.")
+        message = f"the list says {licence.declared}, its text is that of {licence.recognised}"
+        yield _problem(name, message, f"look it up and correct licence {_LIST}")
     if not licence.declared:
-        message = f"Its licence is known from its text alone, which is that of {spdx}; its tasks name none."
-        fix = f'Write licence = "{spdx}" {_LIST} and mine again.'
+        message = f"its licence is known from its text alone, which is that of {spdx}; its tasks name none"
+        fix = f'write licence = "{spdx}" {_LIST} and mine again'
         yield _problem(name, message, fix, severity=Severity.NOTE)
 
 

@@ -81,12 +81,12 @@ def test_every_doubtful_licence_is_named_once_and_plain_ones_are_not(dataset):
     found = sorted((problem.where, problem.severity.value, problem.message.split(",")[0]) for problem in problems)
     revision = dataset.manifest.repositories[4].revision
     assert found == [
-        ("org/bsd", "note", "Its licence is known from its text alone"),
-        ("org/dual", "warning", "Its licence is not known: the list names none"),
-        ("org/gpl", "warning", "Its licence"),
-        ("org/none", "warning", "Its licence is not known: the list names none"),
-        ("org/none", "warning", f"No licence text at the root of {revision}: LICENSE"),
-        ("org/other", "warning", "The list says MIT"),
+        ("org/bsd", "note", "its licence is known from its text alone"),
+        ("org/dual", "warning", "its licence is not known: the list names none"),
+        ("org/gpl", "warning", "its licence"),
+        ("org/none", "warning", "its licence is not known: the list names none"),
+        ("org/none", "warning", f"no licence text at the root of {revision}: LICENSE"),
+        ("org/other", "warning", "the list says MIT"),
     ]
     assert Severity.ERROR not in {problem.severity for problem in problems}
 
