@@ -103,7 +103,7 @@ def _file_lines(found: Sequence[Attribution], title: str) -> Iterator[str]:
     yield ""
     yield (
         "Every statement, prefix, file and diff of this dataset is the work of the authors of the repositories below, "
-        "at the commit named and before it, and stays under its licence. The texts are in `licenses/`."
+        "at the commit named and before it, and stays under its licence. The texts that were found are in `licenses/`."
     )
     yield ""
     yield attribution_table(found)

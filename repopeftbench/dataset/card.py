@@ -201,12 +201,16 @@ def _attribution(description: Description) -> str:
         spoken = f"The licence of {unknown:,} of {len(found):,} is not known: ask their authors before you use them."
     else:
         spoken = f"All repositories are under {common}." if common else "The licences of the repositories differ."
-    whole = attribution_table(found) if len(found) <= MOST_IN_CARD else f"The table is in `{ATTRIBUTION_NAME}`."
+    texts = any(one.texts for one in description.licences)
+    places = (
+        f"Their texts are in `{TEXTS_NAME}/`, as far as they were found." if texts else "No licence text was found."
+    )
+    whole = attribution_table(found) if len(found) <= MOST_IN_CARD else f"It has {len(found):,} rows."
     return f"""## Licence and attribution
 
 Every statement, prefix, file and diff is the work of the authors of its repository and stays under that repository's
-licence, which column `licence` of its tasks names where the list of repositories did. Licence texts are in
-`{TEXTS_NAME}/`, the whole table of repositories is in `{ATTRIBUTION_NAME}`. {spoken}
+licence, which column `licence` of its tasks names where the list of repositories did. {spoken} {places}
+The whole table of repositories is in `{ATTRIBUTION_NAME}`.
 
 {whole}"""
 

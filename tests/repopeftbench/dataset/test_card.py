@@ -81,7 +81,7 @@ def test_one_licence_is_named_by_its_id(tmp_path):
     card = dataset_card(dataset, None, NAME, configs)
     assert "\nlicense: mit\n" in card
     assert "license_name" not in card
-    assert "All repositories are under MIT." in card
+    assert "All repositories are under MIT. Their texts are in `licenses/`" in card
     proprietary = dataclasses.replace(
         describe(dataset),
         licences=tuple(dataclasses.replace(x, declared="My Own 1") for x in describe(dataset).licences),
@@ -142,7 +142,7 @@ def test_long_table_of_repositories_is_in_its_own_file(case):
     )  # fmt: skip
     card = card_of(dataclasses.replace(description, attributions=many), None, NAME, configs)
     assert "o/r7" not in card
-    assert "The table is in `ATTRIBUTION.md`." in card
+    assert "The whole table of repositories is in `ATTRIBUTION.md`.\n\nIt has 51 rows." in card
     line = "| o/r7 | [`111111111111`](https://github.com/o/r/tree/1) | MIT | train | 7 |"
     assert line in attribution_file(many, "x")
 
