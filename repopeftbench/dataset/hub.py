@@ -1,0 +1,246 @@
+"""The Hugging Face Hub (io): the only module that imports huggingface_hub, and only when it is called.
+
+Everything is published in one commit on top of the state that was compared with, so that nobody's change in between
+is overwritten, and nothing is half published. The token is the client's own matter: from `hf auth login` or HF_TOKEN;
+it is neither taken as an argument nor written anywhere.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repopeftbench.dataset.hub_changes import Change, FileChange, HubTarget, RemoteFile, RemoteState
+from repopeftbench.errors import ConfigError, PublishError
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
+_NO_ACCESS = (401, 403)
+_STALE = (409, 412)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """How a folder is published; `private` counts only where the repository does not exist yet."""
+
+    message: str
+    private: bool = False
+    create_pr: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The commit that was made; `url` is its page, or that of the pull request."""
+
+    commit: str
+    url: str
+
+
+def check_repo_id(repo_id: str) -> None:
+    """Refuses what is no `ORG/NAME`, before anything is asked of the network.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not _REPO_ID.fullmatch(repo_id) or ".." in repo_id or "--" in repo_id or len(repo_id) > 96:
+        raise ConfigError(f"--repo-id {repo_id!r} is no ORG/NAME: letters, digits, '-', '_', '.' and one '/'")
+
+
+def check_card(text: str, target: HubTarget) -> None:
+    """Has the client's own classes read a card and its metadata.
+
+    Raises:
+        PublishError: they cannot.
+    """
+    from huggingface_hub import DatasetCard, ModelCard
+
+    try:
+        card = (DatasetCard if target.repo_type == "dataset" else ModelCard)(text)
+    except Exception as error:  # noqa: BLE001 - the YAML library's and the card's own, whatever is wrong
+        raise PublishError(f"the card's metadata cannot be read: {error}") from error
+    if not card.data.to_dict():
+        raise PublishError("the card has no metadata: it must begin with a block of YAML between two lines ---")
+
+
+def remote_state(target: HubTarget) -> RemoteState:
+    """What is on the Hub now; nothing is changed there.
+
+    Raises:
+        PublishError: the Hub cannot be asked, or does not let us.
+    """
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.hf_api import RepoFile
+
+    api = _client()
+    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    with _translated(target):
+        try:
+            info = api.repo_info(**where, revision=target.revision)
+            has_revision = True
+        except RevisionNotFoundError:
+            info, has_revision = api.repo_info(**where), False
+        except RepositoryNotFoundError as error:
+            if _refused(error):
+                raise
+            return RemoteState()
+        commit = str(info.sha)
+        listing = api.list_repo_tree(**where, revision=commit, recursive=True)
+        files = tuple(
+            RemoteFile(
+                path=entry.path,
+                size_bytes=entry.size,
+                blob=entry.blob_id,
+                sha256=entry.lfs.sha256 if entry.lfs else None,
+            )
+            for entry in listing
+            if isinstance(entry, RepoFile)
+        )
+    return RemoteState(commit=commit, private=info.private, has_revision=has_revision, files=files)
+
+
+def publish_folder(
+    folder: Path, target: HubTarget, remote: RemoteState, changes: Sequence[FileChange], options: PublishOptions
+) -> Published:
+    """Makes the changes in one commit on top of `remote`; repository and branch are made where they are missing.
+
+    Large files that an interrupted call uploaded are not sent again: the Hub knows them by their content.
+
+    Args:
+        folder: holds what is added and changed.
+        target: where it goes.
+        remote: the state that `changes` were computed with.
+        changes: what becomes of each file; at least one must change.
+        options: how.
+
+    Raises:
+        PublishError: there is no token, no right, no network, or the Hub was changed since `remote`.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
+
+    if get_token() is None:
+        raise PublishError(f"there is no token of the Hub on this machine: {_LOG_IN}")
+    if options.private and remote.private is False:
+        raise PublishError(f"{target.repo_id} is public already: make it private in its settings, then publish")
+    api = _client()
+    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    with _translated(target):
+        parent = remote.commit
+        if parent is None:
+            api.create_repo(**where, private=options.private)
+            parent = api.repo_info(**where).sha
+        if not remote.has_revision and target.revision != "main":
+            api.create_branch(**where, branch=target.revision, revision=parent)
+        operations = [
+            CommitOperationDelete(path_in_repo=change.path)
+            if change.change is Change.DELETED
+            else CommitOperationAdd(path_in_repo=change.path, path_or_fileobj=folder / change.path)
+            for change in changes
+            if change.change is not Change.UNCHANGED
+        ]
+        made = api.create_commit(
+            **where,
+            operations=operations,
+            commit_message=options.message,
+            revision=target.revision,
+            create_pr=options.create_pr,
+            parent_commit=parent,
+        )
+    return Published(commit=made.oid, url=made.pr_url or made.commit_url)
+
+
+def download_folder(target: HubTarget, folder: Path, patterns: Sequence[str]) -> str:
+    """Fetches the files that match `patterns` into `folder`; the commit that they are of.
+
+    What an interrupted call fetched is not fetched again.
+
+    Raises:
+        PublishError: the Hub cannot be asked, does not let us, or has no such repository or revision.
+    """
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api = _client()
+    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    with _translated(target):
+        try:
+            commit = str(api.repo_info(**where, revision=target.revision).sha)
+        except RepositoryNotFoundError as error:
+            if _refused(error):
+                raise
+            raise PublishError(
+                f"the Hub has no {target.repo_type} {target.repo_id} that this machine may see: check the name, and "
+                "log in with `hf auth login` if it is private"
+            ) from error
+        api.snapshot_download(**where, revision=commit, local_dir=folder, allow_patterns=list(patterns))
+    return commit
+
+
+def _client() -> "HfApi":
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    return HfApi(library_name="repobench")
+
+
+def _refused(error: Exception) -> bool:
+    """Whether a repository that "is not found" exists, but asks for something: terms to accept, another token."""
+    from huggingface_hub.errors import GatedRepoError
+
+    return isinstance(error, GatedRepoError)
+
+
+@contextmanager
+def _translated(target: HubTarget) -> Iterator[None]:
+    """Turns what the client raises into one sentence that says what to do."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    http_error = HfHubHTTPError.__mro__[1]  # the HTTP library's base class, whichever library the client is built on
+    try:
+        yield
+    except HFValidationError as error:
+        raise PublishError(f"{target.repo_id!r} cannot be a repository of the Hub: {_first_line(error)}") from error
+    except OfflineModeIsEnabled as error:
+        raise PublishError("HF_HUB_OFFLINE forbids to ask the Hub: unset it") from error
+    except RuntimeError as error:
+        # An upload that failed comes wrapped, with its reason as the cause.
+        if not isinstance(error.__cause__, http_error):
+            raise
+        raise PublishError(_sentence(target, error.__cause__)) from error
+    except ValueError as error:
+        if "metadata in README.md" not in str(error):
+            raise
+        raise PublishError(f"the Hub does not take the card: {' '.join(str(error).split())}") from error
+    except http_error as error:
+        raise PublishError(_sentence(target, error)) from error
+
+
+def _sentence(target: HubTarget, error: BaseException) -> str:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+
+    repo_id, again = target.repo_id, "run the same command again, it goes on where it stopped"
+    if not isinstance(error, HfHubHTTPError):
+        return f"the Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)}): check the network, then {again}"
+    status = error.response.status_code
+    if isinstance(error, GatedRepoError):
+        return f"{repo_id} is gated: accept its terms on {constants.ENDPOINT}, then {again}"
+    if status in _STALE:
+        return f"{repo_id} ({target.revision}) was changed on the Hub meanwhile; nothing was published: run it again"
+    if status in _NO_ACCESS:
+        return f"the Hub does not let this token write to {repo_id} ({status}): check the name, or {_LOG_IN}"
+    if status == 404:
+        return f"the Hub has no {target.repo_type} {repo_id} at {target.revision} that this token may see: check the name"
+    said = error.server_message or _first_line(error)
+    return f"the Hub answered {status} for {repo_id} ({_first_line(said)}): {again}"
+
+
+def _first_line(error: object) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
