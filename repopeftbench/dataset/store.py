@@ -31,6 +31,8 @@ ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRe
 
 CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME)
 """What a dataset folder holds beside its manifest."""
+AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
+"""What an audit leaves in a dataset folder; another dataset in its place has none yet."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -136,7 +138,8 @@ class DatasetWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
-        (self._folder / MANIFEST_NAME).unlink(missing_ok=True)
+        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN):
+            (self._folder / name).unlink(missing_ok=True)
         for name in (TASKS_NAME, FILES_NAME, TREES_NAME):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in CONTENTS:
