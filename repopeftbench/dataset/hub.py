@@ -62,7 +62,7 @@ def check_card(text: str, target: HubTarget) -> None:
 
     try:
         card = (DatasetCard if target.repo_type == "dataset" else ModelCard)(text)
-    except Exception as error:  # noqa: BLE001 - the YAML library's and the card's own, whatever is wrong
+    except Exception as error:
         raise PublishError(f"the card's metadata cannot be read: {error}") from error
     if not card.data.to_dict():
         raise PublishError("the card has no metadata: it must begin with a block of YAML between two lines ---")
@@ -104,6 +104,16 @@ def remote_state(target: HubTarget) -> RemoteState:
     return RemoteState(commit=commit, private=info.private, has_revision=has_revision, files=files)
 
 
+def check_visibility(target: HubTarget, remote: RemoteState, options: PublishOptions) -> None:
+    """Refuses to publish in public what should be private.
+
+    Raises:
+        PublishError: the repository is there already, and public.
+    """
+    if options.private and remote.private is False:
+        raise PublishError(f"{target.repo_id} is public already: make it private in its settings, then publish")
+
+
 def publish_folder(
     folder: Path, target: HubTarget, remote: RemoteState, changes: Sequence[FileChange], options: PublishOptions
 ) -> Published:
@@ -123,10 +133,9 @@ def publish_folder(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
 
+    check_visibility(target, remote, options)
     if get_token() is None:
         raise PublishError(f"there is no token of the Hub on this machine: {_LOG_IN}")
-    if options.private and remote.private is False:
-        raise PublishError(f"{target.repo_id} is public already: make it private in its settings, then publish")
     api = _client()
     where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
     with _translated(target):
@@ -227,7 +236,9 @@ def _sentence(target: HubTarget, error: BaseException) -> str:
 
     repo_id, again = target.repo_id, "run the same command again, it goes on where it stopped"
     if not isinstance(error, HfHubHTTPError):
-        return f"the Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)}): check the network, then {again}"
+        return (
+            f"the Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)}): check the network, then {again}"
+        )
     status = error.response.status_code
     if isinstance(error, GatedRepoError):
         return f"{repo_id} is gated: accept its terms on {constants.ENDPOINT}, then {again}"
@@ -236,7 +247,9 @@ def _sentence(target: HubTarget, error: BaseException) -> str:
     if status in _NO_ACCESS:
         return f"the Hub does not let this token write to {repo_id} ({status}): check the name, or {_LOG_IN}"
     if status == 404:
-        return f"the Hub has no {target.repo_type} {repo_id} at {target.revision} that this token may see: check the name"
+        return (
+            f"the Hub has no {target.repo_type} {repo_id} at {target.revision} that this token may see: check the name"
+        )
     said = error.server_message or _first_line(error)
     return f"the Hub answered {status} for {repo_id} ({_first_line(said)}): {again}"
 

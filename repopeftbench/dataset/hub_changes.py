@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -53,18 +54,17 @@ class RemoteState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ownership:
-    """Which paths a kind of publication may delete: files below `folders`, and `names`.
+    """Which paths a kind of publication may delete: those that match a pattern, in which `*` stands for any text.
 
     `marker` is a file of every such publication: a repository that has others, but lacks it, is someone else's.
     """
 
     marker: str
-    folders: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     def covers(self, path: str) -> bool:
         """Whether a publication of this kind may delete `path`."""
-        return path in self.names or path.partition("/")[0] in self.folders
+        return any(fnmatchcase(path, pattern) for pattern in self.patterns)
 
 
 class Change(StrEnum):
@@ -86,7 +86,9 @@ class FileChange:
     size_after: int | None
 
 
-def compare_folder(folder: Path, remote: RemoteState, ownership: Ownership, target: HubTarget) -> tuple[FileChange, ...]:
+def compare_folder(
+    folder: Path, remote: RemoteState, ownership: Ownership, target: HubTarget
+) -> tuple[FileChange, ...]:
     """What becomes of every file of the folder, and of every file that must go, sorted by path.
 
     Raises:
@@ -97,8 +99,8 @@ def compare_folder(folder: Path, remote: RemoteState, ownership: Ownership, targ
     strangers = sorted(there.keys() - _STARTERS)
     if strangers and ownership.marker not in there:
         raise PublishError(
-            f"{target.repo_id} ({target.revision}) holds {strangers[0]}, but no {ownership.marker}, so it is no earlier "
-            "version of this: name another repository with --repo-id, or empty this one first"
+            f"{target.repo_id} ({target.revision}) holds {strangers[0]}, but no {ownership.marker}, so it is no "
+            "earlier version of this: name another repository with --repo-id, or empty this one first"
         )
     here = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     gone = [path for path in there.keys() - here.keys() if ownership.covers(path)]

@@ -32,13 +32,12 @@ from repopeftbench.dataset.snapshot_tables import (
     shards,
 )
 from repopeftbench.dataset.snapshots import has_snapshots
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, Dataset
 from repopeftbench.dataset.tables import COMMITS, TASKS
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import Split, Track
 
 DATA_NAME = "data"
-AUDIT_NAMES = ("audit.json", "audit.md")
 SPLITS = ("train", "cr_val", "cr_test", "ir_val", "ir_test", "ood_test")
 """The Hub's splits in their order: `train` is our `ir_train`, the others are called as here."""
 _LAYOUT = 1
@@ -87,7 +86,7 @@ def write_hub_folder(dataset: Dataset, folder: Path) -> tuple[HubConfig, ...]:
             configs.append(
                 HubConfig(name=source.name, description=source.description, schema=source.schema, splits=splits)
             )
-    for name in (MANIFEST_NAME, *AUDIT_NAMES):
+    for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN):
         if (dataset.folder / name).is_file():
             write_atomically(folder / name, (dataset.folder / name).read_bytes())
     return tuple(configs)

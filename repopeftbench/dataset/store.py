@@ -33,6 +33,8 @@ CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME)
 """What a dataset folder holds beside its manifest."""
 AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
 """What an audit leaves in a dataset folder; another dataset in its place has none yet."""
+HUB = ".hub"
+"""Where a publication is prepared; it may be deleted."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -140,7 +142,7 @@ class DatasetWriter:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
         for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN):
             (self._folder / name).unlink(missing_ok=True)
-        for name in (TASKS_NAME, FILES_NAME, TREES_NAME):
+        for name in (TASKS_NAME, FILES_NAME, TREES_NAME, HUB):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in CONTENTS:
             if (self._new / name).exists():

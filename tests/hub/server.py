@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import yaml
 
 READS = {"GET", "HEAD"}
+CUT, LOST = "cut", "lost"
+"""In place of a status: the connection breaks in the middle of the request, or when it is done but not answered."""
 LARGE_SUFFIXES = (".parquet", ".safetensors", ".bin")
 LARGE_BYTES = 10 << 20
 PAGE = 50
@@ -39,11 +42,11 @@ class Request:
 
 @dataclass
 class Fault:
-    """What goes wrong: `status` is answered, or with None the connection is cut in the middle of the request."""
+    """What goes wrong: `status` is answered, or the connection is cut, half way through the request or after it."""
 
     method: str
     pattern: str
-    status: int | None
+    status: int | str
     times: int
     headers: dict = field(default_factory=dict)
 
@@ -122,7 +125,7 @@ class Repository:
         return found
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     def __init__(self, status, message, code=None):
         super().__init__(message)
         self.status, self.code = status, code
@@ -147,7 +150,7 @@ class HubServer(ThreadingHTTPServer):
         return self.repositories[kind, name]
 
     def fail(self, method, pattern, status, *, times=1, headers=None):
-        """Lets the next `times` requests whose path matches go wrong; with status None the connection breaks."""
+        """Lets the next `times` requests whose path matches go wrong: answered with `status`, `CUT` or `LOST`."""
         self.faults.append(Fault(method, pattern, status, times, headers or {}))
 
     def writes(self):
@@ -183,6 +186,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: HubServer
+    lost = False
 
     def log_message(self, *_):
         pass
@@ -190,34 +194,40 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer()
 
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - names that the base class looks for
 
     def answer(self):
         parts = urlsplit(self.path)
-        self.route, self.query = unquote(parts.path), {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.route, self.query = (
+            unquote(parts.path),
+            {name: values[0] for name, values in parse_qs(parts.query).items()},
+        )
         hub = self.server
         with hub.lock:
             fault = next((one for one in hub.faults if self.matches(one)), None)
             if fault:
                 fault.times -= 1
-        if fault and fault.status is None:
+        if fault and fault.status == CUT:
             self.rfile.read(int(self.headers.get("Content-Length", 0)) // 2)
             self.record(b"(cut)")
-            self.close_connection = True
-            self.connection.close()
-            return
+            return self.hang_up()
         self.body = self.read_body()
         self.record(self.body)
         if hub.on_request:
             hub.on_request(hub.requests[-1])
-        if fault:
+        self.lost = fault is not None and fault.status == LOST
+        if fault and not self.lost:
             return self.send(fault.status, {"error": "as the test wants"}, fault.headers)
         try:
             with hub.lock:
                 self.dispatch()
-        except Refusal as refusal:
+        except RefusalError as refusal:
             headers = {"X-Error-Message": str(refusal)} | ({"X-Error-Code": refusal.code} if refusal.code else {})
             self.send(refusal.status, {"error": str(refusal)}, headers)
+
+    def hang_up(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def matches(self, fault):
         return fault.times > 0 and fault.method == self.command and re.search(fault.pattern, self.route)
@@ -237,6 +247,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def send(self, status, value, headers=None):
+        if self.lost:
+            return self.hang_up()
         data = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.send_response(status)
         kind = "application/octet-stream" if isinstance(value, bytes) else "application/json"
@@ -255,7 +267,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         token = header.removeprefix("Bearer ")
         if token not in self.server.users:
-            raise Refusal(401, "Invalid credentials in Authorization header")
+            raise RefusalError(401, "Invalid credentials in Authorization header")
         return self.server.users[token]
 
     def found(self, kind, name):
@@ -263,15 +275,15 @@ class Handler(BaseHTTPRequestHandler):
         user = self.user()
         known = self.server.repositories.get((kind, name))
         if known is None or (known.private and not self.is_member(known)):
-            raise Refusal(404 if user else 401, "Repository not found", "RepoNotFound")
+            raise RefusalError(404 if user else 401, "Repository not found", "RepoNotFound")
         return known
 
     def writable(self, kind, name):
         known = self.found(kind, name)
         if self.user() is None:
-            raise Refusal(401, "Invalid username or password.")
+            raise RefusalError(401, "Invalid username or password.")
         if not self.is_member(known):
-            raise Refusal(403, "Forbidden: you don't have write access to this repository")
+            raise RefusalError(403, "Forbidden: you don't have write access to this repository")
         return known
 
     def is_member(self, repository):
@@ -281,7 +293,7 @@ class Handler(BaseHTTPRequestHandler):
     def at(self, repository, revision):
         head = repository.head(unquote(revision))
         if head is None:
-            raise Refusal(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+            raise RefusalError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return head, repository.commits[head].tree
 
     def dispatch(self):
@@ -292,14 +304,14 @@ class Handler(BaseHTTPRequestHandler):
                 if "kind" in groups and not groups["kind"].endswith("s"):
                     groups["kind"] = "datasets" if groups["kind"] else "models"
                 return getattr(self, verb)(**groups)
-        raise Refusal(404, f"no such page: {self.command} {self.route}")
+        raise RefusalError(404, f"no such page: {self.command} {self.route}")
 
     # Answers.
 
     def whoami(self):
         user = self.user()
         if user is None:
-            raise Refusal(401, "Invalid username or password.")
+            raise RefusalError(401, "Invalid username or password.")
         self.send(200, {"type": "user", "name": user[0], "orgs": [{"name": name} for name in user[1:]]})
 
     def create(self):
@@ -308,9 +320,11 @@ class Handler(BaseHTTPRequestHandler):
         owner = asked.get("organization") or (user or ["?"])[0]
         kind, name = asked.get("type", "model") + "s", f"{owner}/{asked['name']}"
         if user is None:
-            raise Refusal(401, "Invalid username or password.")
+            raise RefusalError(401, "Invalid username or password.")
         if owner not in user:
-            raise Refusal(403, f"You don't have the rights to create a {asked.get('type')} under the namespace {owner!r}")
+            raise RefusalError(
+                403, f"You don't have the rights to create a {asked.get('type')} under the namespace {owner!r}"
+            )
         address = f"{self.server.url}/{'' if kind == 'models' else kind + '/'}{name}"
         if (kind, name) in self.server.repositories:
             return self.send(409, {"error": "You already created this repo", "url": address})
@@ -331,7 +345,7 @@ class Handler(BaseHTTPRequestHandler):
         below = "" if not folder else folder.strip("/") + "/"
         inside = {path: blob for path, blob in tree.items() if path.startswith(below)}
         if below and not inside:
-            raise Refusal(404, f"{folder} does not exist", "EntryNotFound")
+            raise RefusalError(404, f"{folder} does not exist", "EntryNotFound")
         entries = folders_and_files(inside, below, deep=self.query.get("recursive", "").lower() in ("1", "true"))
         start = int(self.query.get("cursor", 0))
         headers = {}
@@ -358,7 +372,7 @@ class Handler(BaseHTTPRequestHandler):
     def branch(self, kind, name, branch):
         known = self.writable(kind, name)
         if branch in known.refs:
-            raise Refusal(409, "Reference already exists")
+            raise RefusalError(409, "Reference already exists")
         asked = json.loads(self.body) if self.body else {}
         known.refs[branch] = self.at(known, asked.get("startingPoint") or "main")[0]
         self.send(200, {})
@@ -391,7 +405,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def store(self, kind, name, oid):
         if hashlib.sha256(self.body).hexdigest() != oid:
-            raise Refusal(400, "the bytes are not those that were announced")
+            raise RefusalError(400, "the bytes are not those that were announced")
         self.server.repositories[kind, name].large[oid] = self.body
         self.send(200, b"", {"ETag": f'"{oid}"'})
 
@@ -403,7 +417,7 @@ class Handler(BaseHTTPRequestHandler):
         asks = "create_pr" in self.query
         parent = header.get("parentCommit") or head
         if parent != head and not asks:
-            raise Refusal(412, "A commit has happened since. Please refresh and try again.")
+            raise RefusalError(412, "A commit has happened since. Please refresh and try again.")
         tree = apply_operations(known, dict(known.commits[parent].tree), lines[1:])
         number = sum(ref.startswith("refs/pr/") for ref in known.refs) + 1
         ref = f"refs/pr/{number}" if asks else unquote(revision)
@@ -415,10 +429,10 @@ class Handler(BaseHTTPRequestHandler):
     def resolve(self, kind, name, revision, path):
         known = self.found(kind, name)
         if known.gated and not self.is_member(known):
-            raise Refusal(403, "Access to this repository is restricted.", "GatedRepo")
+            raise RefusalError(403, "Access to this repository is restricted.", "GatedRepo")
         head, tree = self.at(known, revision)
         if path not in tree:
-            raise Refusal(404, "Entry not found", "EntryNotFound")
+            raise RefusalError(404, "Entry not found", "EntryNotFound")
         blob = tree[path]
         headers = {"ETag": f'"{blob.etag}"', "X-Repo-Commit": head, "Accept-Ranges": "bytes"}
         if blob.large:
@@ -455,11 +469,11 @@ def apply_operations(repository, tree, lines):
                 tree[value["path"]] = Blob(base64.b64decode(value["content"]), False)
             case "lfsFile":
                 if value["oid"] not in repository.large:
-                    raise Refusal(400, f"the object of {value['path']} was not uploaded")
+                    raise RefusalError(400, f"the object of {value['path']} was not uploaded")
                 tree[value["path"]] = Blob(repository.large[value["oid"]], True)
             case "deletedFile":
                 if tree.pop(value["path"], None) is None:
-                    raise Refusal(404, "A file with this name doesn't exist", "EntryNotFound")
+                    raise RefusalError(404, "A file with this name doesn't exist", "EntryNotFound")
             case "deletedFolder":
                 for path in [path for path in tree if path.startswith(value["path"].rstrip("/") + "/")]:
                     del tree[path]
