@@ -48,11 +48,12 @@ class BadSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryList:
-    """A parsed list; `cutoff` is the list's own, if it has one."""
+    """A parsed list; `cutoff` is the list's own, if it has one, `taken_down` what must not be used (`tombstones`)."""
 
     sources: tuple[Source, ...]
     bad: tuple[BadSource, ...]
     cutoff: str | None = None
+    taken_down: tuple[BadSource, ...] = ()
 
 
 class _Entry(BaseModel):

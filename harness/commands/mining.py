@@ -18,7 +18,7 @@ from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResul
 from repopeftbench.dataset.estimate import estimate_mining
 from repopeftbench.dataset.manifest import LedgerEntry
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.errors import ConfigError
+from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
 from repopeftbench.paper.build import PaperOptions
 from repopeftbench.paper.estimate import estimate_paper
@@ -27,6 +27,8 @@ from repopeftbench.ray_engine import ray_engine
 from repopeftbench.schema import Family, Track
 from repopeftbench.sources import RepositoryList, repository_list
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
+from repopeftbench.tombstones import listed_tombstones, tombstone_of, without_taken_down
+from repopeftbench.verify import read_recorded
 
 DATA_FOLDER = Path("repobench-out/data")
 PARTIAL = 1
@@ -60,6 +62,9 @@ class MineOptions:
     """Leave the files and trees of commits out of the dataset; methods that read repositories then need the clones."""
     cache: Path | None = None
     """Folder of the clones. Default: the user's cache folder."""
+    tombstones: Path | None = None
+    """TOML list of repositories that were taken down on request, beside the bundled one. They are left out and named;
+    `repopeftbench/tombstones.toml` says how such a list is written."""
     protocol: Literal["clean", "paper"] = "clean"
     """`paper` rebuilds the published benchmark, defects included; it has no seed, no mock and no limit to set."""
     compare_protocols: bool = False
@@ -87,7 +92,7 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         return _verify(repo_list, options)
     if repo_list is None:
         raise ConfigError("there is nothing to mine: name a list of repositories, or one repository")
-    repositories = repository_list(repo_list)
+    repositories = _allowed(repo_list, options)
     if options.dry_run:
         return _dry_run(repositories, options)
     with _engine(options) as engine:
@@ -96,6 +101,16 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         if options.protocol == "paper":
             return mine_paper(repositories, _paper_options(repositories, options, engine))
         return _mine_clean(repositories, _build_options(repositories, options, engine))
+
+
+def _allowed(repo_list: str, options: MineOptions) -> RepositoryList:
+    """The list without what was taken down, which is named."""
+    allowed = without_taken_down(repository_list(repo_list), listed_tombstones(options.tombstones))
+    for entry in allowed.taken_down:
+        say(f"left out: {entry.text}: {entry.problem}")
+    if not allowed.sources and not allowed.bad:
+        raise RepositoryListError(f"nothing is left of {repo_list}: every repository was taken down")
+    return allowed
 
 
 def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
@@ -121,6 +136,11 @@ def _dry_run(repositories: RepositoryList, options: MineOptions) -> int:
 def _verify(repo_list: str | None, options: MineOptions) -> int:
     fixed = ("cutoff", "seed", "mock", "prefix_bytes", "no_snapshots", "protocol", "compare_protocols", "dry_run")
     _refuse(options, fixed, "with --verify, which goes by the manifest")
+    listed = listed_tombstones(options.tombstones)
+    for entry in read_recorded(options.out).repositories:
+        tombstone = tombstone_of(listed, entry.repo_id, entry.location)
+        if tombstone is not None:
+            raise DatasetError(f"{options.out} holds {entry.repo_id}, {tombstone.sentence}: mine the list again")
     places = () if repo_list is None else repository_list(repo_list).sources
     with _engine(options) as engine:
         return verify_dataset(options.out, places, engine=engine, cache=_cache(options))

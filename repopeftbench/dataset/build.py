@@ -61,7 +61,7 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """The dataset's manifest, and the list's entries that gave nothing with the reason."""
+    """The dataset's manifest, and the list's entries that failed with the reason; not those that were taken down."""
 
     manifest: Manifest
     failed: dict[str, str]
@@ -92,9 +92,10 @@ def build_dataset(
         if isinstance(outcome, Failure):
             failed[without_credentials(outcome.item.text)] = without_credentials(outcome.problem)
     mined = _distinct([outcome for outcome in outcomes if isinstance(outcome, MinedRepository)], failed)
+    left_out = failed | {entry.text: entry.problem for entry in repositories.taken_down}
     if not any(repository.tasks for repository in mined):
         shutil.rmtree(staging, ignore_errors=True)
-        raise RepositoryListError(_nothing_mined(mined, failed))
+        raise RepositoryListError(_nothing_mined(mined, left_out))
     cutoff = parse_cutoff(options.cutoff)
     config = MiningConfig(
         seed=options.draft.seed,
@@ -103,7 +104,7 @@ def build_dataset(
         prefix_bytes=options.draft.prefix_bytes,
         snapshots=options.snapshots,
     )
-    manifest = assemble(mined, failed, config, options.folder)
+    manifest = assemble(mined, left_out, config, options.folder)
     if not failed:
         shutil.rmtree(staging)
     return BuildResult(manifest=manifest, failed=failed)

@@ -66,6 +66,7 @@ def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, rep
     outcomes = _mine_all(repositories.sources, plan, options.engine, report)
     left_out = _failed(repositories, outcomes)
     failed = len(left_out)
+    left_out |= {entry.text: entry.problem for entry in repositories.taken_down}
     shards: list[Shard] = []
     for outcome in outcomes:
         if isinstance(outcome, Failure):
