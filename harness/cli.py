@@ -29,6 +29,7 @@ app = App(
 # By name: a command is imported when it is called, so that none pays for the imports of the others.
 _COMMANDS = {
     "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
+    "check": ("checking", "Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors."),
     "run": (
         "running",
         "Answer tasks with one method and score the answers; goes on where it stopped.",

@@ -14,6 +14,7 @@ from harness.cli import _COMMANDS, app, run_command
 FLAGS = {
     "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
     "--protocol --ray-address --seed --tombstones --verify --workers",
+    "check": "--baselines --json --no-baselines --no-json",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data",

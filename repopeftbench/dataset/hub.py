@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from repopeftbench.dataset.hub_changes import Change, FileChange, HubTarget, RemoteFile, RemoteState
 from repopeftbench.errors import ConfigError, PublishError
@@ -63,7 +63,7 @@ def check_card(text: str, target: HubTarget) -> None:
     try:
         card = (DatasetCard if target.repo_type == "dataset" else ModelCard)(text)
     except Exception as error:
-        raise PublishError(f"the card's metadata cannot be read: {error}") from error
+        raise PublishError(f"the card's metadata cannot be read: {' '.join(str(error).split())}") from error
     if not card.data.to_dict():
         raise PublishError("the card has no metadata: it must begin with a block of YAML between two lines ---")
 
@@ -78,19 +78,19 @@ def remote_state(target: HubTarget) -> RemoteState:
     from huggingface_hub.hf_api import RepoFile
 
     api = _client()
-    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    repo, kind = target.repo_id, target.repo_type
     with _translated(target):
         try:
-            info = api.repo_info(**where, revision=target.revision)
+            info = api.repo_info(repo, repo_type=kind, revision=target.revision)
             has_revision = True
         except RevisionNotFoundError:
-            info, has_revision = api.repo_info(**where), False
+            info, has_revision = api.repo_info(repo, repo_type=kind), False
         except RepositoryNotFoundError as error:
             if _refused(error):
                 raise
             return RemoteState()
         commit = str(info.sha)
-        listing = api.list_repo_tree(**where, revision=commit, recursive=True)
+        listing = api.list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)
         files = tuple(
             RemoteFile(
                 path=entry.path,
@@ -137,14 +137,14 @@ def publish_folder(
     if get_token() is None:
         raise PublishError(f"there is no token of the Hub on this machine: {_LOG_IN}")
     api = _client()
-    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    repo, kind = target.repo_id, target.repo_type
     with _translated(target):
         parent = remote.commit
         if parent is None:
-            api.create_repo(**where, private=options.private)
-            parent = api.repo_info(**where).sha
+            api.create_repo(repo, repo_type=kind, private=options.private)
+            parent = api.repo_info(repo, repo_type=kind).sha
         if not remote.has_revision and target.revision != "main":
-            api.create_branch(**where, branch=target.revision, revision=parent)
+            api.create_branch(repo, repo_type=kind, branch=target.revision, revision=parent)
         operations = [
             CommitOperationDelete(path_in_repo=change.path)
             if change.change is Change.DELETED
@@ -153,7 +153,8 @@ def publish_folder(
             if change.change is not Change.UNCHANGED
         ]
         made = api.create_commit(
-            **where,
+            repo,
+            repo_type=kind,
             operations=operations,
             commit_message=options.message,
             revision=target.revision,
@@ -174,10 +175,10 @@ def download_folder(target: HubTarget, folder: Path, patterns: Sequence[str]) ->
     from huggingface_hub.errors import RepositoryNotFoundError
 
     api = _client()
-    where = {"repo_id": target.repo_id, "repo_type": target.repo_type}
+    repo, kind = target.repo_id, target.repo_type
     with _translated(target):
         try:
-            commit = str(api.repo_info(**where, revision=target.revision).sha)
+            commit = str(api.repo_info(repo, repo_type=kind, revision=target.revision).sha)
         except RepositoryNotFoundError as error:
             if _refused(error):
                 raise
@@ -185,13 +186,13 @@ def download_folder(target: HubTarget, folder: Path, patterns: Sequence[str]) ->
                 f"the Hub has no {target.repo_type} {target.repo_id} that this machine may see: check the name, and "
                 "log in with `hf auth login` if it is private"
             ) from error
-        api.snapshot_download(**where, revision=commit, local_dir=folder, allow_patterns=list(patterns))
+        api.snapshot_download(repo, repo_type=kind, revision=commit, local_dir=folder, allow_patterns=list(patterns))
     return commit
 
 
 def _client() -> "HfApi":
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not sys.stderr.isatty():
         disable_progress_bars()
@@ -210,7 +211,8 @@ def _translated(target: HubTarget) -> Iterator[None]:
     """Turns what the client raises into one sentence that says what to do."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-    http_error = HfHubHTTPError.__mro__[1]  # the HTTP library's base class, whichever library the client is built on
+    # The HTTP library's base class; which library it is depends on the client's version.
+    http_error = cast("type[Exception]", HfHubHTTPError.__mro__[1])
     try:
         yield
     except HFValidationError as error:
@@ -219,9 +221,10 @@ def _translated(target: HubTarget) -> Iterator[None]:
         raise PublishError("HF_HUB_OFFLINE forbids to ask the Hub: unset it") from error
     except RuntimeError as error:
         # An upload that failed comes wrapped, with its reason as the cause.
-        if not isinstance(error.__cause__, http_error):
+        reason = error.__cause__
+        if not isinstance(reason, http_error):
             raise
-        raise PublishError(_sentence(target, error.__cause__)) from error
+        raise PublishError(_sentence(target, reason)) from error
     except ValueError as error:
         if "metadata in README.md" not in str(error):
             raise

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
@@ -62,6 +63,12 @@ class Dataset:
         path = self.folder / _task_path(track, split)
         if path.is_file():
             yield from read_records(Task, path)
+
+    def tasks_of(self, track: Track, split: Split, repo_id: str) -> Iterator[Task]:
+        """The tasks of one repository, in dataset order; the row groups of others are not read."""
+        path = self.folder / _task_path(track, split)
+        if path.is_file():
+            yield from read_records(Task, path, pc.field("repo_id") == repo_id)
 
     def task_tables(self, track: Track, split: Split, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns of a track's split, a row group at a time, for passes over more tasks than fit in memory."""
@@ -189,14 +196,14 @@ class _GrowingTable:
         self._count -= count
 
 
-def read_records(kind: type[_R], path: Path) -> Iterator[_R]:
-    """The records of one parquet file.
+def read_records(kind: type[_R], path: Path, chosen: pc.Expression | None = None) -> Iterator[_R]:
+    """The records of one parquet file, or those that an expression over its columns chooses.
 
     Raises:
         DatasetError: the file is missing, damaged or of another schema.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, filters=chosen)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
     yield from from_table(kind, table, where=str(path))
