@@ -1,5 +1,6 @@
 """`repobench publish` and `publish-run`: datasets, runs, reports and adapters to the Hub, in one commit each."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,17 @@ from rich.table import Table
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import say, show
-from repopeftbench.dataset.hub_changes import Change, FileChange, HubTarget, Ownership, compare_folder, needs_commit
+from repopeftbench.dataset.documents import CARD_NAME
+from repopeftbench.dataset.hub_changes import (
+    Change,
+    FileChange,
+    HubTarget,
+    Ownership,
+    RemoteState,
+    check_ownership,
+    compare_folder,
+    needs_commit,
+)
 from repopeftbench.dataset.store import Dataset
 
 
@@ -29,7 +40,7 @@ class HubOptions:
     """Branch to publish to; it is made where it does not exist."""
     create_pr: bool = False
     """Open a pull request in place of changing the branch."""
-    message: str | None = None
+    message: str = "Publish with repobench"
     """Message of the commit."""
 
 
@@ -49,17 +60,22 @@ def publish(data: Path = DATA_FOLDER, /, *, options: HubOptions) -> int:
         data: Folder of the dataset, audited by `repobench check` without an error.
         options: Options.
     """
-    from repopeftbench.dataset.hub import check_repo_id
-    from repopeftbench.dataset.publication import OWNERSHIP, build_publication, local_sources
+    from repopeftbench.dataset import hub
+    from repopeftbench.dataset.croissant import CROISSANT_NAME, first_published
+    from repopeftbench.dataset.publication import OWNERSHIP, build_publication, local_sources, publishable_findings
 
-    check_repo_id(options.repo_id)
+    hub.check_repo_id(options.repo_id)
     dataset = Dataset(data)
-    folder = build_publication(dataset, options.repo_id)
+    findings = publishable_findings(dataset)
+    target = HubTarget(repo_id=options.repo_id, revision=options.revision)
+    remote = _asked(target, OWNERSHIP, options)
+    earlier = hub.read_remote_file(target, remote, CROISSANT_NAME) or b""
+    published = first_published(earlier.decode(errors="replace")) or dt.datetime.now(dt.UTC).date()
+    folder = build_publication(dataset, findings, options.repo_id, published)
     places = local_sources(dataset)
     if places:
-        say(f"manifest.json will name folders of this machine ({places[0]}): mine from URLs to avoid it")
-    target = HubTarget(repo_id=options.repo_id, revision=options.revision)
-    return _publish_folder(folder, target, OWNERSHIP, options)
+        say(f"manifest.json names folders of this machine ({places[0]}): mine from URLs to avoid it")
+    return _publish_folder(folder, remote, target, OWNERSHIP, options)
 
 
 def publish_run(folder: Path, /, *, options: PublishRunOptions) -> int:
@@ -75,34 +91,42 @@ def publish_run(folder: Path, /, *, options: PublishRunOptions) -> int:
     check_repo_id(options.repo_id)
     kind = kind_of(folder)
     if options.licence is None:
-        say("the card will name no licence: add --licence if others may use this")
+        say("the card names no licence: add --licence if others may use this")
     target = HubTarget(repo_id=options.repo_id, repo_type=kind.repo_type, revision=options.revision)
     with TemporaryDirectory(prefix="repobench-") as made:
         kind.write(folder, Path(made), options.repo_id, options.licence)
-        return _publish_folder(Path(made), target, kind.ownership, options)
+        remote = _asked(target, kind.ownership, options)
+        return _publish_folder(Path(made), remote, target, kind.ownership, options)
 
 
-def _publish_folder(folder: Path, target: HubTarget, ownership: Ownership, options: HubOptions) -> int:
+def _asked(target: HubTarget, ownership: Ownership, options: HubOptions) -> RemoteState:
+    """What is on the Hub, if it may become what is to be published."""
     from repopeftbench.dataset import hub
 
-    hub.check_card((folder / "README.md").read_text("utf-8"), target)
-    how = hub.PublishOptions(
-        message=options.message or "Publish with repobench", private=options.private, create_pr=options.create_pr
-    )
     remote = hub.remote_state(target)
-    hub.check_visibility(target, remote, how)
-    changes = compare_folder(folder, remote, ownership, target)
+    hub.check_visibility(target, remote, private=options.private)
+    check_ownership(remote, ownership, target)
+    return remote
+
+
+def _publish_folder(
+    folder: Path, remote: RemoteState, target: HubTarget, ownership: Ownership, options: HubOptions
+) -> int:
+    from repopeftbench.dataset import hub
+
+    hub.check_card((folder / CARD_NAME).read_text("utf-8"), target)
+    changes = compare_folder(folder, remote, ownership)
     _show_changes(target, changes)
     if remote.commit is None and options.dry_run:
         say(f"{target.repo_id} is not on the Hub, as far as this token may see: it would be made")
     if not needs_commit(changes):
-        show(f"{target.repo_id} holds the same already: nothing to publish")
-        return 0
-    if options.dry_run:
-        show("Nothing was changed on the Hub.")
-        return 0
-    published = hub.publish_folder(folder, target, remote, changes, how)
-    show(f"published: {published.url}")
+        show(f"{target.repo_id} ({target.revision}) holds the same already: nothing to publish")
+    elif options.dry_run:
+        show("nothing was changed on the Hub")
+    else:
+        how = hub.PublishOptions(message=options.message, private=options.private, create_pr=options.create_pr)
+        published = hub.publish_folder(folder, target, remote, changes, how)
+        show(f"published: {published.url}")
     return 0
 
 

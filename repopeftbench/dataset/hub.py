@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from repopeftbench.dataset.hub_changes import Change, FileChange, HubTarget, RemoteFile, RemoteState
@@ -64,7 +65,7 @@ def check_card(text: str, target: HubTarget) -> None:
         card = (DatasetCard if target.repo_type == "dataset" else ModelCard)(text)
     except Exception as error:
         raise PublishError(f"the card's metadata cannot be read: {' '.join(str(error).split())}") from error
-    if not card.data.to_dict():
+    if str(card.data) in ("", "{}"):
         raise PublishError("the card has no metadata: it must begin with a block of YAML between two lines ---")
 
 
@@ -104,13 +105,28 @@ def remote_state(target: HubTarget) -> RemoteState:
     return RemoteState(commit=commit, private=info.private, has_revision=has_revision, files=files)
 
 
-def check_visibility(target: HubTarget, remote: RemoteState, options: PublishOptions) -> None:
+def read_remote_file(target: HubTarget, remote: RemoteState, path: str) -> bytes | None:
+    """The content of a small file on the Hub, None where there is none.
+
+    Raises:
+        PublishError: the Hub cannot be asked, or does not let us.
+    """
+    if remote.commit is None or not any(file.path == path for file in remote.files):
+        return None
+    with _translated(target), TemporaryDirectory(prefix="repobench-") as folder:
+        found = _client().hf_hub_download(
+            target.repo_id, path, repo_type=target.repo_type, revision=remote.commit, local_dir=folder
+        )
+        return Path(found).read_bytes()
+
+
+def check_visibility(target: HubTarget, remote: RemoteState, *, private: bool) -> None:
     """Refuses to publish in public what should be private.
 
     Raises:
         PublishError: the repository is there already, and public.
     """
-    if options.private and remote.private is False:
+    if private and remote.private is False:
         raise PublishError(f"{target.repo_id} is public already: make it private in its settings, then publish")
 
 
@@ -133,7 +149,7 @@ def publish_folder(
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
 
-    check_visibility(target, remote, options)
+    check_visibility(target, remote, private=options.private)
     if get_token() is None:
         raise PublishError(f"there is no token of the Hub on this machine: {_LOG_IN}")
     api = _client()

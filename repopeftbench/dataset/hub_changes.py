@@ -86,22 +86,28 @@ class FileChange:
     size_after: int | None
 
 
-def compare_folder(
-    folder: Path, remote: RemoteState, ownership: Ownership, target: HubTarget
-) -> tuple[FileChange, ...]:
-    """What becomes of every file of the folder, and of every file that must go, sorted by path.
+def check_ownership(remote: RemoteState, ownership: Ownership, target: HubTarget) -> None:
+    """Refuses a repository that holds something else than earlier publications of the same kind.
 
     Raises:
-        PublishError: the repository holds something that was not published by this kind of publication.
-        OSError: a file cannot be read.
+        PublishError: it does.
     """
-    there = {file.path: file for file in remote.files}
-    strangers = sorted(there.keys() - _STARTERS)
+    there = {file.path for file in remote.files}
+    strangers = sorted(there - _STARTERS)
     if strangers and ownership.marker not in there:
         raise PublishError(
             f"{target.repo_id} ({target.revision}) holds {strangers[0]}, but no {ownership.marker}, so it is no "
             "earlier version of this: name another repository with --repo-id, or empty this one first"
         )
+
+
+def compare_folder(folder: Path, remote: RemoteState, ownership: Ownership) -> tuple[FileChange, ...]:
+    """What becomes of every file of the folder, and of every file that must go, sorted by path.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    there = {file.path: file for file in remote.files}
     here = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     gone = [path for path in there.keys() - here.keys() if ownership.covers(path)]
     changes = [_compared(path, here[path], there.get(path)) for path in here]

@@ -198,7 +198,7 @@ def _contained(keys: npt.NDArray[np.bytes_], blobs: npt.NDArray[np.bytes_]) -> n
     if len(blobs) == 0:
         return np.zeros(len(keys), dtype=np.bool_)
     nearest = np.minimum(np.searchsorted(blobs, keys), len(blobs) - 1)
-    return blobs[nearest] == keys
+    return np.asarray(blobs[nearest] == keys, dtype=np.bool_)
 
 
 def _groups(folder: Path, schema: pa.Schema) -> Iterator[tuple[Path, pa.Table]]:

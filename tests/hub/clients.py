@@ -22,7 +22,7 @@ class Done:
     def sentence(self):
         """What an expected failure says: one line, the last one; before it there are remarks at most."""
         *remarks, last = self.err.strip().splitlines()
-        assert all(remark.startswith("manifest.json will name folders") for remark in remarks), self.err
+        assert all(remark.startswith("manifest.json names folders") for remark in remarks), self.err
         return last
 
 

@@ -14,7 +14,15 @@ from clients import STRANGER, TOKEN, client, environment
 from server import CUT, LOST, Blob
 
 from repopeftbench.audit.findings import Problem, Severity
-from repopeftbench.dataset.hub_changes import Change, HubTarget, Ownership, RemoteFile, RemoteState, compare_folder
+from repopeftbench.dataset.hub_changes import (
+    Change,
+    HubTarget,
+    Ownership,
+    RemoteFile,
+    RemoteState,
+    check_ownership,
+    compare_folder,
+)
 from repopeftbench.dataset.hub_layout import split_name
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import PublishError
@@ -75,8 +83,8 @@ def test_dataset_that_is_mined_again_publishes_the_same_bytes(data, mined, hub, 
 
 def test_only_what_changed_is_sent_and_what_is_gone_is_deleted_in_the_same_commit(data, hub, repobench):
     repobench("publish", data, "--repo-id", NAME)
-    hub.repository(NAME).commit("main", {**hub.repository(NAME).commits[hub.repository(NAME).head("main")].tree,
-                                         "figure.png": Blob(b"theirs", False)}, "a figure")  # fmt: skip
+    known, before = hub.repository(NAME), published(hub)
+    known.commit("main", {**known.commits[known.head("main")].tree, "figure.png": Blob(b"theirs", False)}, "a figure")
     hub.requests.clear()
     without_split(data)
     done = repobench("publish", data, "--repo-id", NAME)
@@ -84,13 +92,13 @@ def test_only_what_changed_is_sent_and_what_is_gone_is_deleted_in_the_same_commi
     gone = "data/static/cr_val-00000-of-00001.parquet"
     assert [line.split()[3] for line in done.out.splitlines() if gone in line] == ["deleted"]
     assert uploads(hub) == {}
-    assert published(hub) == {**upload_of(data), "figure.png": b"theirs"}
-    assert gone not in published(hub)
-    assert len(hub.repository(NAME).history()) == 4
-    commits = [request for request in hub.requests if "/commit/" in request.path]
-    changed = {json.loads(line)["value"].get("path") for line in commits[0].body.splitlines()[1:]}
-    assert {gone, "manifest.json", "audit.json"} <= changed <= {gone, "manifest.json", "audit.json", "audit.md",
-                                                               "README.md", "croissant.json"}  # fmt: skip
+    after = upload_of(data)
+    assert published(hub) == {**after, "figure.png": b"theirs"}
+    assert len(known.history()) == 4
+    commit = next(request for request in hub.requests if "/commit/" in request.path)
+    sent = {json.loads(line)["value"]["path"] for line in commit.body.splitlines()[1:]}
+    assert sent == {path for path in before | after if before.get(path) != after.get(path)}
+    assert {gone, "manifest.json", "README.md"} < sent
 
 
 def test_dry_run_shows_everything_and_writes_nothing(data, hub, repobench):
@@ -228,7 +236,7 @@ def test_audit_must_be_there_of_this_dataset_and_without_errors(data, hub, repob
     )
     with_audit(Dataset(data), problem)
     wrong = repobench("publish", data, "--repo-id", NAME, "--dry-run")
-    assert (wrong.code, "found an error in a/b: It is late" in wrong.sentence) == (2, True)
+    assert (wrong.code, "has an error in a/b: It is late: Mine again." in wrong.sentence) == (2, True)
     (data / "manifest.json").write_text((data / "manifest.json").read_text() + "\n")
     stale = repobench("publish", data, "--repo-id", NAME, "--dry-run")
     assert (stale.code, "run repobench check" in stale.sentence) == (2, True)
@@ -322,11 +330,11 @@ def test_comparison_goes_by_content_and_deletes_nothing_of_others(tmp_path):
         ),
     )
     ownership, target = Ownership(marker="marker", patterns=("data/*",)), HubTarget(repo_id="a/b")
-    changes = compare_folder(tmp_path, remote, ownership, target)
+    changes = compare_folder(tmp_path, remote, ownership)
     assert [(change.path, change.change) for change in changes] == [
         ("data/a", Change.CHANGED),
         ("data/b", Change.DELETED),
         ("marker", Change.UNCHANGED),
     ]
     with pytest.raises(PublishError, match="but no other"):
-        compare_folder(tmp_path, remote, Ownership(marker="other"), target)
+        check_ownership(remote, Ownership(marker="other"), target)

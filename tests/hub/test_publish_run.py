@@ -88,7 +88,7 @@ def test_same_run_is_published_once(finished, hub, repobench):
     hub.requests.clear()
     again = repobench("publish-run", finished / "run", "--repo-id", NAME)
     assert ("nothing to publish" in again.out, hub.writes()) == (True, [])
-    assert "names no licence" in again.err.replace("will name", "names")
+    assert "names no licence" in again.err
 
 
 def test_run_that_is_not_finished_is_refused(finished, hub, repobench, tmp_path):
