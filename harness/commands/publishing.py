@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from harness.commands.mining import DATA_FOLDER
-from harness.console import say, show
+from harness.console import Tracker, say, show
 from repopeftbench.dataset.documents import CARD_NAME
 from repopeftbench.dataset.hub_changes import (
     Change,
@@ -71,7 +71,10 @@ def publish(data: Path = DATA_FOLDER, /, *, options: HubOptions) -> int:
     remote = _asked(target, OWNERSHIP, options)
     earlier = hub.read_remote_file(target, remote, CROISSANT_NAME) or b""
     published = first_published(earlier.decode(errors="replace")) or dt.datetime.now(dt.UTC).date()
-    folder = build_publication(dataset, findings, options.repo_id, published)
+    with Tracker("configs") as tracker:
+        folder = build_publication(
+            dataset, findings, options.repo_id, published, lambda done, total: tracker.update("layout", done, total)
+        )
     places = local_sources(dataset)
     if places:
         say(f"manifest.json names folders of this machine ({places[0]}): mine from URLs to avoid it")

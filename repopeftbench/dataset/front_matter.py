@@ -83,8 +83,14 @@ def _info(config: HubConfig) -> dict[str, Any]:
     return {
         "config_name": config.name,
         "features": [_feature(field) for field in config.schema],
+        # All three, or `datasets` ignores the whole of it with a warning.
         "splits": [
-            {"name": split.name, "num_examples": sum(file.rows for file in split.files)} for split in config.splits
+            {
+                "name": split.name,
+                "num_bytes": sum(file.size_bytes for file in split.files),
+                "num_examples": sum(file.rows for file in split.files),
+            }
+            for split in config.splits
         ],
         "download_size": sum(file.size_bytes for split in config.splits for file in split.files),
     }

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-_LOG_IN = "log in with `hf auth login`, or set HF_TOKEN to a token that may write"
+_LOG_IN = "log in with `hf auth login` or set HF_TOKEN, with a token that has the right"
 _NO_ACCESS = (401, 403)
 _STALE = (409, 412)
+_PASSING = (408, 429)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def check_card(text: str, target: HubTarget) -> None:
     try:
         card = (DatasetCard if target.repo_type == "dataset" else ModelCard)(text)
     except Exception as error:
-        raise PublishError(f"the card's metadata cannot be read: {' '.join(str(error).split())}") from error
+        raise PublishError(f"the card's metadata cannot be read: {_one_line(error)}") from error
     if str(card.data) in ("", "{}"):
         raise PublishError("the card has no metadata: it must begin with a block of YAML between two lines ---")
 
@@ -75,7 +76,7 @@ def remote_state(target: HubTarget) -> RemoteState:
     Raises:
         PublishError: the Hub cannot be asked, or does not let us.
     """
-    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.hf_api import RepoFile
 
     api = _client()
@@ -86,9 +87,9 @@ def remote_state(target: HubTarget) -> RemoteState:
             has_revision = True
         except RevisionNotFoundError:
             info, has_revision = api.repo_info(repo, repo_type=kind), False
-        except RepositoryNotFoundError as error:
-            if _refused(error):
-                raise
+        except GatedRepoError:
+            raise
+        except RepositoryNotFoundError:
             return RemoteState()
         commit = str(info.sha)
         listing = api.list_repo_tree(repo, repo_type=kind, revision=commit, recursive=True)
@@ -157,7 +158,8 @@ def publish_folder(
     with _translated(target):
         parent = remote.commit
         if parent is None:
-            api.create_repo(repo, repo_type=kind, private=options.private)
+            # None leaves it to the organisation's own default.
+            api.create_repo(repo, repo_type=kind, private=options.private or None)
             parent = api.repo_info(repo, repo_type=kind).sha
         if not remote.has_revision and target.revision != "main":
             api.create_branch(repo, repo_type=kind, branch=target.revision, revision=parent)
@@ -180,7 +182,7 @@ def publish_folder(
     return Published(commit=made.oid, url=made.pr_url or made.commit_url)
 
 
-def download_folder(target: HubTarget, folder: Path, patterns: Sequence[str]) -> str:
+def download_files(target: HubTarget, folder: Path, patterns: Sequence[str] = ("*",)) -> str:
     """Fetches the files that match `patterns` into `folder`; the commit that they are of.
 
     What an interrupted call fetched is not fetched again.
@@ -188,20 +190,10 @@ def download_folder(target: HubTarget, folder: Path, patterns: Sequence[str]) ->
     Raises:
         PublishError: the Hub cannot be asked, does not let us, or has no such repository or revision.
     """
-    from huggingface_hub.errors import RepositoryNotFoundError
-
     api = _client()
     repo, kind = target.repo_id, target.repo_type
     with _translated(target):
-        try:
-            commit = str(api.repo_info(repo, repo_type=kind, revision=target.revision).sha)
-        except RepositoryNotFoundError as error:
-            if _refused(error):
-                raise
-            raise PublishError(
-                f"the Hub has no {target.repo_type} {target.repo_id} that this machine may see: check the name, and "
-                "log in with `hf auth login` if it is private"
-            ) from error
+        commit = str(api.repo_info(repo, repo_type=kind, revision=target.revision).sha)
         api.snapshot_download(repo, repo_type=kind, revision=commit, local_dir=folder, allow_patterns=list(patterns))
     return commit
 
@@ -215,13 +207,6 @@ def _client() -> "HfApi":
     return HfApi(library_name="repobench")
 
 
-def _refused(error: Exception) -> bool:
-    """Whether a repository that "is not found" exists, but asks for something: terms to accept, another token."""
-    from huggingface_hub.errors import GatedRepoError
-
-    return isinstance(error, GatedRepoError)
-
-
 @contextmanager
 def _translated(target: HubTarget) -> Iterator[None]:
     """Turns what the client raises into one sentence that says what to do."""
@@ -232,7 +217,7 @@ def _translated(target: HubTarget) -> Iterator[None]:
     try:
         yield
     except HFValidationError as error:
-        raise PublishError(f"{target.repo_id!r} cannot be a repository of the Hub: {_first_line(error)}") from error
+        raise PublishError(f"{target.repo_id!r} cannot be a repository of the Hub: {_one_line(error)}") from error
     except OfflineModeIsEnabled as error:
         raise PublishError("HF_HUB_OFFLINE forbids to ask the Hub: unset it") from error
     except RuntimeError as error:
@@ -244,35 +229,34 @@ def _translated(target: HubTarget) -> Iterator[None]:
     except ValueError as error:
         if "metadata in README.md" not in str(error):
             raise
-        raise PublishError(f"the Hub does not take the card: {' '.join(str(error).split())}") from error
+        raise PublishError(f"the Hub does not take the card: {_one_line(error)}") from error
     except http_error as error:
         raise PublishError(_sentence(target, error)) from error
 
 
 def _sentence(target: HubTarget, error: BaseException) -> str:
     from huggingface_hub import constants
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     repo_id, again = target.repo_id, "run the same command again, it goes on where it stopped"
     if not isinstance(error, HfHubHTTPError):
         return (
-            f"the Hub at {constants.ENDPOINT} cannot be reached ({_first_line(error)}): check the network, then {again}"
+            f"the Hub at {constants.ENDPOINT} cannot be reached ({_one_line(error)}): check the network, then {again}"
         )
     status = error.response.status_code
     if isinstance(error, GatedRepoError):
-        return f"{repo_id} is gated: accept its terms on {constants.ENDPOINT}, then {again}"
+        return f"{repo_id} is gated: accept its terms on {constants.ENDPOINT} with the account of your token"
+    if isinstance(error, RevisionNotFoundError):
+        return f"{repo_id} has no branch, tag or commit {target.revision!r}: check the name"
+    if isinstance(error, RepositoryNotFoundError):
+        return f"the Hub has no {target.repo_type} {repo_id} that this token may see: check the name, or {_LOG_IN}"
     if status in _STALE:
         return f"{repo_id} ({target.revision}) was changed on the Hub meanwhile; nothing was published: run it again"
     if status in _NO_ACCESS:
-        return f"the Hub does not let this token write to {repo_id} ({status}): check the name, or {_LOG_IN}"
-    if status == 404:
-        return (
-            f"the Hub has no {target.repo_type} {repo_id} at {target.revision} that this token may see: check the name"
-        )
-    said = error.server_message or _first_line(error)
-    return f"the Hub answered {status} for {repo_id} ({_first_line(said)}): {again}"
+        return f"the Hub refuses {repo_id} to this token ({status}): check the name, or {_LOG_IN}"
+    said = f"the Hub answered {status} for {repo_id} ({_one_line(error.server_message or error)})"
+    return f"{said}: {again}" if status >= 500 or status in _PASSING else said
 
 
-def _first_line(error: object) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -63,11 +63,18 @@ def split_name(split: Split) -> str:
     return "train" if split is Split.IR_TRAIN else split.value
 
 
-def write_hub_folder(dataset: Dataset, folder: Path) -> tuple[HubConfig, ...]:
+def write_hub_folder(
+    dataset: Dataset, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[HubConfig, ...]:
     """Makes `folder` hold the dataset's layout on the Hub and nothing else; the configs that have rows.
 
     Configs that an earlier, killed call finished are kept if their bytes are still what they were; a file beside the
     folder (`FOLDER.json`) remembers them. Equal datasets give equal bytes, as long as pyarrow is the same.
+
+    Args:
+        dataset: the dataset.
+        folder: where to.
+        progress: called with the configs that are done, and all.
 
     Raises:
         DatasetError: the dataset cannot be read.
@@ -77,7 +84,9 @@ def write_hub_folder(dataset: Dataset, folder: Path) -> tuple[HubConfig, ...]:
     kept = memory.whole()
     _clear(folder, {file.path for splits in kept.values() for split in splits for file in split.files})
     configs = []
-    for source in _sources(dataset):
+    sources = _sources(dataset)
+    for number, source in enumerate(sources):
+        progress(number, len(sources))
         splits = kept.get(source.name)
         if splits is None:
             splits = _write(source, dataset, folder)
@@ -86,6 +95,7 @@ def write_hub_folder(dataset: Dataset, folder: Path) -> tuple[HubConfig, ...]:
             configs.append(
                 HubConfig(name=source.name, description=source.description, schema=source.schema, splits=splits)
             )
+    progress(len(sources), len(sources))
     for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN):
         if (dataset.folder / name).is_file():
             write_atomically(folder / name, (dataset.folder / name).read_bytes())

@@ -5,6 +5,7 @@ the network.
 """
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 from repopeftbench.atomic import write_atomically
@@ -44,7 +45,13 @@ def publishable_findings(dataset: Dataset) -> Findings:
     return Findings(problems=report.problems, measures=report.measures)
 
 
-def build_publication(dataset: Dataset, findings: Findings, repo_id: str, published: dt.date) -> Path:
+def build_publication(
+    dataset: Dataset,
+    findings: Findings,
+    repo_id: str,
+    published: dt.date,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Path:
     """The folder to publish, inside the dataset's; what an earlier call finished of it is kept.
 
     Args:
@@ -52,13 +59,14 @@ def build_publication(dataset: Dataset, findings: Findings, repo_id: str, publis
         findings: of its audit (`publishable_findings`).
         repo_id: the name that it has, or will have, on the Hub (`ORG/NAME`).
         published: the day it was, or is, published for the first time.
+        progress: called with the configs that are done, and all.
 
     Raises:
         DatasetError: the dataset cannot be read.
         OSError: the folder cannot be written.
     """
     folder = dataset.folder / HUB / _FOLDER
-    configs = write_hub_folder(dataset, folder)
+    configs = write_hub_folder(dataset, folder, progress)
     documents = hub_documents(dataset, findings, repo_id, configs, published)
     for path, content in {**documents, PUBLISHED_NAME: tombstones_toml(listed_tombstones()).encode()}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,19 @@ def mined(tmp_path_factory):
 
 
 @pytest.fixture
+def make_listing():
+    """Writes one small synthetic repository and a list of it; the list."""
+
+    def make(folder):
+        (repository,) = synthetic_repositories(0, 1, commits=6)
+        write_history(folder / repository.name, [(c.message, c.committer_time, c.files) for c in repository.commits])
+        (folder / "repos.txt").write_text(f"{repository.name}\n")
+        return folder / "repos.txt"
+
+    return make
+
+
+@pytest.fixture
 def data(mined, tmp_path):
     """A copy of the dataset's folder."""
     return Path(shutil.copytree(mined.folder, tmp_path / "data"))
