@@ -200,3 +200,25 @@ def test_base_model_that_is_no_hub_id_stays_out_of_the_metadata(hub, repobench, 
     card = ModelCard(hub.repository(NAME, "models").tree()["README.md"].decode())
     assert card.data.base_model is None
     assert read_adapter(tmp_path / "one", ".").base_model == "nano"
+
+
+WITH_PEFT = """
+import json, sys
+from peft import PeftConfig
+from peft.utils import load_peft_weights
+config = PeftConfig.from_pretrained(sys.argv[1], subfolder="a__b")
+weights = load_peft_weights(sys.argv[1], device="cpu", subfolder="a__b")
+print(json.dumps([config.base_model_name_or_path, config.r, {name: value.tolist() for name, value in weights.items()}]))
+"""
+
+
+@pytest.mark.slow
+def test_peft_reads_published_adapters(hub, repobench, tmp_path):
+    pytest.importorskip("peft")
+    write_adapter(tmp_path / "adapters" / "a__b", value=7)
+    write_adapter(tmp_path / "adapters" / "c__d", value=8)
+    repobench("publish-run", tmp_path / "adapters", "--repo-id", NAME, "--licence", "mit")
+    command = [sys.executable, "-c", WITH_PEFT, NAME]
+    variables = environment(hub.url, tmp_path / "home")
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ["Qwen/Qwen2.5-Coder-1.5B", 16, {"lora_A.weight": [7]}]
