@@ -53,7 +53,7 @@ def write_run_repository(run: Path, folder: Path, repo_id: str, licence: str | N
     with reopen_run(run) as opened:
         opened.is_complete()
         predictions = {prediction.task_id: prediction for prediction in opened.read_predictions()}
-    scores = pq.read_table(run / SCORES)
+    scores = without_maps(pq.read_table(run / SCORES))
     scored = scores.select(["task_id", "repo_id", "track", "split"]).to_pylist()
     rows = [
         row | {name: getattr(predictions[row["task_id"]], name) for name in PREDICTIONS_SCHEMA.names if name not in row}
@@ -73,6 +73,16 @@ def write_report_repository(report: Path, folder: Path, repo_id: str, licence: s
     metadata = {"pretty_name": repo_id, "license": licence, "viewer": False, "tags": ["repopeftbench", "code"]}
     text = (report / REPORT_MARKDOWN).read_text("utf-8")
     (folder / "README.md").write_text(f"{front_matter(metadata)}\n{text}", "utf-8")
+
+
+def without_maps(table: pa.Table) -> pa.Table:
+    """The table with maps as lists of `key` and `value`: `datasets` 5.2 knows no maps, and would load nothing."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_map(field.type):
+            entry = pa.struct([("key", field.type.key_type), ("value", field.type.item_type)])
+            column = table.column(index).cast(pa.list_(entry))
+            table = table.set_column(index, pa.field(field.name, column.type, nullable=field.nullable), column)
+    return table
 
 
 def _write_config(name: str, table: pa.Table, root: Path) -> tuple[str, ...]:

@@ -43,8 +43,9 @@ def environment(url, home):
 class Client:
     """One process that runs commands; keeps all that they ever printed."""
 
-    def __init__(self, process):
+    def __init__(self, process, home):
         self._process = process
+        self.home = home
         self.printed = []
 
     def run(self, *arguments, token=TOKEN):
@@ -76,7 +77,7 @@ def client(url, home):
         cwd=home,
     ) as process:
         try:
-            yield Client(process)
+            yield Client(process, home)
         finally:
             process.stdin.close()
             process.wait(timeout=30)

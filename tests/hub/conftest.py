@@ -7,7 +7,8 @@ from clients import STRANGER, TOKEN, client
 from server import running
 
 from repopeftbench.dataset.build import BuildOptions, build_dataset
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.hub_layout import write_hub_folder
+from repopeftbench.dataset.store import HUB, Dataset
 from repopeftbench.gitrepo import write_history
 from repopeftbench.pool import LocalEngine
 from repopeftbench.sources import repository_list
@@ -29,7 +30,10 @@ def mined(tmp_path_factory):
     (folder / "repos.toml").write_text("\n".join(names))
     options = BuildOptions(folder=folder / "data", cutoff="2023-06-01", engine=LocalEngine(1), cache=folder / "cache")
     build_dataset(repository_list(str(folder / "repos.toml")), options, lambda *_: None)
-    return with_audit(Dataset(folder / "data"))
+    dataset = with_audit(Dataset(folder / "data"))
+    # As an earlier call left it: what has to do with building it anew removes it.
+    write_hub_folder(dataset, dataset.folder / HUB / "upload")
+    return dataset
 
 
 @pytest.fixture

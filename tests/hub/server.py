@@ -22,7 +22,7 @@ CUT, LOST = "cut", "lost"
 """In place of a status: the connection breaks in the middle of the request, or when it is done but not answered."""
 LARGE_SUFFIXES = (".parquet", ".safetensors", ".bin")
 LARGE_BYTES = 10 << 20
-PAGE = 50
+PAGE = 10
 """Entries of a listing that are given at once; the real Hub gives more."""
 
 

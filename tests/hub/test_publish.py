@@ -1,7 +1,9 @@
 """`repobench publish` against a Hub: one commit or none, only what changed, and one sentence where it cannot be."""
 
+import datetime as dt
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +15,9 @@ from audits import with_audit
 from clients import STRANGER, TOKEN, client, environment
 from server import CUT, LOST, Blob
 
+from repopeftbench import tombstones
 from repopeftbench.audit.findings import Problem, Severity
+from repopeftbench.dataset.hub import check_card
 from repopeftbench.dataset.hub_changes import (
     Change,
     HubTarget,
@@ -24,9 +28,11 @@ from repopeftbench.dataset.hub_changes import (
     compare_folder,
 )
 from repopeftbench.dataset.hub_layout import split_name
+from repopeftbench.dataset.publication import publishable_findings
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import PublishError
 from repopeftbench.schema import Split, Track
+from repopeftbench.tombstones import Tombstone
 
 NAME = "org/bench"
 
@@ -57,6 +63,7 @@ def without_split(data):
 
 
 def test_first_publication_makes_the_repository_and_one_commit(data, hub, repobench):
+    shutil.rmtree(data / ".hub")
     done = repobench("publish", data, "--repo-id", NAME, "--message", "First")
     assert (done.code, f"datasets/{NAME}/commit/" in done.out) == (0, True)
     assert [commit.summary for commit in hub.repository(NAME).history()] == ["First", "initial commit"]
@@ -74,11 +81,13 @@ def test_unchanged_dataset_makes_no_commit_and_sends_nothing(data, hub, repobenc
     assert len(hub.repository(NAME).history()) == 2
 
 
-def test_dataset_that_is_mined_again_publishes_the_same_bytes(data, mined, hub, repobench):
+def test_same_dataset_in_another_folder_publishes_the_same_bytes(data, hub, repobench, tmp_path):
     repobench("publish", data, "--repo-id", NAME)
     hub.requests.clear()
-    done = repobench("publish", mined.folder, "--repo-id", NAME)
+    copy = shutil.copytree(data, tmp_path / "copy", ignore=shutil.ignore_patterns(".hub"))
+    done = repobench("publish", copy, "--repo-id", NAME)
     assert (done.code, hub.writes()) == (0, [])
+    assert upload_of(copy) == upload_of(data)
 
 
 def test_only_what_changed_is_sent_and_what_is_gone_is_deleted_in_the_same_commit(data, hub, repobench):
@@ -246,6 +255,23 @@ def test_audit_must_be_there_of_this_dataset_and_without_errors(data, hub, repob
     assert hub.requests == []
 
 
+def test_repository_that_was_taken_down_since_the_audit_is_not_published(data, monkeypatch):
+    dataset = Dataset(data)
+    entry = dataset.manifest.repositories[0]
+    listed = (Tombstone(source=entry.repo_id, date=dt.date(2026, 1, 1), reason="asked to"),)
+    publishable_findings(dataset)
+    monkeypatch.setattr(tombstones, "listed_tombstones", lambda more=None: listed)
+    with pytest.raises(PublishError, match=f"has an error in .*{entry.repo_id}"):
+        publishable_findings(dataset)
+
+
+@pytest.mark.parametrize("text", ["# no metadata\n", "---\nlicense: [mit\n---\n# x\n", "---\n- a\n---\n# x\n"])
+def test_card_that_the_clients_cannot_read_is_refused(text):
+    check_card("---\nlicense: mit\n---\n# x\n", HubTarget(repo_id=NAME))
+    with pytest.raises(PublishError, match="the card"):
+        check_card(text, HubTarget(repo_id=NAME))
+
+
 def test_no_network_is_one_sentence(data, tmp_path):
     with client("http://127.0.0.1:9", tmp_path) as alone:
         done = alone.run("publish", data, "--repo-id", NAME, "--dry-run")
@@ -269,6 +295,7 @@ import json, sys
 from pathlib import Path
 from repopeftbench.dataset.hub import download_files
 from repopeftbench.dataset.hub_changes import HubTarget
+from repopeftbench.dataset.publication import publishable_findings
 from repopeftbench.errors import PublishError
 said = []
 for number, (name, revision) in enumerate(json.loads(sys.argv[1])):
@@ -297,9 +324,9 @@ def test_download_gives_the_published_files_or_one_sentence(data, hub, repobench
     assert all(text in sentence for text, sentence in zip(expected, sentences, strict=True))
 
 
-def test_token_is_in_no_file(data, hub, repobench, tmp_path):
+def test_token_is_in_no_file(data, hub, repobench, shared_client, tmp_path):
     repobench("publish", data, "--repo-id", NAME)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for folder in (tmp_path, shared_client.home) for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 20
     assert not any(TOKEN.encode() in path.read_bytes() for path in files)
     assert not any(TOKEN.encode() in content for content in published(hub).values())

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from clients import environment
@@ -11,6 +12,7 @@ from huggingface_hub import DatasetCard, ModelCard
 
 from harness.cli import run_command
 from harness.publication.adapters import read_adapter
+from harness.publication.runs import without_maps
 
 NAME = "org/results"
 
@@ -62,7 +64,7 @@ def test_run_is_loaded_back_row_for_row(finished, hub, repobench, tmp_path):
         ("predictions", ["train", "cr_test"]),
         ("scores", ["train", "cr_test"]),
     ]
-    scores = pq.read_table(finished / "run" / "scores.parquet").to_pylist()
+    scores = without_maps(pq.read_table(finished / "run" / "scores.parquet")).to_pylist()
     lines = (finished / "run" / "predictions.jsonl").read_text().splitlines()
     answers = {row["task_id"]: row for row in map(json.loads, lines)}
     for split, ours in (("train", "ir_train"), ("cr_test", "cr_test")):
@@ -70,6 +72,15 @@ def test_run_is_loaded_back_row_for_row(finished, hub, repobench, tmp_path):
         assert found["scores"][split] == expected != []
         assert [row["task_id"] for row in found["predictions"][split]] == [row["task_id"] for row in expected]
         assert all(answers[row["task_id"]].items() <= row.items() for row in found["predictions"][split])
+
+
+def test_maps_become_lists_that_datasets_can_load():
+    from datasets import Features
+
+    maps = pa.array([[("em", "too long")], []], type=pa.map_(pa.string(), pa.string()))
+    table = without_maps(pa.table({"task_id": ["a", "b"], "unscored": maps}))
+    assert table.column("unscored").to_pylist() == [[{"key": "em", "value": "too long"}], []]
+    assert list(Features.from_arrow_schema(table.schema)) == ["task_id", "unscored"]
 
 
 def test_run_has_its_manifest_and_a_card_with_its_table(finished, hub, repobench):
