@@ -28,6 +28,10 @@ app = App(
 )
 # By name: a command is imported when it is called, so that none pays for the imports of the others.
 _COMMANDS = {
+    "select": (
+        "selecting",
+        "Select repositories to mine from candidates' metadata and histories, by the published filters.",
+    ),
     "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
     "check": ("checking", "Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors."),
     "run": (

@@ -111,6 +111,17 @@ def _sources(entries: list[_Entry], base: Path, cutoff: str | None) -> Repositor
     return RepositoryList(sources=_distinct(sources), bad=tuple(bad), cutoff=cutoff)
 
 
+def url_source(url: str, name: str) -> Source:
+    """The source that a URL of a scheme that is cloned names.
+
+    Raises:
+        SourceError: it is none, or the name cannot stand in a table.
+    """
+    if "://" not in url:
+        raise SourceError(f"{url!r} is no URL: write https://HOST/PATH")
+    return Source(text=url, repo_id=_checked_name(name), url=_checked_url(url))
+
+
 def local_copy(source: Source, cache: Path, *, update: bool = True) -> Path:
     """The folder of the source's repository; a URL is cloned to `cache` in full, or updated there.
 

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -173,6 +174,7 @@ def _is_url(text: str) -> bool:
     return "://" in text or re.match(r"[\w.-]+@[\w.-]+:", text) is not None
 
 
+@lru_cache(maxsize=4_096)
 def _place(text: str) -> _Place:
     """The place that a URL or owner/name tells."""
     plain = text.strip().casefold().rstrip("/").removesuffix(".git")

@@ -12,6 +12,8 @@ import pytest
 from harness.cli import _COMMANDS, app, run_command
 
 FLAGS = {
+    "select": "--baseline --cache --clones --cutoff --licence --max-size-kb --metadata-only --min-size-kb "
+    "--min-stars --out --profile --pushed-since --tombstones --workers",
     "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "check": "--baselines --json --no-baselines --no-json",

@@ -53,7 +53,7 @@ def attribution_table(found: Iterable[Attribution]) -> str:
     """The repositories as a Markdown table."""
     lines = ["| repository | commit | licence | role | tasks |", "|---|---|---|---|--:|"]
     for one in found:
-        commit = f"`{one.revision[:12]}`"
+        commit = f"`{one.revision[:12]}`" if one.revision else "unknown"
         linked = commit if one.url is None else f"[{commit}]({one.url})"
         lines.append(
             f"| {cell(one.repo_id)} | {linked} | {cell(one.licence or 'unknown')} | {one.role} | {one.tasks:,} |"
@@ -95,7 +95,7 @@ def _address(location: str, revision: str) -> str | None:
     if url is None:
         return None
     middle = _WITH_TREES.get(urlsplit(url).netloc.removeprefix("www."))
-    return url if middle is None else f"{url}/{middle}/{revision}"
+    return url if middle is None or not revision else f"{url}/{middle}/{revision}"
 
 
 def _file_lines(found: Sequence[Attribution], title: str) -> Iterator[str]:

@@ -3,7 +3,8 @@
 Everything in it is counted from the dataset or read from its manifest. It does not know the Hub, and prints no clock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from repopeftbench.audit.findings import Findings
 from repopeftbench.dataset.attribution import ATTRIBUTION_NAME, attribution_table, cell
@@ -15,6 +16,7 @@ from repopeftbench.dataset.description import (
     PAPER_URL,
     Description,
     describe,
+    known_limits,
     toolkit_bibtex,
 )
 from repopeftbench.dataset.front_matter import common_licence, front_matter
@@ -70,12 +72,6 @@ def card_of(description: Description, findings: Findings | None, repo_id: str, c
     return "\n\n".join(sections) + "\n"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; every column but the first one holds numbers."""
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _introduction(description: Description, title: str) -> str:
     manifest, tasks = description.manifest, description.statistics.tasks
     made = f"It was imported from {manifest.origin}." if manifest.origin else "It was mined from public git histories."
@@ -92,33 +88,30 @@ the tests and never later commits."""
 
 def _statistics(description: Description) -> str:
     counts = description.statistics
-    tracks = tuple(track for track in Track if any(found == track for found, _ in counts.by_split))
-    header = ("", *(f"{track}" for track in tracks))
+    tracks = tuple(track for track in Track if any(found is track for found, _ in counts.by_split))
 
-    def rows(names: Sequence[str], of: dict[tuple[Track, str], int]) -> list[list[str]]:
-        met = [name for name in names if any(of.get((track, name)) for track in tracks)]
-        return [[f"`{name}`", *(f"{of.get((track, name), 0):,}" for track in tracks)] for name in met]
+    def by_track(what: str, names: Iterable[str], of: Mapping[tuple[Track, str], int]) -> str:
+        met = [name for name in names if any((track, name) in of for track in tracks)]
+        rows = [[f"`{name}`", *(f"{of.get((track, name), 0):,}" for track in tracks)] for name in met]
+        return _table((f"tasks by {what}", *tracks), rows)
 
-    by_split = {(track, split.value): count for (track, split), count in counts.by_split.items()}
-    roles = [entry.role for entry in description.manifest.repositories]
-    return "\n\n".join(
-        (
-            "## What is in it",
-            table(("tasks by split", *header[1:]), rows([split.value for split in Split], by_split)),
-            "On the Hub, `ir_train` is called `train`.",
-            table(
-                ("repositories by role", "repositories"),
-                [[f"`{role}`: {what}", f"{roles.count(role):,}"] for role, what in _ROLES.items() if role in roles],
-            ),
-            table(
-                ("tasks by kind of assertion", *header[1:]), rows([family.value for family in Family], counts.families)
-            ),
-            table(
-                ("tasks by kind of target", *header[1:]),
-                rows([kind.value for kind in TargetType], counts.target_types),
-            ),
-        )
+    roles: Counter[str] = Counter(entry.role for entry in description.manifest.repositories)
+    whole = [[f"`{role}`: {splits}", f"{roles[role]:,}"] for role, splits in _ROLES.items() if role in roles]
+    parts = (
+        "## What is in it",
+        by_track("split", Split, counts.by_split),
+        "On the Hub, `ir_train` is called `train`.",
+        _table(("repositories by role", "repositories"), whole),
+        by_track("kind of assertion", Family, counts.families),
+        by_track("kind of target", TargetType, counts.target_types),
     )
+    return "\n\n".join(parts)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first one holds numbers."""
+    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _making(description: Description) -> str:
@@ -203,10 +196,11 @@ def _columns(configs: Sequence[HubConfig]) -> str:
 
 def _attribution(description: Description) -> str:
     found, common = description.attributions, common_licence(description.licences)
-    spoken = f"All repositories are under {common}." if common else "The licences of the repositories differ."
     unknown = sum(one.licence is None for one in found)
     if unknown:
-        spoken += f" Of {unknown:,} the licence is not known: ask their authors before you use them."
+        spoken = f"The licence of {unknown:,} of {len(found):,} is not known: ask their authors before you use them."
+    else:
+        spoken = f"All repositories are under {common}." if common else "The licences of the repositories differ."
     whole = attribution_table(found) if len(found) <= MOST_IN_CARD else f"The table is in `{ATTRIBUTION_NAME}`."
     return f"""## Licence and attribution
 
@@ -218,21 +212,7 @@ licence, which column `licence` of its tasks names where the list of repositorie
 
 
 def _limits(description: Description) -> str:
-    config = description.manifest.config
-    lines = [
-        "The histories are public. Models may have been trained on them, tasks after the cutoff of the data included.",
-        "One answer is right: an expression that means the same but is written differently counts as wrong in exact "
-        "match.",
-        "Tests were not run. A target is what the developers wrote, also where their test failed or was skipped.",
-        "Python only, and of tests only files that are called `test_*.py` or `*_test.py`, or that lie below `tests`, "
-        "`test` or `testing`.",
-        "Repositories with many tests weigh more: give means over repositories, or intervals that resample them.",
-        "Code and comments are as their authors wrote them: names, addresses and words that offend can occur.",
-    ]
-    if config.protocol == "paper":
-        lines[3] = "Python only; what counts as a test file is what the published construction took for one."
-        lines.append("The defects of the published construction are in it on purpose.")
-    return "## Known limits\n\n" + "\n".join(f"- {line}" for line in lines)
+    return "## Known limits\n\n" + "\n".join(f"- {line}" for line in known_limits(description.manifest.config))
 
 
 def _citing(description: Description) -> str:

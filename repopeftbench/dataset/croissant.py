@@ -1,8 +1,9 @@
 """`croissant.json`: the published files, their columns, splits, licences and provenance in Croissant 1.0. Pure.
 
-Source: the Croissant format specification 1.0 (MLCommons). The Hub's own, generated description stays beside it; this
-one says what the columns mean, what the data is based on, and the SHA-256 of every file. Files are one FileObject
-each, a config is one FileSet and one RecordSet, and a record's split is told from the name of its file.
+Source: the specifications of Croissant 1.0 and of its vocabulary for responsible AI 1.0 (MLCommons). The Hub's own,
+generated description stays beside it; this one says what the columns mean, what the data is based on, and the SHA-256
+of every file. Files are one FileObject each, a config is one FileSet and one RecordSet, and a record's split is told
+from the name of its file.
 """
 
 import datetime as dt
@@ -14,14 +15,14 @@ import pyarrow as pa
 
 from repopeftbench.dataset.attribution import ATTRIBUTION_NAME, repository_url
 from repopeftbench.dataset.columns import MEANINGS
-from repopeftbench.dataset.description import PAPER_BIBTEX, PAPER_URL, Description, describe
+from repopeftbench.dataset.description import PAPER_BIBTEX, PAPER_URL, SENSITIVE, Description, describe, known_limits
 from repopeftbench.dataset.front_matter import TAGS
 from repopeftbench.dataset.hub_records import HubConfig
 from repopeftbench.dataset.licences import RepositoryLicence
 from repopeftbench.dataset.store import Dataset
 
 CROISSANT_NAME = "croissant.json"
-CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
+CONFORMS_TO = ("http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0")
 SPLIT_FIELD = "hub_split"
 """Field of the split on the Hub; `split` is a column of the tables."""
 _HUB = "https://huggingface.co/datasets"
@@ -61,7 +62,7 @@ def croissant_of(
     return {
         "@context": _context(),
         "@type": "sc:Dataset",
-        "conformsTo": CONFORMS_TO,
+        "conformsTo": list(CONFORMS_TO),
         "name": repo_id.rpartition("/")[2],
         "description": (
             f"{description.statistics.tasks:,} tasks of assertion completion from {len(manifest.repositories):,} "
@@ -78,6 +79,7 @@ def croissant_of(
         "creator": {"@type": "sc:Organization", "name": repo_id.partition("/")[0], "url": _owner_url(repo_id)},
         "isBasedOn": [*_sources(description), {"@type": "sc:ScholarlyArticle", "url": PAPER_URL}],
         "prov:wasGeneratedBy": _activity(description),
+        **_responsible_use(description),
         "distribution": list(_distribution(description.sha256, repo_id, configs)),
         "recordSet": [record for config in configs for record in _record_sets(config)],
     }
@@ -142,6 +144,20 @@ def _activity(description: Description) -> dict[str, Any]:
             "name": "RepoPeftBench toolkit",
             "softwareVersion": manifest.versions.repopeftbench,
         },
+    }
+
+
+def _responsible_use(description: Description) -> dict[str, Any]:
+    """The fields of the vocabulary for responsible AI that there is something to say to."""
+    return {
+        "rai:dataCollection": "Assertions in the tests of public git repositories, found by their syntax; nothing of a "
+        "repository was run.",
+        "rai:dataCollectionType": ["Software Collection"],
+        "rai:dataLimitations": list(known_limits(description.manifest.config)),
+        "rai:dataUseCases": ["Measuring what a method that completes code knows about a repository."],
+        "rai:personalSensitiveInformation": [SENSITIVE],
+        "rai:dataReleaseMaintenancePlan": "A repository is taken down on request: it is listed in TOMBSTONES.toml, and "
+        "the data is published again without it.",
     }
 
 

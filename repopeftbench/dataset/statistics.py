@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.schema import Split, Track
+from repopeftbench.schema import Track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
     """Counts of tasks; what was not met has no entry."""
 
-    by_split: Counter[tuple[Track, Split]]
+    by_split: Counter[tuple[Track, str]]
     by_repository: Counter[str]
     families: Counter[tuple[Track, str]]
     target_types: Counter[tuple[Track, str]]

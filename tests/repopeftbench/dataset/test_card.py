@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import logging
 
 import pyarrow.parquet as pq
 import pytest
@@ -43,9 +44,10 @@ def test_header_is_what_the_hub_library_reads(case):
     assert {"code"} == set(data["language"])
 
 
-def test_load_dataset_finds_every_config_split_and_row(case, tmp_path, monkeypatch):
+def test_load_dataset_finds_every_config_split_and_row_and_ignores_nothing(case, tmp_path, monkeypatch, caplog):
     import datasets
 
+    monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
     _, folder, configs = case
     assert any(len(split.files) > 1 for config in configs for split in config.splits)
     assert datasets.get_dataset_config_names(str(folder)) == [config.name for config in configs]
@@ -56,9 +58,10 @@ def test_load_dataset_finds_every_config_split_and_row(case, tmp_path, monkeypat
             rows = [row for file in split.files for row in pq.read_table(folder / file.path).to_pylist()]
             assert loaded[split.name].to_list() == rows
             assert loaded[split.name].column_names == config.schema.names
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_header_tells_features_and_rows_of_every_split(case):
+def test_header_tells_features_and_rows_of_every_config(case):
     from datasets import Features
     from huggingface_hub import DatasetCard
 
@@ -125,6 +128,7 @@ def test_every_repository_is_named_with_licence_role_and_tasks(case):
         row = f"| {entry.repo_id} | `{entry.revision[:12]}` | {licence} | {entry.role} | {tasks:,} |"
         assert row in (folder / "README.md").read_text("utf-8")
         assert row in documents["ATTRIBUTION.md"].decode()
+    assert "The licence of 2 of 6 is not known" in documents["README.md"].decode()
     assert str(dataset.folder.parent) not in documents["README.md"].decode() + documents["ATTRIBUTION.md"].decode()
 
 
@@ -150,6 +154,7 @@ def test_long_table_of_repositories_is_in_its_own_file(case):
         ("git@github.com:a/b.git", "https://github.com/a/b"),
         ("ssh://git@host.org:22/x/y", "https://host.org/x/y"),
         ("https://host.org:8443/x", "https://host.org:8443/x"),
+        ("owner/name", None),
         ("file:///home/me/b", None),
         ("/home/me/b", None),
     ],

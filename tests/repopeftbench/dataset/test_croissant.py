@@ -10,6 +10,7 @@ import pytest
 from card_cases import build_case, write_layout
 
 from repopeftbench.dataset.croissant import SPLIT_FIELD, croissant_json, first_published
+from repopeftbench.dataset.description import known_limits
 
 # mlcroissant 1.1 calls rdflib 7.6 and pandas 3 in ways that these warn of.
 pytestmark = [
@@ -34,7 +35,14 @@ def test_description_is_valid_without_a_warning(case, caplog):
         issues = mlcroissant.Dataset(jsonld=json.loads(json.dumps(described))).metadata.issues
     assert (issues.errors, issues.warnings) == (set(), set())
     assert [record.message for record in caplog.records if "@context" in record.message] == []
-    assert described["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert described["conformsTo"][0] == "http://mlcommons.org/croissant/1.0"
+
+
+def test_limits_are_those_of_the_card(case):
+    dataset, *_, described = case
+    read = mlcroissant.Dataset(jsonld=described).metadata
+    assert described["rai:dataLimitations"] == list(known_limits(dataset.manifest.config))
+    assert sorted(read.data_limitations) == sorted(described["rai:dataLimitations"])
 
 
 def test_records_of_every_config_are_its_rows(case, caplog):
