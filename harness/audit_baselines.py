@@ -5,6 +5,7 @@ those of `repobench run` on the same tasks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pyarrow as pa
 
@@ -45,7 +46,7 @@ def trivial_baselines(dataset: Dataset, progress: Progress) -> Findings:
     measures: list[Measure] = []
     done = 0
     for entry in dataset.manifest.repositories:
-        previous = build_predictor("previous-version", settings, lambda of=entry.repo_id: _train_of(dataset, of))
+        previous = build_predictor("previous-version", settings, partial(_train_of, dataset, entry.repo_id))
         for track, split in places:
             tasks = list(dataset.tasks_of(track, split, entry.repo_id))
             if not tasks:

@@ -34,6 +34,10 @@ _COMMANDS = {
     ),
     "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
     "check": ("checking", "Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors."),
+    "diff": (
+        "differing",
+        "Show what changed between two datasets: options, repositories, files, and tasks with the reason.",
+    ),
     "run": (
         "running",
         "Answer tasks with one method and score the answers; goes on where it stopped.",

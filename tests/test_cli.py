@@ -17,6 +17,7 @@ FLAGS = {
     "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "check": "--baselines --json --no-baselines --no-json",
+    "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data",

@@ -1,4 +1,4 @@
-"""`repobench check` and `repobench diff`: what is wrong with a dataset, and what changed between two of them."""
+"""`repobench check`: what is wrong with a dataset, and what its tasks are like."""
 
 from pathlib import Path
 

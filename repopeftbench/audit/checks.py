@@ -15,10 +15,11 @@ def run_check(name: str, check: Check, dataset: Dataset) -> Findings:
     """What a check finds, or a note that it could not look."""
     try:
         return check(dataset)
-    except (DatasetError, UnicodeDecodeError) as error:
+    except DatasetError as error:
+        reason = str(error)
+    except UnicodeDecodeError as error:
         # Tables are read without looking at their texts: bytes that are none show when they are used.
-        damaged = isinstance(error, UnicodeDecodeError)
-        reason = f"a column of text holds other bytes ({error.reason})" if damaged else str(error)
+        reason = f"a column of text holds other bytes ({error.reason})"
     note = Problem(
         check=name,
         severity=Severity.NOTE,

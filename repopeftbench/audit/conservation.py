@@ -17,7 +17,7 @@ LEDGER_CHECK = "ledger"
 COMMITS_CHECK = "commit-counts"
 _FIX = "mine the dataset again: rows were lost or added after it was written"
 
-_COMMIT_COLUMNS = ("repo_id", "commit_sha", "track")
+_COMMIT_COLUMNS = ("repo_id", "commit_sha", "track", "history_index")
 _Ledgers = dict[Track, Ledger]
 
 
@@ -62,7 +62,11 @@ def snapshot_ledger(dataset: Dataset) -> Findings:
 
 
 def commit_counts(dataset: Dataset) -> Findings:
-    """Kept commits that count other tasks and rejects than the tables hold, or that are not all there and in order."""
+    """Kept commits that count other tasks and rejects than the tables hold, or that are not all there and in order.
+
+    Published data may name rows of commits that it lacks (rejects with a negative index), and lack commits in between.
+    """
+    is_mined = dataset.manifest.config.protocol == "clean"
     splits = dataset.splits(Track.EVOLUTION)
     tasks = _by_commit(dataset.task_tables(Track.EVOLUTION, split, _COMMIT_COLUMNS) for split in splits)
     rejects = _by_commit([dataset.reject_tables(_COMMIT_COLUMNS)])
@@ -76,7 +80,7 @@ def commit_counts(dataset: Dataset) -> Findings:
         if own != (count, left):
             what = f"{sha} has {own[0]:,} tasks and {own[1]:,} rejects, and counts {count:,} and {left:,}"
             wrong.setdefault(repo_id, []).append(what)
-        if index != seen[repo_id] or history_index <= last.get(repo_id, -1):
+        if (is_mined and index != seen[repo_id]) or history_index <= last.get(repo_id, -1):
             what = f"{sha} is out of order: commit index {index}, history index {history_index}"
             wrong.setdefault(repo_id, []).append(what)
         seen[repo_id] += 1
@@ -103,23 +107,26 @@ def _counted(dataset: Dataset) -> dict[str, _Ledgers]:
     columns = ("repo_id", "track", "reason")
     dropped = Counter(rows(dataset.reject_tables(columns), columns))
     reasons: dict[tuple[str, str], dict[str, int]] = {}
-    for (repo_id, track, reason), count in sorted(dropped.items()):
-        reasons.setdefault((repo_id, track), {})[reason] = count
+    for (repo_id, name, reason), count in sorted(dropped.items()):
+        reasons.setdefault((repo_id, name), {})[reason] = count
     found: dict[str, _Ledgers] = {}
-    for repo_id, track in sorted({*kept, *reasons}):
+    for repo_id, name in sorted({*kept, *reasons}):
         own = found.setdefault(repo_id, dict.fromkeys(Track, Ledger()))
-        lost = reasons.get((repo_id, track), {})
-        count = kept[repo_id, track]
-        own[Track(track)] = Ledger(seen=count + sum(lost.values()), kept=count, dropped=lost)
+        lost = reasons.get((repo_id, name), {})
+        count = kept[repo_id, name]
+        # Of a track that does not exist `known_values` tells.
+        if name in own:
+            own[Track(name)] = Ledger(seen=count + sum(lost.values()), kept=count, dropped=lost)
     return found
 
 
 def _by_commit(files: Iterable[Iterable[pa.Table]]) -> Counter[tuple[str, str]]:
-    """How many rows of the evolution track each commit has."""
+    """How many rows of the evolution track each commit has; rows of unknown commits are left out."""
     found: Counter[tuple[str, str]] = Counter()
     for tables in files:
-        columns = rows(tables, _COMMIT_COLUMNS)
-        found.update((repo_id, sha) for repo_id, sha, track in columns if track == Track.EVOLUTION)
+        for repo_id, sha, track, history_index in rows(tables, _COMMIT_COLUMNS):
+            if track == Track.EVOLUTION and history_index >= 0:
+                found[repo_id, sha] += 1
     return found
 
 

@@ -66,7 +66,7 @@ def _absent(dataset: Dataset) -> Iterator[Problem]:
     needed = [COMMITS_NAME, REJECTS_NAME]
     if dataset.manifest.config.snapshots:
         for folder in (FILES_NAME, TREES_NAME):
-            count = sum(path.startswith(f"{folder}/") for path in named)
+            count = sum(path.startswith(f"{folder}/") and _schema(path) is not None for path in named)
             needed += [f"{folder}/{shard_name(index)}" for index in range(max(count, 1))]
     for path in needed:
         if path not in named:

@@ -8,6 +8,7 @@ that ask a parser are warnings too where another Python audits than mined.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from repopeftbench.audit.findings import Findings, Measure, Problem, Severity
 from repopeftbench.audit.rows import rows, shown, task_splits
@@ -15,6 +16,7 @@ from repopeftbench.audit.tally import Group, percent
 from repopeftbench.dataset.manifest import Manifest, current_versions
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.mining.keys import statement_key
+from repopeftbench.mining.source import syntax_tree
 from repopeftbench.schema import TargetType
 from repopeftbench.tasks.cut import target_type
 
@@ -22,6 +24,7 @@ EMPTY = "target-empty"
 UNPARSABLE = "target-unparsable"
 WRONG_TYPE = "target-type-wrong"
 CUT = "cut-wrong"
+MALFORMED = "statement-malformed"
 WHITE_SPACE = "prefix-ends-in-white-space"
 WRONG_KEY = "statement-key-wrong"
 PUNCTUATION = "target-punctuation-only"
@@ -46,6 +49,7 @@ _RULES = {
     UNPARSABLE: _Rule(message="have a target that is no expression", asks_parser=True),
     WRONG_TYPE: _Rule(message="have another target type than their target is of", asks_parser=True, paper=None),
     CUT: _Rule(message="are not cut inside their statement: prefix, gap, target and suffix do not end with it"),
+    MALFORMED: _Rule(message="complete a statement that is no Python: the cut lost a part of it", asks_parser=True),
     WHITE_SPACE: _Rule(message="have a prefix that ends in white space", paper=Severity.NOTE),
     WRONG_KEY: _Rule(message="have another statement key than their statement has", asks_parser=True, paper=None),
 }
@@ -102,6 +106,8 @@ def broken_rules(task: TaskText, *, paper: bool) -> Iterator[str]:
         yield WRONG_TYPE
     if not _is_cut_inside(task):
         yield CUT
+    if not _is_statement(task.statement):
+        yield MALFORMED
     if task.prefix[-1:].isspace():
         yield WHITE_SPACE
     if not paper and statement_key(task.statement) != task.statement_key:
@@ -128,6 +134,18 @@ def _is_cut_inside(task: TaskText) -> bool:
     rest = task.gap + task.target + task.suffix
     before = task.statement[: len(task.statement) - len(rest)]
     return bool(before) and before + rest == task.statement and task.prefix.endswith(before)
+
+
+@lru_cache(maxsize=32_768)
+def _is_statement(statement: str) -> bool:
+    """Whether Python reads an `assert` statement or a call; one that is too deep for a tree is no malformed one."""
+    try:
+        syntax_tree(statement if statement.startswith("assert") else f"(\n{statement}\n)")
+    except (SyntaxError, ValueError):
+        return False
+    except (RecursionError, MemoryError):
+        return True
+    return True
 
 
 def _in_class(name: str, value: int, ends: Iterable[int]) -> str:
