@@ -97,7 +97,8 @@ def publish_run(folder: Path, /, *, options: PublishRunOptions) -> int:
         say("the card names no licence: add --licence if others may use this")
     target = HubTarget(repo_id=options.repo_id, repo_type=kind.repo_type, revision=options.revision)
     with TemporaryDirectory(prefix="repobench-") as made:
-        kind.write(folder, Path(made), options.repo_id, options.licence)
+        for remark in kind.write(folder, Path(made), options.repo_id, options.licence):
+            say(remark)
         remote = _asked(target, kind.ownership, options)
         return _publish_folder(Path(made), remote, target, kind.ownership, options)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.errors import RunError
 from harness.publication.front_matter import front_matter
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.attribution import cell
 from repopeftbench.dataset.hub_changes import Ownership
 from repopeftbench.dataset.manifest import file_sha256
 
@@ -43,8 +44,8 @@ def find_adapters(root: Path) -> tuple[Path, ...]:
     return tuple(sorted(path.parent for path in root.rglob(CONFIG_NAME) if (path.parent / WEIGHTS_NAME).is_file()))
 
 
-def write_adapter_repository(source: Path, folder: Path, repo_id: str, licence: str | None) -> None:
-    """Fills an empty folder with links to the files of all adapters in `source`, an index, and a card.
+def write_adapter_repository(source: Path, folder: Path, repo_id: str, licence: str | None) -> tuple[str, ...]:
+    """Fills an empty folder with links to the files of all adapters in `source`, an index, and a card; no remarks.
 
     Raises:
         RunError: an adapter is damaged, or names a base model that nobody else can load.
@@ -59,6 +60,7 @@ def write_adapter_repository(source: Path, folder: Path, repo_id: str, licence: 
     index = [{field: getattr(adapter, field) for field in Adapter.__slots__} for adapter in adapters]
     write_atomically(folder / INDEX_NAME, (json.dumps({"adapters": index}, indent=2) + "\n").encode())
     write_atomically(folder / "README.md", _card(tuple(adapters), repo_id, licence).encode())
+    return ()
 
 
 def read_adapter(folder: Path, name: str) -> Adapter:
@@ -116,9 +118,9 @@ def _card(adapters: tuple[Adapter, ...], repo_id: str, licence: str | None) -> s
         "tags": ["repopeftbench", "code", *sorted({adapter.peft_type.lower() for adapter in adapters})],
     }
     first = adapters[0]
-    subfolder = "" if first.name == "." else f', subfolder="{first.name}"'
+    subfolder = "" if first.name == "." else f", subfolder={json.dumps(first.name)}"
     rows = [
-        f"| {one.name} | {one.base_model} | {one.peft_type} | {one.rank or ''} | {one.size_bytes:,} |"
+        f"| {cell(one.name)} | {one.base_model} | {cell(one.peft_type)} | {one.rank or ''} | {one.size_bytes:,} |"
         for one in adapters[:_FEW]
     ]
     more = [f"\n{len(adapters) - _FEW:,} more are in `{INDEX_NAME}`."] if len(adapters) > _FEW else []
@@ -127,8 +129,8 @@ def _card(adapters: tuple[Adapter, ...], repo_id: str, licence: str | None) -> s
     return f"""{front_matter(metadata)}
 # {count} for {", ".join(bases)}
 
-Made with RepoPeftBench, for assertion completion in one repository each. Weights are in PEFT's format; `{INDEX_NAME}`
-has the SHA-256 of each file of weights.
+Made with RepoPeftBench, for assertion completion. Weights are in PEFT's format; `{INDEX_NAME}` has the SHA-256 of each
+file of weights.
 
 ```python
 from peft import PeftModel

@@ -14,12 +14,14 @@ from repopeftbench.dataset.hub_changes import Ownership, RepoType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """How one kind of folder is published; `write` takes source, empty target, repository id and licence."""
+    """How one kind of folder is published.
 
-    name: str
+    `write` takes source, empty target, repository id and licence, and gives what the publisher should know.
+    """
+
     repo_type: RepoType
     ownership: Ownership
-    write: Callable[[Path, Path, str, str | None], None]
+    write: Callable[[Path, Path, str, str | None], tuple[str, ...]]
 
 
 def kind_of(folder: Path) -> Kind:
@@ -29,11 +31,11 @@ def kind_of(folder: Path) -> Kind:
         RunError: it holds nothing that can be published.
     """
     if (folder / MANIFEST).is_file() and (folder / PREDICTIONS).is_file():
-        return Kind(name="run", repo_type="dataset", ownership=RUN, write=write_run_repository)
+        return Kind(repo_type="dataset", ownership=RUN, write=write_run_repository)
     if (folder / REPORT_JSON).is_file() and (folder / REPORT_MARKDOWN).is_file():
-        return Kind(name="report", repo_type="dataset", ownership=REPORT, write=write_report_repository)
+        return Kind(repo_type="dataset", ownership=REPORT, write=write_report_repository)
     if find_adapters(folder):
-        return Kind(name="adapters", repo_type="model", ownership=ADAPTERS, write=write_adapter_repository)
+        return Kind(repo_type="model", ownership=ADAPTERS, write=write_adapter_repository)
     raise RunError(
         f"{folder} is no run ({MANIFEST}, {PREDICTIONS}), no report ({REPORT_JSON}, {REPORT_MARKDOWN}) and holds no "
         "adapter (adapter_config.json, adapter_model.safetensors): name the folder of one of these"

@@ -42,8 +42,10 @@ PREDICTIONS_SCHEMA = pa.schema(
 )
 
 
-def write_run_repository(run: Path, folder: Path, repo_id: str, licence: str | None) -> None:
+def write_run_repository(run: Path, folder: Path, repo_id: str, licence: str | None) -> tuple[str, ...]:
     """Fills an empty folder with a complete run: configs `predictions` and `scores`, manifest, card.
+
+    A remark tells of a backbone that is named by a folder of this machine.
 
     Raises:
         RunError: the run is not complete, or one of its files was changed since.
@@ -63,16 +65,19 @@ def write_run_repository(run: Path, folder: Path, repo_id: str, licence: str | N
     splits = _write_config("scores", scores, folder)
     shutil.copyfile(run / MANIFEST, folder / RUN_NAME)
     (folder / "README.md").write_text(_run_card(run, repo_id, licence, splits), "utf-8")
+    backbone = opened.manifest.settings.backbone
+    return (f"{RUN_NAME} names a folder of this machine ({backbone})",) if Path(backbone).is_absolute() else ()
 
 
-def write_report_repository(report: Path, folder: Path, repo_id: str, licence: str | None) -> None:
-    """Fills an empty folder with a report, which is also the text of its card."""
+def write_report_repository(report: Path, folder: Path, repo_id: str, licence: str | None) -> tuple[str, ...]:
+    """Fills an empty folder with a report, which is also the text of its card; no remarks."""
     for name in (REPORT_MARKDOWN, REPORT_JSON):
         shutil.copyfile(report / name, folder / name)
     # There is no table to load: without `viewer: false` the Hub would look for one in report.json.
     metadata = {"pretty_name": repo_id, "license": licence, "viewer": False, "tags": ["repopeftbench", "code"]}
     text = (report / REPORT_MARKDOWN).read_text("utf-8")
     (folder / "README.md").write_text(f"{front_matter(metadata)}\n{text}", "utf-8")
+    return ()
 
 
 def without_maps(table: pa.Table) -> pa.Table:

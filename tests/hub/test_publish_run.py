@@ -1,8 +1,10 @@
 """`repobench publish-run`: runs, reports and adapters become repositories that the real clients read back."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,8 +13,10 @@ from clients import environment
 from huggingface_hub import DatasetCard, ModelCard
 
 from harness.cli import run_command
+from harness.errors import RunError
 from harness.publication.adapters import read_adapter
-from harness.publication.runs import without_maps
+from harness.publication.runs import without_maps, write_run_repository
+from repopeftbench.dataset.manifest import file_sha256
 
 NAME = "org/results"
 
@@ -233,3 +237,26 @@ def test_peft_reads_published_adapters(hub, repobench, tmp_path):
     variables = environment(hub.url, tmp_path / "home")
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["Qwen/Qwen2.5-Coder-1.5B", 16, {"lora_A.weight": [7]}]
+
+
+def test_run_of_a_backbone_in_a_folder_says_so(finished, tmp_path):
+    copy = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    raw = json.loads((copy / "manifest.json").read_text())
+    raw["settings"]["backbone"] = "/models/mine"
+    (copy / "manifest.json").write_text(json.dumps(raw))
+    (copy / "complete.json").write_text(
+        json.dumps(
+            {name: file_sha256(copy / name) for name in ("manifest.json", "predictions.jsonl", "scores.parquet")}
+        )
+    )
+    (tmp_path / "made").mkdir()
+    assert "/models/mine" in write_run_repository(copy, tmp_path / "made", NAME, None)[0]
+
+
+def test_run_that_was_changed_since_is_refused(finished, tmp_path):
+    copy = Path(shutil.copytree(finished / "run", tmp_path / "run"))
+    with (copy / "predictions.jsonl").open("a") as file:
+        file.write("\n")
+    (tmp_path / "made").mkdir()
+    with pytest.raises(RunError, match=r"predictions\.jsonl was changed since"):
+        write_run_repository(copy, tmp_path / "made", NAME, None)
