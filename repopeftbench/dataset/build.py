@@ -11,7 +11,7 @@ import platformdirs
 from repopeftbench.atomic import waiting_name
 from repopeftbench.dataset.assemble import assemble
 from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
-from repopeftbench.dataset.store import CONTENTS, NEW
+from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, CONTENTS, HUB, NEW
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.engine import COMMITS_PER_PART, MinedRepository, MiningPlan, mine_all
@@ -130,7 +130,8 @@ def _check_folder(folder: Path) -> None:
         raise DatasetError(f"{folder} is a file: name a folder with -o")
     known = {NEW, STAGING, waiting_name(MANIFEST_NAME)}
     if is_dataset(folder) or (folder / NEW).is_dir():
-        known |= {MANIFEST_NAME, *CONTENTS}
+        known |= {MANIFEST_NAME, HUB, *CONTENTS}
+        known |= {name for audit in (AUDIT_JSON, AUDIT_MARKDOWN) for name in (audit, waiting_name(audit))}
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []
     if strangers:
         raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
@@ -31,6 +32,10 @@ ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRe
 
 CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME)
 """What a dataset folder holds beside its manifest."""
+AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
+"""What an audit leaves in a dataset folder; another dataset in its place has none yet."""
+HUB = ".hub"
+"""Where a publication is prepared; it may be deleted."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -58,6 +63,12 @@ class Dataset:
         path = self.folder / _task_path(track, split)
         if path.is_file():
             yield from read_records(Task, path)
+
+    def tasks_of(self, track: Track, split: Split, repo_id: str) -> Iterator[Task]:
+        """The tasks of one repository, in dataset order; the row groups of others are not read."""
+        path = self.folder / _task_path(track, split)
+        if path.is_file():
+            yield from read_records(Task, path, pc.field("repo_id") == repo_id)
 
     def task_tables(self, track: Track, split: Split, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns of a track's split, a row group at a time, for passes over more tasks than fit in memory."""
@@ -136,8 +147,9 @@ class DatasetWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
-        (self._folder / MANIFEST_NAME).unlink(missing_ok=True)
-        for name in (TASKS_NAME, FILES_NAME, TREES_NAME):
+        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN):
+            (self._folder / name).unlink(missing_ok=True)
+        for name in (TASKS_NAME, FILES_NAME, TREES_NAME, HUB):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in CONTENTS:
             if (self._new / name).exists():
@@ -184,14 +196,14 @@ class _GrowingTable:
         self._count -= count
 
 
-def read_records(kind: type[_R], path: Path) -> Iterator[_R]:
-    """The records of one parquet file.
+def read_records(kind: type[_R], path: Path, chosen: pc.Expression | None = None) -> Iterator[_R]:
+    """The records of one parquet file, or those that an expression over its columns chooses.
 
     Raises:
         DatasetError: the file is missing, damaged or of another schema.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, filters=chosen)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
     yield from from_table(kind, table, where=str(path))
