@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
+from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
 from repopeftbench.audit.checks import Check, run_check
 from repopeftbench.audit.findings import Findings, Severity, combined
@@ -24,7 +25,7 @@ BASELINES = "trivial-baselines"
 HAS_ERRORS = 1
 
 
-def check(data: Path, /, *, json: bool = False, baselines: bool = True) -> int:
+def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = True) -> int:
     """Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors.
 
     Writes audit.json and audit.md into the dataset.

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 
 from repopeftbench.audit.findings import Findings, Problem, Severity
-from repopeftbench.audit.rows import rows, task_splits
+from repopeftbench.audit.rows import rows, shard_tables, task_splits
 from repopeftbench.dataset.manifest import MANIFEST_NAME, LedgerEntry
-from repopeftbench.dataset.snapshot_tables import FILES, FILES_NAME, open_table, read_group, shards
+from repopeftbench.dataset.snapshot_tables import FILES, FILES_NAME
 from repopeftbench.dataset.store import COMMITS_NAME, REJECTS_NAME, Dataset
 from repopeftbench.ledger import Ledger
 from repopeftbench.schema import Track
@@ -51,10 +51,8 @@ def snapshot_ledger(dataset: Dataset) -> Findings:
     if stored is None:
         return Findings()
     counts: Counter[str | None] = Counter()
-    for path in shards(dataset.folder / FILES_NAME):
-        with open_table(path, FILES) as file:
-            for group in range(file.num_row_groups):
-                counts.update(read_group(file, path, group, ["problem"]).column("problem").to_pylist())
+    for table in shard_tables(dataset.folder / FILES_NAME, FILES, ["problem"]):
+        counts.update(table.column("problem").to_pylist())
     dropped = {reason: count for reason, count in sorted(counts.items(), key=str) if reason is not None}
     counted = Ledger(seen=counts.total(), kept=counts[None], dropped=dropped)
     problems = [*_ledger(FILES_NAME, stored), *_against_tables(FILES_NAME, stored, counted)]

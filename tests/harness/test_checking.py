@@ -113,6 +113,9 @@ def test_value_that_no_record_can_hold_is_an_error_and_no_crash(data, capsys):
         (lambda folder: folder.mkdir(), "is not a dataset (no manifest.json)"),
         (lambda folder: _with(folder, "manifest.json", '{"schema_version": 99}'), "install a newer repobench"),
         (lambda folder: _with(folder, "manifest.json", "{"), "is damaged"),
+        (lambda folder: _with(folder, "manifest.json", "[]"), "is damaged"),
+        (lambda folder: _with(folder, "manifest.json", "\udcff"), "is damaged"),
+        (lambda folder: _with(folder, "manifest.json", '{"schema_version": 3}'), "is damaged, config: Field required"),
         (lambda folder: _with(folder, "README.json", "{}"), "run repobench import-official"),
     ],
 )
@@ -127,7 +130,7 @@ def test_what_is_no_dataset_ends_with_2_and_one_sentence(tmp_path, capsys, make,
 
 def _with(folder, name, text):
     folder.mkdir()
-    (folder / name).write_text(text)
+    (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 @pytest.mark.parametrize("method", BASELINES)

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +22,7 @@ from repopeftbench.audit.conservation import commit_counts, ledgers, snapshot_le
 from repopeftbench.audit.files import files_on_disk
 from repopeftbench.audit.findings import Severity
 from repopeftbench.audit.identity import repeated_task_ids, task_ids_of_content
+from repopeftbench.audit.snapshots import snapshots_of_tasks
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.values import known_values
 from repopeftbench.dataset.store import Dataset
@@ -213,6 +215,35 @@ def test_snapshot_text_that_got_lost_is_found(data):
     messages = [found.message for found in problems(snapshot_ledger, data)]
     assert len(messages) == 2
     assert "missing-blob 1 instead of 0" in messages[1]
+
+
+def test_task_whose_commit_has_no_tree_is_found(data):
+    edit_rows(data, "trees/part-00000.parquet", lambda row: row.update(commit_sha="0" * 40))
+    found = problems(snapshots_of_tasks, data)
+    assert found == ()  # the other file of the same commit still says that it has a tree
+    for _ in range(2):
+        edit_rows(data, "trees/part-00000.parquet", lambda row: True)
+    found = only(snapshots_of_tasks, data)
+    assert "3 tasks have no snapshot, the first is of r0 at" in found.message
+
+
+def test_file_of_a_tree_that_is_stored_nowhere_is_found(data):
+    edit_rows(data, "trees/part-00000.parquet", lambda row: row.update(blob="0" * 40))
+    found = only(snapshots_of_tasks, data)
+    assert (found.where, "1 files are stored nowhere" in found.message) == ("trees", True)
+
+
+def test_dataset_without_snapshots_lacks_none(data):
+    shutil.rmtree(data / "trees")
+    shutil.rmtree(data / "files")
+
+    def change(manifest):
+        manifest["config"]["snapshots"] = False
+        manifest["blobs"] = None
+        manifest["files"] = [file for file in manifest["files"] if not file["path"].startswith(("files/", "trees/"))]
+
+    edit_manifest(data, change)
+    assert [problem for check in STRUCTURE_CHECKS for problem in problems(check, data)] == []
 
 
 def test_commit_that_counts_other_tasks_is_found(data):
