@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from repopeftbench.audit.findings import Severity
-from repopeftbench.audit.tally import percent
+from repopeftbench.audit.tally import counted
 from repopeftbench.dataset.manifest import Manifest
 
 MOST_SHARED = 0.1
@@ -111,7 +111,7 @@ class Pair:
         return enough or first.leaks or second.leaks
 
     def severity(self, manifest: Manifest) -> Severity:
-        """An error where too much of one's held-out part is in the other's train part (clean protocol), or a warning."""
+        """An error (clean protocol) where train of one has too much of what the other holds out; else a warning."""
         is_leak = self.left.leaks or self.right.leaks
         return Severity.ERROR if is_leak and manifest.config.protocol != "paper" else Severity.WARNING
 
@@ -119,15 +119,11 @@ class Pair:
         """What both share, in words; `things` is the plural of what is counted."""
         first, second = self.sides
         text = (
-            f"{self.kin}: {first.repo_id} shares {_counted(first.shared, first.of)} of its {things}, "
-            f"{second.repo_id} {_counted(second.shared, second.of)}"
+            f"{self.kin}: {first.repo_id} shares {counted(first.shared, first.of)} of its {things}, "
+            f"{second.repo_id} {counted(second.shared, second.of)}"
         )
         for side, other in ((first, second), (second, first)):
             if side.leaked:
-                leaked = _counted(side.leaked, side.held_out)
+                leaked = counted(side.leaked, side.held_out)
                 text += f"; {leaked} of what {side.repo_id} holds out is in train of {other.repo_id}"
         return text
-
-
-def _counted(count: int, of: int) -> str:
-    return f"{count:,} of {of:,} ({percent(count, of)})"

@@ -43,14 +43,16 @@ def similar_pairs(
         owners: (N), whom each set belongs to, -1 for more than one; two sets of one owner are no pair.
         least: from 0 to 1.
     """
-    found = [np.empty((0, 2), dtype=np.int64)]
+    pairs = np.empty((0, 2), dtype=np.int64)
     for band in range(BANDS):
         part = signatures[:, band * ROWS : (band + 1) * ROWS].astype(np.uint64)
         keys = (part * _BAND_FACTORS).sum(axis=1, dtype=np.uint64)
+        found = [pairs]
         for left, right in _candidates(keys, signatures, owners):
             alike = (signatures[left] == signatures[right]).mean(axis=1) >= least
             found.append(np.stack((np.minimum(left, right)[alike], np.maximum(left, right)[alike]), axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+        pairs = np.unique(np.concatenate(found), axis=0)
+    return pairs
 
 
 def jaccard(left: npt.NDArray[np.uint32], right: npt.NDArray[np.uint32]) -> float:
@@ -90,4 +92,5 @@ def _shared(
         run = slice(starts[large], starts[large] + lengths[large])
         order[run] = order[run][np.lexsort(signatures[order[run]].T[::-1])]
     mixed = (lengths > 1) & ((lowest != highest) | (lowest < 0))
-    return order[np.repeat(mixed, lengths)]
+    shared: npt.NDArray[np.int64] = order[np.repeat(mixed, lengths)]
+    return shared

@@ -34,7 +34,7 @@ def statements_in_train(dataset: Dataset) -> Findings:
         Problem(
             check=IN_TRAIN,
             severity=defect(dataset.manifest),
-            where=place.place,
+            where=place.where,
             message=f"{place} tasks have a statement that train of the same repository holds, "
             f"in {place.repositories} repositories, most of them in {place.worst}",
             fix="drop these tasks, or mine with --protocol clean, which does",
@@ -74,7 +74,7 @@ def unchanged_statements(dataset: Dataset) -> Findings:
         Problem(
             check=UNCHANGED,
             severity=Severity.WARNING,
-            where=place.place,
+            where=place.where,
             message=f"{place} tasks are unchanged text: an earlier commit's task has the same statement in the same "
             f"function of the same file, most of them in {place.worst}",
             fix="mine with --protocol clean, where a task is new only if its statement is",

@@ -4,7 +4,7 @@ A group is one repository's part of one split of one track: what a measure is ab
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from repopeftbench.audit.findings import Measure, Severity
@@ -13,18 +13,37 @@ from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Split, Track
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Group:
-    """The tasks of one track, split and repository."""
+    """The tasks of one track, split and repository; what has no track, such as a commit, has None."""
 
-    track: Track
+    track: Track | None
     split: Split
     repo_id: str
 
     @property
     def place(self) -> str:
         """Track and split, as the paths of a dataset have them."""
-        return f"{self.track}/{self.split}"
+        return str(self.split) if self.track is None else f"{self.track}/{self.split}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """The counts of several groups: in how many repositories, and in which one most often."""
+
+    where: str
+    count: int
+    of: int
+    repositories: int
+    worst: str
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.count / self.of if self.of else 0.0
+
+    def __str__(self) -> str:
+        return counted(self.count, self.of)
 
 
 @dataclass(slots=True)
@@ -43,46 +62,41 @@ class Tally:
         """One measure per group, in the order of tracks, splits and repositories."""
         return tuple(
             Measure(name=name, track=group.track, split=group.split, repo_id=group.repo_id, count=count, of=of)
-            for group, (count, of) in sorted(self._counts.items(), key=lambda item: _order(item[0]))
+            for group, count, of in self._rows()
         )
 
-    def places(self) -> Iterator["PlaceTally"]:
+    def places(self) -> tuple[Sum, ...]:
         """The sums over the repositories of each track and split."""
+        return self._sums(lambda group: group.place)
+
+    def repositories(self) -> tuple[Sum, ...]:
+        """The sums over the tracks and splits of each repository."""
+        return self._sums(lambda group: group.repo_id)
+
+    def _sums(self, where: Callable[[Group], str]) -> tuple[Sum, ...]:
         found: dict[str, list[tuple[Group, int, int]]] = {}
-        for group, (count, of) in sorted(self._counts.items(), key=lambda item: _order(item[0])):
-            found.setdefault(group.place, []).append((group, count, of))
-        for place, rows in found.items():
-            yield PlaceTally(
-                place=place,
+        for row in self._rows():
+            found.setdefault(where(row[0]), []).append(row)
+        return tuple(
+            Sum(
+                where=name,
                 count=sum(count for _, count, _ in rows),
                 of=sum(of for _, _, of in rows),
-                repositories=sum(count > 0 for _, count, _ in rows),
+                repositories=len({group.repo_id for group, count, _ in rows if count}),
                 worst=max(rows, key=lambda row: row[1])[0].repo_id,
             )
+            for name, rows in found.items()
+        )
+
+    def _rows(self) -> list[tuple[Group, int, int]]:
+        return [
+            (group, count, of) for group, (count, of) in sorted(self._counts.items(), key=lambda item: _order(item[0]))
+        ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceTally:
-    """The counts of one track and split: in how many repositories, and in which one most often."""
-
-    place: str
-    count: int
-    of: int
-    repositories: int
-    worst: str
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        return self.count / self.of if self.of else 0.0
-
-    def __str__(self) -> str:
-        return f"{self.count:,} of {self.of:,} ({percent(self.count, self.of)})"
-
-
-def percent(count: int, of: int) -> str:
-    """A share as text (`12.5 %`)."""
-    return f"{100 * count / of if of else 0:.1f} %"
+def counted(count: int, of: int) -> str:
+    """A count and its share as text (`1 of 8 (12.5 %)`)."""
+    return f"{count:,} of {of:,} ({100 * count / of if of else 0:.1f} %)"
 
 
 def defect(manifest: Manifest) -> Severity:
@@ -110,4 +124,5 @@ def task_rows(dataset: Dataset, track: Track, *columns: str) -> Iterator[tuple[G
 
 
 def _order(group: Group) -> tuple[int, int, str]:
-    return list(Track).index(group.track), list(Split).index(group.split), group.repo_id
+    track = -1 if group.track is None else list(Track).index(group.track)
+    return track, list(Split).index(group.split), group.repo_id
