@@ -38,10 +38,11 @@ _COMMANDS = {
         "running",
         "Compare runs: exact match and edit similarity with intervals over repositories.",
     ),
+    "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
     "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
 }
 for name, (module, summary) in _COMMANDS.items():
-    app.command(f"harness.commands.{module}:{name}", name=name, help=summary)
+    app.command(f"harness.commands.{module}:{name.replace('-', '_')}", name=name, help=summary)
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ FLAGS = {
     "--overwrite --seed --split --track",
     "score": "--data",
     "report": "--families --no-families --out --seed",
+    "import-official": "--all-rows --expect-published --out --repo-list",
     "synth": "--commits --count --seed",
 }
 
@@ -31,7 +32,7 @@ def repobench(*arguments, cwd=None):
 @pytest.mark.parametrize("command", sorted(FLAGS))
 def test_the_list_of_commands_says_what_each_says_of_itself(command):
     module, summary = _COMMANDS[command]
-    function = getattr(importlib.import_module(f"harness.commands.{module}"), command)
+    function = getattr(importlib.import_module(f"harness.commands.{module}"), command.replace("-", "_"))
     assert function.__doc__.splitlines()[0] == summary
     assert summary.split()[0] in repobench("--help").stdout
 
