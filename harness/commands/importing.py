@@ -67,7 +67,9 @@ def import_official(*sources: str, options: ImportOfficialOptions = _DEFAULT_IMP
         _show_sizes(result.checks)
     different = [check for check in result.checks if not check.agrees]
     if different:
-        say(f"{len(different)} of {len(result.checks)} sizes are not the published ones; the manifest's notes name them")
+        say(
+            f"{len(different)} of {len(result.checks)} sizes are not the published ones; the manifest's notes name them"
+        )
     return DIFFERENT if different else 0
 
 
@@ -80,7 +82,9 @@ def _root(source: str) -> Root:
         return Root(label=folder.resolve().name, folder=folder)
     named = _HUB_ID.match(source)
     if named is None:
-        raise ConfigError(f"{source!r} is no existing folder and no dataset of the Hub (OWNER/NAME): check the spelling")
+        raise ConfigError(
+            f"{source!r} is no existing folder and no dataset of the Hub (OWNER/NAME): check the spelling"
+        )
     repo_id, revision = named.groups()
     say(f"{source} is no folder: its files are taken from the Hub, which can be gigabytes")
     folder = download_dataset(repo_id, revision, HUB_PATTERNS)

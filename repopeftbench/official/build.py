@@ -2,11 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pyarrow as pa
 
 from repopeftbench.dataset.build import check_folder
 from repopeftbench.dataset.embeddings import DIFF_EMBEDDING, EMBEDDINGS, STATE_EMBEDDING
@@ -16,8 +14,17 @@ from repopeftbench.dataset.tables import to_table
 from repopeftbench.errors import DatasetError
 from repopeftbench.ledger import Ledger
 from repopeftbench.official import commits as commit_files
-from repopeftbench.official.choice import KEPT, NOT_TRAIN, OTHER_FILE, REASONS, SMART_CAP, TRIVIAL, Chooser, Source
-from repopeftbench.official.choice import choose_sources
+from repopeftbench.official.choice import (
+    KEPT,
+    NOT_TRAIN,
+    OTHER_FILE,
+    REASONS,
+    SMART_CAP,
+    TRIVIAL,
+    Chooser,
+    Source,
+    choose_sources,
+)
 from repopeftbench.official.commits import Commits
 from repopeftbench.official.layout import Kind, PublishedFile, Root, Survey, survey
 from repopeftbench.official.notes import import_notes
@@ -168,17 +175,16 @@ def _add_evolution(
                 report(source.file.name, done, len(codes))
 
 
-def _add_static(
-    rows: _Rows, files: Sequence[PublishedFile], commits: Commits, found: Survey, report: Report
-) -> None:
+def _add_static(rows: _Rows, files: Sequence[PublishedFile], commits: Commits, found: Survey, report: Report) -> None:
     revisions = {entry.repo_id: entry.revision for manifest in found.rebuilt for entry in manifest.repositories}
     reader = StaticReader(commits, revisions)
     for file in files:
         reads: Iterable[ReadRow] = parquet_rows(file, commits) if file.kind is Kind.ANCHOR else reader.rows(file)
-        done = 0
-        for done, read in enumerate(reads, start=1):
+        count = 0
+        for read in reads:
             rows.add(read, "")
-        report(file.name, done, done)
+            count += 1
+        report(file.name, count, count)
 
 
 def _static_files(found: Survey) -> tuple[PublishedFile, ...]:
@@ -295,5 +301,3 @@ def _total(tally: Tally, track: Track) -> Ledger:
 
 def _stored(ledger: Ledger) -> LedgerEntry:
     return LedgerEntry(seen=ledger.seen, kept=ledger.kept, dropped=dict(ledger.dropped))
-
-

@@ -152,7 +152,7 @@ class Chooser:
                     finished.add(last)
                 if commit in finished:
                     raise DatasetError(
-                        f"{source.file.path} has rows of {repo_id} at {sha} in two places: import it as it was published"
+                        f"{source.file.path} has rows of {repo_id} at {sha} in two places: import the file as published"
                     )
                 run, places, last = [], [], commit
             codes.append(_CODES[self._reason(source, (split, repo_id), sha, target)])
@@ -199,4 +199,3 @@ def _light_rows(file: PublishedFile) -> Iterator[tuple[str, Split, str, str, str
             if split is None:
                 split = splits[cross_repo, in_repo] = split_of(cross_repo, in_repo, where=str(file.path))
             yield repo_id, split, sha, path or "", function or "", target or ""
-

@@ -1,4 +1,4 @@
-"""The published commits: what the rows of tasks need of each, and repository by repository what the dataset stores (io).
+"""The published commits: what rows of tasks need of each, and repository by repository what the dataset stores (io).
 
 Several files may describe one commit, since some published sets hold its diff, others its embeddings; each column comes
 from the first file that has it. They must agree on its index and split.

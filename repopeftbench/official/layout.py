@@ -138,7 +138,8 @@ def _taken_parquet(name: str, path: Path, relative: Path) -> PublishedFile:
     types = column_types(path)
     columns = frozenset(types)
     home = {relative.stem, *relative.parts[:-1]}
-    kind, needed = Kind.LEFT, ()
+    kind = Kind.LEFT
+    needed: tuple[str, ...] = ()
     if {"prefix", "target", "cross_repo_split"} <= columns or home & {"qna", "qna_pairs"}:
         is_anchor = bool(ANCHOR_MARKS & columns) and not columns.issuperset(PLACE_COLUMNS)
         kind, needed = Kind.ANCHOR if is_anchor else Kind.ROWS, ROW_COLUMNS

@@ -1,11 +1,11 @@
-"""The repositories of imported data as a list that `mine` reads: pinned, with the roles that they were published with."""
+"""The repositories of imported data as a list that `mine` reads: pinned, with their published roles."""
 
 from collections.abc import Sequence
 
 from repopeftbench.dataset.manifest import RepositoryEntry
 
 _HEAD = (
-    "# The repositories of {origin}, each at its last kept commit, with its role.",
+    "# The repositories of {origin}, each at the last commit that the data knows, with its role.",
     "# Licences are not published. The paper selects MIT repositories, out of distribution MIT or Apache-2.0.",
 )
 

@@ -8,8 +8,8 @@ from repopeftbench.official.layout import Kind, Survey
 from repopeftbench.official.published import SizeCheck
 
 _AS_PUBLISHED = (
-    "Imported from published data: prefix and target are as published. The prefix ends in white space, and the target of "
-    "a call keeps its closing parenthesis, so that strict exact match cannot reach it; gap and suffix are empty."
+    "Imported from published data: prefix and target are as published. The prefix may end in white space, the target "
+    "of a call keeps its closing parenthesis, gap and suffix are empty."
 )
 _UNKNOWN = (
     "Not published: history_index is the index among kept commits, committer_time the author's date, licences are "

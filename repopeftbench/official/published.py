@@ -100,7 +100,9 @@ def _static_checks(measured: Measured) -> Iterator[SizeCheck]:
     anchor = measured.sizes.get((Track.STATIC, Split.IR_TRAIN))
     if measured.has_anchor and anchor is not None:
         repositories, rows = _ANCHOR
-        yield SizeCheck(what="static ir_train (anchor): repositories", expected=repositories, measured=len(anchor.tasks))
+        yield SizeCheck(
+            what="static ir_train (anchor): repositories", expected=repositories, measured=len(anchor.tasks)
+        )
         yield SizeCheck(what="static ir_train (anchor): rows", expected=rows, measured=anchor.rows)
 
 

@@ -1,4 +1,4 @@
-"""The rows of one published file after the other, each with its commit: parquet in batches, JSON a file at a time (io)."""
+"""The rows of published files, each with its commit: parquet in batches, JSON a file at a time (io)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.keys import statement_key
 from repopeftbench.mining.signatures import call_signature
-from repopeftbench.schema import CommitInfo, Event, Family, Reject, Split, Task, Track, TargetType, content_id
+from repopeftbench.schema import CommitInfo, Event, Family, Reject, Split, TargetType, Task, Track, content_id
 from repopeftbench.tasks.cut import target_type
 
 EMPTY = "empty"

@@ -1,4 +1,4 @@
-"""What an import counts while rows pass: ledgers by repository, tasks by commit, and sizes by split. In memory, small."""
+"""What an import counts while rows pass: ledgers by repository, tasks by commit, sizes by split. Small."""
 
 from collections import Counter
 from dataclasses import dataclass, field
