@@ -50,6 +50,9 @@ def import_official(*sources: str, options: ImportOfficialOptions = _DEFAULT_IMP
     """
     if not sources:
         raise ConfigError("there is nothing to import: name a folder, or a dataset of the Hub (OWNER/NAME)")
+    listing = options.repo_list
+    if listing is not None and (listing.suffix != ".toml" or listing.is_dir()):
+        raise ConfigError(f"--repo-list {listing} is no name for a list with roles: name a file that ends in .toml")
     roots = [_root(source) for source in sources]
     with Tracker("rows") as tracker:
         result = import_published(
@@ -59,10 +62,11 @@ def import_official(*sources: str, options: ImportOfficialOptions = _DEFAULT_IMP
         )
     _show_files(result.files)
     show_counts(result.manifest, options.out)
-    if options.repo_list is not None:
+    if listing is not None:
         text = repository_list_text(result.manifest.repositories, result.manifest.origin or "")
-        write_atomically(options.repo_list, text.encode())
-        show(f"{len(result.manifest.repositories)} repositories in {options.repo_list}")
+        listing.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(listing, text.encode())
+        show(f"{len(result.manifest.repositories)} repositories in {listing}")
     if result.checks:
         _show_sizes(result.checks)
     different = [check for check in result.checks if not check.agrees]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from repopeftbench.dataset.embeddings import DIFF_EMBEDDING, STATE_EMBEDDING
 from repopeftbench.errors import DatasetError
 
 COMMIT_COLUMNS = ("repo_id", "cross_repo_split", "commit_index", "commit_sha", "commit_timestamp", "in_repo_split")
@@ -26,6 +27,7 @@ ROW_COLUMNS = (
 PLACE_COLUMNS = ("lineno", "col_offset")
 EVENT_COLUMNS = ("assertion_event_type", "old_target")
 """In the published in-distribution files alone; code that writes them was never released."""
+EMBEDDING_COLUMNS = (DIFF_EMBEDDING, STATE_EMBEDDING)
 ANCHOR_MARKS = frozenset({"anchor_sha", "qna_source"})
 _NEVER_NULL = frozenset({"repo_id", "commit_sha", "commit_index"})
 _NUMBERS = frozenset({"commit_index", "lineno", "col_offset"})
@@ -57,10 +59,15 @@ def check_columns(path: Path, types: dict[str, pa.DataType], needed: Sequence[st
     missing = [name for name in needed if name not in types]
     if missing:
         raise DatasetError(f"{path} has no column {', '.join(missing)}: import the file as it was published")
-    for name in (*needed, *PLACE_COLUMNS, *EVENT_COLUMNS):
+    for name in (*needed, *PLACE_COLUMNS, *EVENT_COLUMNS, *EMBEDDING_COLUMNS):
         found = types.get(name)
-        right = found is None or (pa.types.is_integer(found) if name in _NUMBERS else _is_text(found))
-        if not right and not pa.types.is_null(found):
+        if found is None or pa.types.is_null(found):
+            continue
+        if name in EMBEDDING_COLUMNS:
+            right = getattr(found, "value_type", None) == pa.float16()
+        else:
+            right = pa.types.is_integer(found) if name in _NUMBERS else _is_text(found)
+        if not right:
             raise DatasetError(f"{path}: column {name} is of type {found}: import the file as it was published")
 
 

@@ -153,11 +153,9 @@ def _stored(table: pa.Table, file: PublishedFile) -> pa.Table:
 
 def _embeddings(column: pa.ChunkedArray, name: str, file: PublishedFile) -> pa.Array:
     """The vectors, null where all of one is zero."""
-    if getattr(column.type, "value_type", None) != pa.float16():
-        raise DatasetError(f"{file.path}: column {name} is of type {column.type}, vectors of float16 are expected")
     try:
         vectors = column.combine_chunks().cast(EMBEDDING)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise DatasetError(f"{file.path}: column {name} holds vectors that are not 2048 numbers long") from error
     present = vectors.is_valid().to_numpy(zero_copy_only=False)
     numbers = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, EMBEDDING.list_size)
