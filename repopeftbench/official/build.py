@@ -24,6 +24,7 @@ from repopeftbench.official.choice import (
     Chooser,
     Source,
     choose_sources,
+    commit_problem,
 )
 from repopeftbench.official.commits import Commits
 from repopeftbench.official.layout import Kind, PublishedFile, Root, Survey, survey
@@ -124,8 +125,7 @@ class _Rows:
         self._tasks: dict[tuple[Track, Split], list[Task]] = {}
         self._rejects: list[Reject] = []
         self._held = self._text = 0
-        self._run: tuple[str, str, Split] | None = None
-        self._same: Counter[str] = Counter()
+        self._same: Counter[int] = Counter()
 
     def add(self, read: ReadRow, reason: str) -> None:
         """Takes a row, with the reason why it is no task or an empty one."""
@@ -153,12 +153,9 @@ class _Rows:
         self._tasks, self._rejects, self._held, self._text = {}, [], 0, 0
 
     def _occurrence(self, read: ReadRow) -> int:
-        """How many rows equal to this one came before it in its commit; those of a commit are beside each other."""
-        run = (read.row.repo_id, read.row.commit_sha, read.row.split)
-        if run != self._run:
-            self._run = run
-            self._same.clear()
-        same = identity(read.row)
+        """How many tasks of rows equal to this one there are already."""
+        # A number takes a third of the memory of the id's text.
+        same = int(identity(read.row), 16)
         self._same[same] += 1
         return self._same[same] - 1
 
@@ -179,10 +176,11 @@ def _add_static(rows: _Rows, files: Sequence[PublishedFile], commits: Commits, f
     revisions = {entry.repo_id: entry.revision for manifest in found.rebuilt for entry in manifest.repositories}
     reader = StaticReader(commits, revisions)
     for file in files:
-        reads: Iterable[ReadRow] = parquet_rows(file, commits) if file.kind is Kind.ANCHOR else reader.rows(file)
+        is_anchor = file.kind is Kind.ANCHOR
         count = 0
-        for read in reads:
-            rows.add(read, "")
+        for read in parquet_rows(file, commits) if is_anchor else reader.rows(file):
+            row = read.row
+            rows.add(read, commit_problem(commits, row.split, row.repo_id, row.commit_sha) if is_anchor else "")
             count += 1
         report(file.name, count, count)
 
@@ -216,7 +214,7 @@ def _with_reading(file: PublishedFile, sources: Sequence[Source], static: Sequen
 
 
 def _add_commits(writer: DatasetWriter, files: Sequence[PublishedFile], commits: Commits, tally: Tally) -> None:
-    for table in commit_files.repositories(files):
+    for table in commit_files.repositories(files, commits.ranks):
         (repo_id,) = set(table.column("repo_id").to_pylist())
         records: list[CommitRecord] = []
         shas, diffs = table.column("commit_sha").to_pylist(), table.column(commit_files.DIFF).to_pylist()

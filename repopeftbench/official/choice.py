@@ -118,6 +118,14 @@ def _rank(file: PublishedFile, split: Split, homes: Iterable[Home]) -> int:
     return _OWN_NAME if name == split else 0 if name == "train" else _BELONGS
 
 
+def commit_problem(commits: Commits, split: Split, repo_id: str, sha: str) -> str:
+    """Why a row of this split and commit is no task, empty if nothing is wrong: the commit's own split must agree."""
+    commit = commits.by_sha.get((repo_id, sha))
+    if commit is None:
+        return UNKNOWN_COMMIT
+    return "" if commit.split is split else SPLIT_DISAGREES
+
+
 class Chooser:
     """Decides about the rows of one file after the other; one stream of random draws runs through all of them."""
 
@@ -137,23 +145,16 @@ class Chooser:
         """For each row of the file 0 if it becomes a task, else the place of its reason in `REASONS`.
 
         Raises:
-            DatasetError: the file is damaged, has an unknown split, or has rows of one commit in two places.
+            DatasetError: the file is damaged or has an unknown split.
         """
         codes = bytearray()
         run: list[capping.Row] = []
         places: list[int] = []
         last: tuple[str, str] | None = None
-        finished: set[tuple[str, str]] = set()
         for repo_id, split, sha, path, function, target in _light_rows(source.file):
             commit = (repo_id, sha)
             if commit != last:
                 self._cap(codes, run, places)
-                if last is not None:
-                    finished.add(last)
-                if commit in finished:
-                    raise DatasetError(
-                        f"{source.file.path} has rows of {repo_id} at {sha} in two places: import the file as published"
-                    )
                 run, places, last = [], [], commit
             codes.append(_CODES[self._reason(source, (split, repo_id), sha, target)])
             if codes[-1] == KEPT and split is Split.IR_TRAIN and not self._all_rows:
@@ -167,13 +168,8 @@ class Chooser:
         if home not in source.homes:
             in_train = (Split.IR_TRAIN, repo_id) in source.homes
             return NOT_TRAIN if in_train and split is not Split.IR_TRAIN else OTHER_FILE
-        commit = self._commits.by_sha.get((repo_id, sha))
-        if commit is None:
-            return UNKNOWN_COMMIT
-        if commit.split is not split:
-            return SPLIT_DISAGREES
-        problem = problem_of("prefix", target)
-        if problem is not None or split is Split.IR_TRAIN or self._all_rows:
+        problem = commit_problem(self._commits, split, repo_id, sha) or problem_of("prefix", target)
+        if problem or split is Split.IR_TRAIN or self._all_rows:
             return problem or ""
         count = self._evaluated.get((repo_id, sha), 0)
         self._evaluated[repo_id, sha] = count + 1

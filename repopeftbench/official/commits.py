@@ -8,7 +8,8 @@ import datetime as dt
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from graphlib import CycleError, TopologicalSorter
+from itertools import groupby, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +51,8 @@ class Commits:
 
     by_sha: Mapping[tuple[str, str], PublishedCommit]
     undated: int
+    ranks: Mapping[str, int]
+    """The place of each repository in an order that all files keep."""
 
     def last(self) -> dict[str, PublishedCommit]:
         """The last kept commit of each repository."""
@@ -80,15 +83,20 @@ def read_commits(files: Sequence[PublishedFile]) -> Commits:
     """What the task rows need of every commit.
 
     Raises:
-        DatasetError: a file is damaged, has an unknown split, or says of a commit what another one contradicts.
+        DatasetError: a file is damaged, has an unknown split, says of a commit what another one contradicts, or has
+            its repositories in another order.
     """
     found: dict[tuple[str, str], PublishedCommit] = {}
     undated: set[tuple[str, str]] = set()
+    orders: list[list[str]] = []
     for file in files:
+        orders.append([])
         for batch in batches(file.path, COMMIT_COLUMNS, LIGHT_ROWS):
             columns = (batch.column(name).to_pylist() for name in COMMIT_COLUMNS)
             for repo_id, cross_repo, index, sha, timestamp, in_repo in zip(*columns, strict=True):
                 split = split_of(cross_repo, in_repo, where=str(file.path))
+                if orders[-1][-1:] != [repo_id]:
+                    orders[-1].append(repo_id)
                 time = author_time(timestamp)
                 if time is None:
                     undated.add((repo_id, sha))
@@ -100,7 +108,36 @@ def read_commits(files: Sequence[PublishedFile]) -> Commits:
                         f"{file.path} says of {repo_id} at {sha}: index {index}, {split}; another file says index "
                         f"{known.info.history_index}, {known.split}: import one published set at a time"
                     )
-    return Commits(by_sha=found, undated=len(undated))
+    return Commits(by_sha=found, undated=len(undated), ranks=_ranks(orders))
+
+
+def _ranks(orders: Sequence[Sequence[str]]) -> dict[str, int]:
+    """The place of each repository in an order that agrees with all the given ones, by id where they leave it open.
+
+    Published files have one order, which need not be that of the ids; not every file has every repository.
+    """
+    graph: TopologicalSorter[str] = TopologicalSorter()
+    for order in orders:
+        for before, repo_id in pairwise(order):
+            graph.add(repo_id, before)
+        for repo_id in order[:1]:
+            graph.add(repo_id)
+    try:
+        graph.prepare()
+    except CycleError as error:
+        raise DatasetError(
+            f"commits of {error.args[1][0]} and {error.args[1][1]} are mixed, or stand in another order in another "
+            "file: import one published set at a time"
+        ) from error
+    ranks: dict[str, int] = {}
+    ready = sorted(graph.get_ready())
+    while ready:
+        repo_id = heapq.heappop(ready)
+        ranks[repo_id] = len(ranks)
+        graph.done(repo_id)
+        for following in graph.get_ready():
+            heapq.heappush(ready, following)
+    return ranks
 
 
 def author_time(timestamp: str | None) -> int | None:
@@ -112,15 +149,19 @@ def author_time(timestamp: str | None) -> int | None:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
 
 
-def repositories(files: Sequence[PublishedFile]) -> Iterator[pa.Table]:
-    """The stored columns of one repository's commits after the other, by id, each in history order.
+def repositories(files: Sequence[PublishedFile], ranks: Mapping[str, int]) -> Iterator[pa.Table]:
+    """The stored columns of one repository's commits after the other, each in history order.
 
     Diffs are null where no file has them, embeddings also where they are zero throughout.
 
+    Args:
+        files: the files.
+        ranks: the place of each repository, see `Commits`.
+
     Raises:
-        DatasetError: a file is damaged, or an embedding is not 2048 numbers of 16 bits.
+        DatasetError: a file is damaged, or an embedding is not 2048 numbers long.
     """
-    runs = heapq.merge(*(_runs(file) for file in files), key=lambda run: str(run[0]))
+    runs = heapq.merge(*(_runs(file) for file in files), key=lambda run: ranks[run[0]])
     for _, group in groupby(runs, key=lambda run: run[0]):
         yield _merged(pa.concat_tables([table for _, table in group]))
 

@@ -131,11 +131,14 @@ def test_sets_that_contradict_each_other(tmp_path):
     assert "index 1, cr_test; another file says index 0, cr_test: import one published set at a time" in message
 
 
-def test_rows_of_a_commit_in_two_places(tmp_path):
-    folder = write_commits(tmp_path / "set")
-    rows = [row("o/a", index, "ir_train", number) for number, index in enumerate((0, 1, 0))]
-    write(folder, "qna/train.parquet", QNA, rows)
-    assert f"has rows of o/a at {sha('o/a', 0)} in two places" in refusal(tmp_path / "out", folder)
+def test_commits_of_repositories_that_are_mixed(tmp_path):
+    folder = tmp_path / "set"
+    records = [commit("o/b", 0, "cr_test"), commit("o/c", 0, "cr_test"), commit("o/b", 1, "cr_test")]
+    write(folder, "commits.parquet", COMMITS, records)
+    write(folder, "qna.parquet", QNA, [row("o/b", 0, "cr_test")])
+    message = refusal(tmp_path / "out", folder)
+    assert "o/b" in message
+    assert "are mixed, or stand in another order in another file" in message
 
 
 def test_rows_without_a_repository(tmp_path):

@@ -7,13 +7,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from published_cases import (
+    ANCHOR,
     COMMITS,
+    COMMITS_V2,
     QNA,
     QNA_EVENTS,
+    anchor,
     commit,
     pair,
     row,
     sha,
+    vector,
     write,
     write_commits,
     write_smart_cap,
@@ -327,6 +331,40 @@ def test_train_json_wins_over_the_anchor(tmp_path, imported):
     assert targets(dataset, STATIC, Split.IR_TRAIN) == ["2000", "2001", "2002"]
     left = [file.name for file in result.files if file.kind is Kind.LEFT]
     assert left == ["snapshots/qna/train.parquet"]
+
+
+def test_anchor_of_an_unknown_commit_or_of_evaluation_is_no_training(tmp_path, imported):
+    folder = write_snapshots(tmp_path / "snapshots")
+    write(folder, "qna/train.parquet", ANCHOR, [anchor("o/a", 1), anchor("o/a", 3, 1), anchor("o/x", 0, 2)])
+    dataset, _ = imported(folder)
+    check_ledgers(dataset)
+    assert targets(dataset, STATIC, Split.IR_TRAIN) == ["1000"]
+    assert reasons(dataset, STATIC) == {"split-disagrees": 1, "unknown-commit": 1}
+
+
+def test_files_may_have_repositories_in_any_order_that_they_share(tmp_path, imported):
+    folder = tmp_path / "set"
+    for name, repo_ids in (("one", ("o/d", "o/b")), ("two", ("o/c", "o/d", "o/a", "o/b"))):
+        columns = {"two": {"repo_state_embedding": vector(1)}}.get(name, {"diff_embedding": vector(1)})
+        records = [commit(repo_id, index, "cr_test", **columns) for repo_id in repo_ids for index in range(2)]
+        write(folder, f"commits/{name}.parquet", COMMITS_V2, records)
+    write(folder, "qna.parquet", QNA, [row("o/d", 0, "cr_test")])
+    dataset, _ = imported(folder)
+    found = [(record.repo_id, record.commit_index) for record in dataset.commits()]
+    assert found == [(repo_id, index) for repo_id in ("o/c", "o/d", "o/a", "o/b") for index in range(2)]
+    (table,) = embedding_tables(dataset.folder)
+    assert table.column("repo_id").to_pylist() == [repo_id for repo_id, _ in found]
+    assert table.column("diff_embedding").is_valid().to_pylist() == [False, False, True, True, False, False, True, True]
+    assert table.column("repo_state_embedding").null_count == 0
+
+
+def test_rows_of_a_commit_need_not_be_beside_each_other(tmp_path, imported):
+    folder = write_commits(tmp_path / "set")
+    rows = [row("o/a", index, "ir_val" if index == 2 else "ir_test") for index in (2, 3) * 6]
+    write(folder, "qna/train.parquet", QNA, rows)
+    dataset, _ = imported(folder)
+    check_ledgers(dataset)
+    assert len(targets(dataset, EVOLUTION, Split.IR_VAL)) == 6
 
 
 def test_parts_of_one_split_are_read_one_after_the_other(tmp_path, imported):
