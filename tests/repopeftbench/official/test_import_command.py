@@ -5,6 +5,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from published_cases import COMMITS, QNA, commit, row, sha, write, write_commits, write_snapshots
 
@@ -47,6 +49,18 @@ def test_files_tasks_and_ledgers_are_shown(tmp_path, published, capsys):
     ):
         assert text in shown
     assert "Sizes against" not in shown
+
+
+def test_many_unknown_files_are_counted_and_all_named_in_the_manifest(tmp_path, published, capsys):
+    for number in range(25):
+        (published / f"cache_{number:02}.json").write_text("{}")
+    pq.write_table(pa.table({"x": [1]}), published / "other.parquet")
+    assert run_command(["import-official", str(published), "-o", str(tmp_path / "data")]) == 0
+    shown = capsys.readouterr().out
+    assert "7 more files are left; the manifest's notes name them" in shown
+    notes = Dataset(tmp_path / "data").manifest.notes
+    assert "Left: published/cache_24.json: not known." in notes
+    assert "Left: published/other.parquet: columns of no published file." in notes
 
 
 def test_sizes_that_differ_end_with_exit_code_1(tmp_path, published, capsys):

@@ -30,6 +30,7 @@ from repopeftbench.dataset.manifest import file_sha256
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.official.build import ImportOptions, import_published
+from repopeftbench.official.columns import TEXT_ROWS, batches
 from repopeftbench.official.layout import Kind, Root
 from repopeftbench.schema import Event, Split, Track
 
@@ -375,6 +376,14 @@ def test_parts_of_one_split_are_read_one_after_the_other(tmp_path, imported):
     dataset, _ = imported(folder)
     assert targets(dataset, EVOLUTION, Split.CR_TEST) == [str(1000 + n) for n in range(8)]
     assert reasons(dataset) == {"beyond-first-8": 2}
+
+
+def test_a_row_group_of_any_size_is_read_in_small_batches(tmp_path):
+    rows = [row("o/b", 0, "cr_test", n) for n in range(1000)]
+    path = write(tmp_path, "qna/cr_test.parquet", QNA, rows)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    sizes = [batch.num_rows for batch in batches(path, ("prefix", "target"), TEXT_ROWS)]
+    assert (sum(sizes), max(sizes)) == (1000, TEXT_ROWS)
 
 
 def test_equal_input_gives_equal_bytes(tmp_path, imported):
