@@ -35,7 +35,7 @@ class ImportOfficialOptions:
     expect_published: bool = False
     """Compare sizes with the published ones even if the data has fewer than 400 training repositories."""
     repo_list: Path | None = None
-    """Also write a list (.toml) of the repositories for `mine`, each at the last commit that the data knows and with its
+    """Also write a list (.toml) of the repositories for `mine`: the last commit that the data knows of each, and its
     published role."""
 
 
