@@ -47,6 +47,7 @@ _COMMANDS = {
         "running",
         "Compare runs: exact match and edit similarity with intervals over repositories.",
     ),
+    "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
     "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
     "publish": ("publishing", "Publish a dataset on the Hugging Face Hub, in one commit."),
     "publish-run": (

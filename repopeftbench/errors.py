@@ -6,7 +6,7 @@ RepoBenchError                  anything expected to go wrong; the message is me
 ├── GitObjectError              an object that the history names is missing or unreadable
 ├── DatasetError                a dataset folder is absent, incomplete or of another schema
 ├── ConfigError                 an option has a value that cannot be used
-└── PublishError                the Hub refuses, cannot be reached, or holds something else
+└── HubError                    the Hub refuses, cannot be reached, or holds something else
 
 A message says what is wrong, the value, where, and what to do. The command line prints it without a traceback;
 an exception that is not in this tree is a bug and keeps its traceback.
@@ -37,5 +37,5 @@ class ConfigError(RepoBenchError):
     """An option has a value that cannot be used."""
 
 
-class PublishError(RepoBenchError):
+class HubError(RepoBenchError):
     """The Hub refuses, cannot be reached, or holds something that must not be overwritten."""

@@ -2,7 +2,7 @@
 
 A text list has one source per line: a URL, `owner/name` (GitHub) or a local path (bare or not), optionally with
 `@revision`; `#` starts a comment. A TOML list has `[[repository]]` tables with `source`, and optionally `revision`,
-`name`, `licence` and `cutoff` of the whole list.
+`name`, `licence`, `role` (which is else assigned) and `cutoff` of the whole list.
 """
 
 import datetime as dt
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from repopeftbench.cloning import clone_or_update
 from repopeftbench.errors import RepositoryListError, SourceError
 from repopeftbench.schema import content_id
+from repopeftbench.splits.assign import Role
 
 SCHEMES = ("https", "ssh", "file")
 _OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\Z")
@@ -36,6 +37,8 @@ class Source:
     path: Path | None = None
     revision: str | None = None
     licence: str | None = None
+    role: Role | None = None
+    """What the list says that the repository is for; None leaves it to the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class _Entry(BaseModel):
     revision: str | None = None
     name: str | None = None
     licence: str | None = None
+    role: Role | None = None
 
 
 class _TomlList(BaseModel):
@@ -184,7 +188,7 @@ def _source(entry: _Entry, base: Path) -> Source:
             location, revision = entry.source, entry.revision
         else:
             revision = entry.revision or behind
-    source = Source(text=entry.source, repo_id="", revision=revision, licence=entry.licence)
+    source = Source(text=entry.source, repo_id="", revision=revision, licence=entry.licence, role=entry.role)
     if "://" in location or _SCP_URL.match(location):
         url = _checked_url(location)
         return replace(source, url=url, repo_id=_checked_name(entry.name or _url_name(url)))

@@ -24,6 +24,7 @@ FLAGS = {
     "report": "--families --no-families --out --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
+    "import-official": "--all-rows --expect-published --out --repo-list",
     "synth": "--commits --count --seed",
 }
 

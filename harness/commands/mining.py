@@ -14,9 +14,9 @@ from harness.commands.estimating import show_estimates
 from harness.commands.paper import mine_paper, show_comparison
 from harness.commands.verifying import verify_dataset
 from harness.console import Tracker, say, show
-from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResult, build_dataset, default_cache
+from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, build_dataset, default_cache
 from repopeftbench.dataset.estimate import estimate_mining
-from repopeftbench.dataset.manifest import LedgerEntry
+from repopeftbench.dataset.manifest import LedgerEntry, Manifest
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
@@ -116,7 +116,9 @@ def _allowed(repo_list: str, options: MineOptions) -> RepositoryList:
 def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
     with Tracker("commits") as tracker:
         result = build_dataset(repositories, build, tracker.update)
-    _show(result, build.folder)
+    show_counts(result.manifest, build.folder)
+    for note in result.manifest.notes:
+        show(note)
     for text, problem in result.failed.items():
         say(f"not mined: {text}: {problem}")
     if result.failed:
@@ -218,8 +220,9 @@ def _refuse(options: MineOptions, names: Sequence[str], reason: str) -> None:
             raise ConfigError(f"{flag} {value} has no meaning {reason}: leave {flag} out")
 
 
-def _show(result: BuildResult, folder: Path) -> None:
-    manifest, dataset = result.manifest, Dataset(folder)
+def show_counts(manifest: Manifest, folder: Path) -> None:
+    """Shows the tasks of a new dataset by track and split, and its ledgers."""
+    dataset = Dataset(folder)
     rows = {entry.path: entry.rows for entry in manifest.files}
     table = Table(title=f"{_repositories(len(manifest.repositories))} in {folder}", title_justify="left")
     table.add_column("track")
@@ -233,8 +236,6 @@ def _show(result: BuildResult, folder: Path) -> None:
         show(f"{track}: {_ledger_line(ledger)}")
     if manifest.blobs is not None:
         show(f"snapshot files: {_ledger_line(manifest.blobs)}")
-    for note in manifest.notes:
-        show(note)
 
 
 def _repositories(count: int) -> str:

@@ -83,7 +83,7 @@ def build_dataset(
         RepositoryListError: no source gave a single assertion; the message has every reason.
     """
     plan = options.plan()
-    _check_folder(options.folder)
+    check_folder(options.folder)
     options.folder.mkdir(parents=True, exist_ok=True)
     staging = options.folder / STAGING
     failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
@@ -125,7 +125,12 @@ def parse_cutoff(text: str) -> dt.datetime | None:
     return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that a dataset must not be written to.
+
+    Raises:
+        DatasetError: it is a file, or holds something that is no dataset.
+    """
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
     known = {NEW, STAGING, waiting_name(MANIFEST_NAME)}

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from repopeftbench.dataset.hub_changes import Change, FileChange, HubTarget, RemoteFile, RemoteState
-from repopeftbench.errors import ConfigError, PublishError
+from repopeftbench.errors import ConfigError, HubError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -58,23 +58,23 @@ def check_card(text: str, target: HubTarget) -> None:
     """Has the client's own classes read a card and its metadata.
 
     Raises:
-        PublishError: they cannot.
+        HubError: they cannot.
     """
     from huggingface_hub import DatasetCard, ModelCard
 
     try:
         card = (DatasetCard if target.repo_type == "dataset" else ModelCard)(text)
     except Exception as error:
-        raise PublishError(f"the card's metadata cannot be read: {_one_line(error)}") from error
+        raise HubError(f"the card's metadata cannot be read: {_one_line(error)}") from error
     if str(card.data) in ("", "{}"):
-        raise PublishError("the card has no metadata: it must begin with a block of YAML between two lines ---")
+        raise HubError("the card has no metadata: it must begin with a block of YAML between two lines ---")
 
 
 def remote_state(target: HubTarget) -> RemoteState:
     """What is on the Hub now; nothing is changed there.
 
     Raises:
-        PublishError: the Hub cannot be asked, or does not let us.
+        HubError: the Hub cannot be asked, or does not let us.
     """
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
     from huggingface_hub.hf_api import RepoFile
@@ -110,7 +110,7 @@ def read_remote_file(target: HubTarget, remote: RemoteState, path: str) -> bytes
     """The content of a small file on the Hub, None where there is none.
 
     Raises:
-        PublishError: the Hub cannot be asked, or does not let us.
+        HubError: the Hub cannot be asked, or does not let us.
     """
     if remote.commit is None or not any(file.path == path for file in remote.files):
         return None
@@ -125,10 +125,10 @@ def check_visibility(target: HubTarget, remote: RemoteState, *, private: bool) -
     """Refuses to publish in public what should be private.
 
     Raises:
-        PublishError: the repository is there already, and public.
+        HubError: the repository is there already, and public.
     """
     if private and remote.private is False:
-        raise PublishError(f"{target.repo_id} is public already: make it private in its settings, then publish")
+        raise HubError(f"{target.repo_id} is public already: make it private in its settings, then publish")
 
 
 def publish_folder(
@@ -146,13 +146,13 @@ def publish_folder(
         options: how.
 
     Raises:
-        PublishError: there is no token, no right, no network, or the Hub was changed since `remote`.
+        HubError: there is no token, no right, no network, or the Hub was changed since `remote`.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, get_token
 
     check_visibility(target, remote, private=options.private)
     if get_token() is None:
-        raise PublishError(f"there is no token of the Hub on this machine: {_LOG_IN}")
+        raise HubError(f"there is no token of the Hub on this machine: {_LOG_IN}")
     api = _client()
     repo, kind = target.repo_id, target.repo_type
     with _translated(target):
@@ -182,20 +182,19 @@ def publish_folder(
     return Published(commit=made.oid, url=made.pr_url or made.commit_url)
 
 
-def download_files(target: HubTarget, folder: Path, patterns: Sequence[str] = ("*",)) -> str:
-    """Fetches the files that match `patterns` into `folder`; the commit that they are of.
+def download_dataset(target: HubTarget, patterns: Sequence[str] = ("*",)) -> Path:
+    """The folder of the files that match `patterns` in the Hub's cache of this machine, named by their commit.
 
-    What an interrupted call fetched is not fetched again.
+    What is there already, from an interrupted call too, is not fetched again.
 
     Raises:
-        PublishError: the Hub cannot be asked, does not let us, or has no such repository or revision.
+        HubError: the Hub cannot be asked, does not let us, or has no such repository or revision.
     """
     api = _client()
     repo, kind = target.repo_id, target.repo_type
     with _translated(target):
         commit = str(api.repo_info(repo, repo_type=kind, revision=target.revision).sha)
-        api.snapshot_download(repo, repo_type=kind, revision=commit, local_dir=folder, allow_patterns=list(patterns))
-    return commit
+        return Path(api.snapshot_download(repo, repo_type=kind, revision=commit, allow_patterns=list(patterns)))
 
 
 def _client() -> "HfApi":
@@ -217,21 +216,21 @@ def _translated(target: HubTarget) -> Iterator[None]:
     try:
         yield
     except HFValidationError as error:
-        raise PublishError(f"{target.repo_id!r} cannot be a repository of the Hub: {_one_line(error)}") from error
+        raise HubError(f"{target.repo_id!r} cannot be a repository of the Hub: {_one_line(error)}") from error
     except OfflineModeIsEnabled as error:
-        raise PublishError("HF_HUB_OFFLINE forbids to ask the Hub: unset it") from error
+        raise HubError("HF_HUB_OFFLINE forbids to ask the Hub: unset it") from error
     except RuntimeError as error:
         # An upload that failed comes wrapped, with its reason as the cause.
         reason = error.__cause__
         if not isinstance(reason, http_error):
             raise
-        raise PublishError(_sentence(target, reason)) from error
+        raise HubError(_sentence(target, reason)) from error
     except ValueError as error:
         if "metadata in README.md" not in str(error):
             raise
-        raise PublishError(f"the Hub does not take the card: {_one_line(error)}") from error
+        raise HubError(f"the Hub does not take the card: {_one_line(error)}") from error
     except http_error as error:
-        raise PublishError(_sentence(target, error)) from error
+        raise HubError(_sentence(target, error)) from error
 
 
 def _sentence(target: HubTarget, error: BaseException) -> str:

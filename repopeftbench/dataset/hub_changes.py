@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from repopeftbench.dataset.manifest import file_sha256
-from repopeftbench.errors import PublishError
+from repopeftbench.errors import HubError
 
 RepoType = Literal["dataset", "model"]
 _STARTERS = frozenset({".gitattributes", "README.md", "LICENSE"})
@@ -90,12 +90,12 @@ def check_ownership(remote: RemoteState, ownership: Ownership, target: HubTarget
     """Refuses a repository that holds something else than earlier publications of the same kind.
 
     Raises:
-        PublishError: it does.
+        HubError: it does.
     """
     there = {file.path for file in remote.files}
     strangers = sorted(there - _STARTERS)
     if strangers and ownership.marker not in there:
-        raise PublishError(
+        raise HubError(
             f"{target.repo_id} ({target.revision}) holds {strangers[0]}, but no {ownership.marker}, so it is no "
             "earlier version of this: name another repository with --repo-id, or empty this one first"
         )

@@ -17,7 +17,7 @@ from repopeftbench.dataset.hub_layout import DATA_NAME, write_hub_folder
 from repopeftbench.dataset.licences import TEXTS_NAME
 from repopeftbench.dataset.manifest import MANIFEST_NAME
 from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, HUB, Dataset
-from repopeftbench.errors import PublishError
+from repopeftbench.errors import HubError
 from repopeftbench.tombstones import PUBLISHED_NAME, listed_tombstones, tombstones, tombstones_toml
 
 OWNERSHIP = Ownership(marker=MANIFEST_NAME, patterns=(f"{DATA_NAME}/*", f"{TEXTS_NAME}/*", AUDIT_JSON, AUDIT_MARKDOWN))
@@ -29,17 +29,17 @@ def publishable_findings(dataset: Dataset) -> Findings:
     """What the audit of a dataset found, if it may be published.
 
     Raises:
-        PublishError: it was not audited, the audit found errors, or a repository was taken down since.
+        HubError: it was not audited, the audit found errors, or a repository was taken down since.
         DatasetError: the audit cannot be read, or is of an earlier dataset.
     """
     report = read_audit(dataset.folder)
     if report is None:
-        raise PublishError(f"{dataset.folder} was not audited: run repobench check {dataset.folder}")
+        raise HubError(f"{dataset.folder} was not audited: run repobench check {dataset.folder}")
     problems = [*report.problems, *tombstones(dataset).problems]
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
         count = "an error" if len(errors) == 1 else f"{len(errors):,} errors, the first"
-        raise PublishError(
+        raise HubError(
             f"{dataset.folder} has {count} in {errors[0].where}: {errors[0].message.rstrip('.')}: {errors[0].fix}"
         )
     return Findings(problems=report.problems, measures=report.measures)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,7 +31,7 @@ from repopeftbench.dataset.hub_changes import (
 from repopeftbench.dataset.hub_layout import split_name
 from repopeftbench.dataset.publication import publishable_findings
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.errors import PublishError
+from repopeftbench.errors import HubError
 from repopeftbench.schema import Split, Track
 from repopeftbench.tombstones import Tombstone
 
@@ -261,14 +262,14 @@ def test_repository_that_was_taken_down_since_the_audit_is_not_published(data, m
     listed = (Tombstone(source=entry.repo_id, date=dt.date(2026, 1, 1), reason="asked to"),)
     publishable_findings(dataset)
     monkeypatch.setattr(tombstones, "listed_tombstones", lambda more=None: listed)
-    with pytest.raises(PublishError, match=f"has an error in .*{entry.repo_id}"):
+    with pytest.raises(HubError, match=f"has an error in .*{entry.repo_id}"):
         publishable_findings(dataset)
 
 
 @pytest.mark.parametrize("text", ["# no metadata\n", "---\nlicense: [mit\n---\n# x\n", "---\n- a\n---\n# x\n"])
 def test_card_that_the_clients_cannot_read_is_refused(text):
     check_card("---\nlicense: mit\n---\n# x\n", HubTarget(repo_id=NAME))
-    with pytest.raises(PublishError, match="the card"):
+    with pytest.raises(HubError, match="the card"):
         check_card(text, HubTarget(repo_id=NAME))
 
 
@@ -292,16 +293,15 @@ def test_mining_again_into_a_published_folder_works_and_forgets_the_publication(
 
 DOWNLOAD = """
 import json, sys
-from pathlib import Path
-from repopeftbench.dataset.hub import download_files
+from repopeftbench.dataset.hub import download_dataset
 from repopeftbench.dataset.hub_changes import HubTarget
 from repopeftbench.dataset.publication import publishable_findings
-from repopeftbench.errors import PublishError
+from repopeftbench.errors import HubError
 said = []
-for number, (name, revision) in enumerate(json.loads(sys.argv[1])):
+for name, revision in json.loads(sys.argv[1]):
     try:
-        said.append(download_files(HubTarget(repo_id=name, revision=revision), Path(sys.argv[2]) / str(number)))
-    except PublishError as error:
+        said.append(str(download_dataset(HubTarget(repo_id=name, revision=revision))))
+    except HubError as error:
         said.append(str(error))
 print(json.dumps(said))
 """
@@ -313,12 +313,12 @@ def test_download_gives_the_published_files_or_one_sentence(data, hub, repobench
     hub.create("datasets", "other/gated", gated=True)
     hub.create("datasets", "other/private", private=True)
     asked = [(NAME, "main"), (NAME, "nope"), ("other/gated", "main"), ("other/private", "main")]
-    command = [sys.executable, "-c", DOWNLOAD, json.dumps(asked), tmp_path / "got"]
+    command = [sys.executable, "-c", DOWNLOAD, json.dumps(asked)]
     variables = environment(hub.url, tmp_path / "home")
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
-    commit, *sentences = json.loads(done.stdout)
-    assert commit == hub.repository(NAME).head("main")
-    got = tmp_path / "got" / "0"
+    folder, *sentences = json.loads(done.stdout)
+    got = Path(folder)
+    assert got.name == hub.repository(NAME).head("main")
     assert {path: (got / path).read_bytes() for path in published(hub)} == published(hub)
     expected = ("has no branch, tag or commit 'nope'", "other/gated is gated", "has no dataset other/private that")
     assert all(text in sentence for text, sentence in zip(expected, sentences, strict=True))
@@ -408,5 +408,5 @@ def test_comparison_goes_by_content_and_deletes_nothing_of_others(tmp_path):
         ("data/b", Change.DELETED),
         ("marker", Change.UNCHANGED),
     ]
-    with pytest.raises(PublishError, match="but no other"):
+    with pytest.raises(HubError, match="but no other"):
         check_ownership(remote, Ownership(marker="other"), target)
