@@ -15,12 +15,13 @@ from repopeftbench.audit.quality import quality
 from repopeftbench.audit.report import AuditReport, make_report, to_json, write_audit
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.summary import SummaryTable, summarised
+from repopeftbench.audit.values import VALUES_CHECK
 from repopeftbench.dataset.manifest import MANIFEST_NAME
 from repopeftbench.dataset.store import AUDIT_MARKDOWN, Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.paper.manifest import MANIFEST_NAME as PUBLISHED_NAME
 
-DATASET_CHECKS: tuple[Check, ...] = (*STRUCTURE_CHECKS, quality, *LEAKAGE_CHECKS)
+CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS)
 BASELINES = "trivial-baselines"
 HAS_ERRORS = 1
 
@@ -37,9 +38,14 @@ def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = 
     """
     dataset = _opened(data)
     with Tracker("checks") as tracker:
-        findings = _checked(dataset, tracker)
-    if baselines:
+        findings = _checked(dataset, "structure", STRUCTURE_CHECKS, tracker)
+        readable = not any(problem.check == VALUES_CHECK for problem in findings.problems)
+        if readable:
+            findings = combined([findings, _checked(dataset, "content", CONTENT_CHECKS, tracker)])
+    if baselines and readable:
         findings = combined([findings, _baselines(dataset)])
+    if not readable:
+        say("quality, leakage and baselines are left out: there are values that no record can hold")
     report = make_report(findings, dataset_sha256=dataset.sha256)
     if json:
         show(Text(to_json(report).rstrip()))
@@ -59,12 +65,12 @@ def _opened(folder: Path) -> Dataset:
     return Dataset(folder)
 
 
-def _checked(dataset: Dataset, tracker: Tracker) -> Findings:
+def _checked(dataset: Dataset, name: str, checks: tuple[Check, ...], tracker: Tracker) -> Findings:
     found: list[Findings] = []
-    for index, one in enumerate(DATASET_CHECKS):
-        tracker.update("audit", index, len(DATASET_CHECKS))
+    for index, one in enumerate(checks):
+        tracker.update(name, index, len(checks))
         found.append(run_check(one.__name__.replace("_", "-"), one, dataset))
-    tracker.update("audit", len(DATASET_CHECKS), len(DATASET_CHECKS))
+    tracker.update(name, len(checks), len(checks))
     return combined(found)
 
 

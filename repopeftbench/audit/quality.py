@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from repopeftbench.audit.findings import Findings, Measure, Problem, Severity
 from repopeftbench.audit.rows import rows, shown, task_splits
-from repopeftbench.audit.tally import Group, percent
+from repopeftbench.audit.tally import Group, counted
 from repopeftbench.dataset.manifest import Manifest, current_versions
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.mining.keys import statement_key
@@ -188,8 +188,7 @@ def _problems(seen: dict[Group, _Seen], manifest: Manifest) -> Iterator[Problem]
             if count:
                 task_id, target = next(part.examples[name] for part in parts if name in part.examples)
                 message = (
-                    f"{count:,} of {tasks:,} tasks ({percent(count, tasks)}) {rule.message}, "
-                    f"the first is {task_id} with target {shown(target)}"
+                    f"{counted(count, tasks)} tasks {rule.message}, the first is {task_id} with target {shown(target)}"
                 )
                 yield Problem(check=name, severity=severity, where=where, message=message, fix=fix)
 

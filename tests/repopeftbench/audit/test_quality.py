@@ -123,10 +123,10 @@ def test_task_counts_for_one_class_of_each_kind(fields, names):
     assert set(properties(replace(HEALTHY, **fields))) == names
 
 
-def test_healthy_dataset_has_no_problem_and_its_measures_add_up(mined):
-    findings = quality(Dataset(mined))
+def test_healthy_dataset_has_no_problem_and_its_measures_add_up(whole):
+    findings = quality(Dataset(whole))
     assert findings.problems == ()
-    tasks = {(t, s): list(Dataset(mined).tasks(t, s)) for t in Track for s in Dataset(mined).splits(t)}
+    tasks = {(t, s): list(Dataset(whole).tasks(t, s)) for t in Track for s in Dataset(whole).splits(t)}
     for kind in ("target-type ", "target-characters ", "prefix-bytes "):
         for (track, split), rows in tasks.items():
             here = [m for m in findings.measures if m.name.startswith(kind) and (m.track, m.split) == (track, split)]

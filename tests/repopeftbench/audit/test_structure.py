@@ -5,7 +5,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from planted import (
-    CUTOFF_SECONDS,
     EVOLUTION_TRAIN,
     STATIC_TRAIN,
     as_paper,
@@ -17,7 +16,7 @@ from planted import (
 )
 
 from repopeftbench.audit.checks import run_check
-from repopeftbench.audit.chronology import chronology, clocks, cutoff, files_in_one_split, splits_of_tasks
+from repopeftbench.audit.chronology import chronology, clocks, files_in_one_split, splits_of_tasks
 from repopeftbench.audit.conservation import commit_counts, ledgers, snapshot_ledger
 from repopeftbench.audit.files import files_on_disk
 from repopeftbench.audit.findings import Severity
@@ -39,12 +38,12 @@ def only(check, folder):
 
 
 @pytest.mark.parametrize("check", STRUCTURE_CHECKS, ids=lambda check: check.__name__)
-def test_check_is_silent_on_a_dataset_as_mined(mined, check):
-    assert problems(check, mined) == ()
+def test_check_is_silent_on_a_dataset_as_mined(whole, check):
+    assert problems(check, whole) == ()
 
 
-def test_small_dataset_has_what_the_checks_look_at(mined):
-    manifest = json.loads((mined / "manifest.json").read_text())
+def test_small_dataset_has_what_the_checks_look_at(whole):
+    manifest = json.loads((whole / "manifest.json").read_text())
     assert {entry["role"] for entry in manifest["repositories"]} == {"train", "cr_val", "cr_test", "ood_test"}
     assert manifest["config"]["cutoff"] is not None
     assert manifest["blobs"]["kept"] > 0
@@ -354,35 +353,6 @@ def test_clock_that_runs_backwards_is_named_and_counted(data):
     assert sum(count for count, _ in counts.values()) == 1
 
 
-@pytest.mark.parametrize(("paper", "severity"), [(False, Severity.ERROR), (True, Severity.WARNING)])
-def test_commit_beyond_the_cutoff_is_found(data, paper, severity):
-    repo_id = train_repository(data)
-    late = {"committer_time": CUTOFF_SECONDS}
-    edit_rows(data, "commits.parquet", lambda row: row.update(late), where=in_repository(repo_id))
-    if paper:
-        as_paper(data)
-    found = only(cutoff, data)
-    assert (found.severity, "1 kept commits are in distribution" in found.message) == (severity, True)
-
-
-def test_repository_that_begins_before_the_cutoff_is_not_out_of_distribution(data):
-    early = {"committer_time": CUTOFF_SECONDS - 1}
-    edit_rows(data, "commits.parquet", lambda row: row.update(early), where=in_repository("young"))
-    assert "are out of distribution, and before the cutoff" in only(cutoff, data).message
-
-
-def test_wrong_clock_inside_a_young_repository_is_no_matter_of_the_cutoff(data):
-    chosen = lambda row: row["repo_id"] == "young" and row["history_index"] == 4  # noqa: E731
-    edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=0), where=chosen)
-    assert problems(cutoff, data) == ()
-
-
-@pytest.mark.parametrize("text", ["soon", "2025-04-01T00:00:00"])
-def test_cutoff_that_is_no_moment_is_found(data, text):
-    edit_manifest(data, lambda manifest: manifest["config"].update(cutoff=text))
-    assert f"the cutoff {text!r} is no moment" in only(cutoff, data).message
-
-
 # Damage.
 
 
@@ -399,7 +369,6 @@ def test_check_that_needs_a_truncated_file_is_left_out_with_a_note(data):
         "splits_of_tasks",
         "chronology",
         "clocks",
-        "cutoff",
     }
     assert all(problem.message.startswith("left out: commits.parquet cannot be read") for problem in notes)
 
