@@ -1,5 +1,21 @@
+import shutil
+
 import pytest
-from leakage_cases import AFTER, edited_in_every_third_file, growing, mined, rewritten, synthetic
+from leakage_cases import AFTER, edited_in_every_third_file, growing, rewritten, synthetic
+from leakage_cases import mined as mined_from
+from planted import mine_small
+
+
+@pytest.fixture(scope="session")
+def mined(tmp_path_factory):
+    """A small dataset as mining leaves it, with every suite and snapshots; not to be changed."""
+    return mine_small(tmp_path_factory.mktemp("mined"))
+
+
+@pytest.fixture
+def data(mined, tmp_path):
+    """A copy of it, to plant defects in."""
+    return shutil.copytree(mined, tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +39,10 @@ def family(tmp_path_factory):
         "fresh": synthetic(4, first=AFTER)[0],
     }
     names = {"copied": copied_name, "forked": forked_name, "vendored": vendored_name}
-    return mined(tmp_path_factory.mktemp("family"), histories), names
+    return mined_from(tmp_path_factory.mktemp("family"), histories), names
 
 
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory):
     """One repository of ten commits, whose tests and code repeat nothing."""
-    return mined(tmp_path_factory.mktemp("healthy"), {"repo": growing(10)})
+    return mined_from(tmp_path_factory.mktemp("healthy"), {"repo": growing(10)})
