@@ -15,6 +15,7 @@ MOST_LINES = 40
 MOST_CHARACTERS = 8_000
 """At the end of a document; lines of generated data would otherwise decide about time and memory."""
 
+_OPENING = re.compile(r"\s*(?:async\s+)?def\s+(\w+)")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _MOST_TOKENS = 1 << 20
 # Odd 64-bit numbers, drawn once: one per place of a token in a shingle.
@@ -32,9 +33,9 @@ def document(prefix: str, test_function: str, rest: str) -> str:
     """
     lines = prefix.rsplit("\n", MOST_LINES)[-MOST_LINES:]
     name = re.split(r"[.:]", test_function)[-1]
-    opening = re.compile(rf"\s*(?:async\s+)?def\s+{re.escape(name)}\b") if name else None
     for index in range(len(lines) - 1, -1, -1):
-        if opening is not None and opening.match(lines[index]):
+        opening = _OPENING.match(lines[index])
+        if opening is not None and opening[1] == name:
             lines = lines[index:]
             break
     return ("\n".join(lines) + rest)[-MOST_CHARACTERS:]
@@ -53,7 +54,7 @@ class Shingler:
         tokens = _TOKEN.findall(text)
         if len(hashes) > _MOST_TOKENS:
             hashes.clear()
-        for token in set(tokens) - hashes.keys():
+        for token in [token for token in tokens if token not in hashes]:
             hashes[token] = int.from_bytes(blake2b(token.encode("utf-8", "surrogatepass"), digest_size=8).digest())
         row = np.fromiter(map(hashes.__getitem__, tokens), dtype=np.uint64, count=len(tokens))
         width = len(_PLACES)
