@@ -98,7 +98,7 @@ class _Scan:
 
     def read(self, blob: int, text: str, repositories: tuple[str, ...]) -> None:
         """Takes the text of a blob that some repositories show."""
-        is_test = bool(_TEST_LIBRARY.search(text) and _TEST_FUNCTION.search(text))
+        is_test = _is_test(text)
         hits = tuple(self._index.found_in(text))
         for repo_id in repositories:
             tasks = {task for hit in hits if hit.repo_id == repo_id for task in self._tasks(hit, blob)}
@@ -160,6 +160,14 @@ class _Trees:
     def _read(self, repo_id: str, sha: str) -> frozenset[int]:
         tree = self._store.tree(repo_id, sha)
         return frozenset(key_of(blob) for path, blob in tree.items() if path_kind(path) & VISIBLE)
+
+
+def _is_test(text: str) -> bool:
+    """Whether a file imports a test library and has test functions."""
+    # Plain searches first: nearly all files end there, and they are ten times as fast.
+    if "def test" not in text or not ("pytest" in text or "unittest" in text):
+        return False
+    return _TEST_LIBRARY.search(text) is not None and _TEST_FUNCTION.search(text) is not None
 
 
 def _wrong_marks(held: Mapping[str, Contents], stored: Files) -> tuple[Problem, ...]:
