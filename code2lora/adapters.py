@@ -112,13 +112,9 @@ class Adapter:
         """The same numbers without a way back to what made them."""
         return self._map(torch.Tensor.detach)
 
-    def to(self, device: torch.device | str) -> "Adapter":
-        """The same adapter on another device.
-
-        Args:
-            device: A torch device.
-        """
-        return self._map(lambda factor: factor.to(device))
+    def to(self, place: torch.device | torch.dtype) -> "Adapter":
+        """The adapter on another device, or in another type of number."""
+        return self._map(lambda factor: factor.to(place))
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Adapter":
         factors = {

@@ -111,7 +111,8 @@ def check_fits(adapter: Adapter, targets: tuple[TargetModule, ...]) -> None:
 class Injection:
     """Adapters at work in a model; a context manager that removes them. Several injections add up.
 
-    `use` may be called before any forward pass, such as by `generate`'s `on_rows`.
+    `use` may be called before any forward pass, such as by `generate`'s `on_rows`. Under gradient checkpointing, which
+    runs forward passes again, go backward before the next `use` or `remove`.
     """
 
     def __init__(self, model: nn.Module, adapter: Adapter | None = None, *, detach_input: bool = False) -> None:
@@ -131,10 +132,10 @@ class Injection:
         self._rows = 1
         self._scaling = 1.0
         self._pairs: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._modules: dict[str, Any] = dict(model.named_modules())
         self.use(adapter)
-        modules = dict(model.named_modules())
         self._handles = [
-            modules[target.name].register_forward_hook(partial(self._add_branch, target.name))
+            self._modules[target.name].register_forward_hook(partial(self._add_branch, target.name))
             for target in self._targets
         ]
 
@@ -152,7 +153,8 @@ class Injection:
         for target in self._targets:
             if pair := adapter.factors.get(target.type):
                 layer = target.layer if adapter.layers > 1 else 0
-                self._pairs[target.name] = (pair.A_BLRI[:, layer], pair.B_BLOR[:, layer])
+                device = self._modules[target.name].weight.device
+                self._pairs[target.name] = (pair.A_BLRI[:, layer].to(device), pair.B_BLOR[:, layer].to(device))
 
     def remove(self) -> None:
         """Leaves the model as it was; calling it again does nothing."""
@@ -243,8 +245,11 @@ def adapter_effect(model: nn.Module, ids_BT: torch.Tensor, adapter: Adapter) -> 
 
     Raises:
         NoOpAdapterError: no logit changes.
-        AdapterError: the adapter does not fit, or a logit stops being finite.
+        AdapterError: the adapter does not fit, or a factor or a logit is not finite.
     """
+    if not all(bool(tensor.isfinite().all()) for tensor in adapter.tensors().values()):
+        # Not left to the logits: attention kernels turn scores that are not numbers into zeros.
+        raise AdapterError(f"Adapter {adapter.sha256()[:12]} has factors that are not finite: do not use it.")
     with torch.no_grad():
         before_BTV = model(input_ids=ids_BT, use_cache=False).logits
         with Injection(model, adapter):
@@ -255,6 +260,6 @@ def adapter_effect(model: nn.Module, ids_BT: torch.Tensor, adapter: Adapter) -> 
     if change == 0.0:
         raise NoOpAdapterError(
             f"Adapter {adapter.sha256()[:12]} changes no logit of {ids_BT.numel()} tokens: "
-            "its results would be the base model's; check that its factors are not zero and that it was made with weights."
+            "its results would be the base model's; check that its factors are not zero."
         )
     return change
