@@ -18,6 +18,8 @@ import hashlib
 import pathlib
 import pickle
 import re
+import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +46,13 @@ _PLAIN_TYPES: list[Any] = [
         )
     ),
 ]
-_REFUSED = re.compile(r"(?:GLOBAL|Unsupported (?:global|class|operand))[: ]+(?:GLOBAL )?([\w.]+)")
+_REFUSED = re.compile(r"(?:GLOBAL|class) (\w[\w.]*)")
+# What torch's reader ends in on files that are no checkpoints, or no longer.
+_READ_ERRORS = (
+    pickle.UnpicklingError,
+    struct.error,
+    *(RuntimeError, OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError),
+)
 _TASK_NAMES = ("assert_rhs", "qa")  # rows of the released multi-task head, in the order of its training options
 _CHUNK_BYTES = 1 << 20
 _KNOWN_KEYS = {
@@ -102,17 +110,16 @@ def _read_plain(path: pathlib.Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path} is no file: name a checkpoint that the authors published.")
     try:
-        with torch.serialization.safe_globals(_PLAIN_TYPES):
+        with torch.serialization.safe_globals(_PLAIN_TYPES), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # what is wrong with it is said below
             # A mapped file is read as its weights are used: a checkpoint of 3 GB needs that memory once.
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        match = _REFUSED.search(str(error))
-        what = f"asks for {match[1]}" if match else "is not what torch writes"
-        raise CheckpointError(
-            f"{path} {what}, which is no plain data: it was not read further, and nothing of it ran; "
-            "use a checkpoint from a source that you trust."
-        ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+    except _READ_ERRORS as error:
+        if match := _REFUSED.search(str(error)):
+            raise CheckpointError(
+                f"{path} asks for {match[1]}, which is no plain data: it was not read further, and nothing of it ran; "
+                "use a checkpoint from a source that you trust."
+            ) from error
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise CheckpointError(f"{path} is no checkpoint that torch can read ({reason}); fetch it again.") from error
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
