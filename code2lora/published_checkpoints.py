@@ -51,6 +51,7 @@ _REFUSED = re.compile(r"(?:GLOBAL|class) (\w[\w.]*)")
 _READ_ERRORS = (
     pickle.UnpicklingError,
     struct.error,
+    zipfile.BadZipFile,
     *(RuntimeError, OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError),
 )
 _TASK_NAMES = ("assert_rhs", "qa")  # rows of the released multi-task head, in the order of its training options
