@@ -26,7 +26,7 @@ from code2lora.tensor_hash import tensors_sha256
 
 CHECKPOINT_NAME = "checkpoint.json"
 WEIGHTS_NAME = "weights.safetensors"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 _MOST_NAMED = 6
 
 

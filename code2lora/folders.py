@@ -22,5 +22,12 @@ def replace_folder(folder: Path, marker: str, write: Callable[[Path], None]) -> 
     """
     if folder.exists() and not (folder / marker).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         return False
-    fill_atomically(folder, write)
+
+    def write_readably(partial: Path) -> None:
+        write(partial)
+        mode = (partial / marker).stat().st_mode
+        for path in partial.iterdir():
+            path.chmod(mode)  # safetensors writes for the owner alone, servers run as somebody else
+
+    fill_atomically(folder, write_readably)
     return True

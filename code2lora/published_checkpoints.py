@@ -86,12 +86,11 @@ def load_published(path: pathlib.Path) -> Checkpoint:
     layout = _layout(content, path)
     args = _options(content.get("args"))
     where = str(path)
-    unused: list[JsonValue] = sorted(str(key) for key in content.keys() - _KNOWN_KEYS[layout])
     origin: dict[str, JsonValue] = {
         "layout": layout,
         "file_sha256": _file_sha256(path),
         "args": {name: _plain(value) for name, value in sorted(args.items())},
-        "unused": unused,
+        "unused": [*sorted(content.keys() - _KNOWN_KEYS[layout])],
     }
     try:
         head_config, gru_config = _configs(content, layout, args)

@@ -68,6 +68,13 @@ def test_equal_checkpoints_are_equal_bytes(tmp_path, checkpoint):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
+def test_files_may_be_read_by_whoever_may_read_new_files(tmp_path, checkpoint):
+    (tmp_path / "new").touch()
+    save_checkpoint(tmp_path / "c", checkpoint)
+    modes = {path.stat().st_mode for path in (tmp_path / "c").iterdir()}
+    assert modes == {(tmp_path / "new").stat().st_mode}
+
+
 def test_fingerprint_tells_sizes_tasks_and_weights_apart_and_nothing_else(checkpoint):
     head, gru = networks(num_tasks=2, task_dim=3)
     other_alpha, _ = networks(num_tasks=2, task_dim=3, alpha=8.0)
