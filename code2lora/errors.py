@@ -8,6 +8,7 @@ Code2LoRAError                  anything expected to go wrong; the message is me
 │   └── NoOpAdapterError        an adapter changes nothing
 ├── CheckpointError             a checkpoint is absent, damaged, of another layout, or not plain data
 ├── ExportError                 an adapter cannot be written in a format that others read
+├── EncoderError                a text cannot be turned into vectors, or the store of vectors is damaged
 ├── CorpusError                 the text to train a backbone on is absent, too small or of a licence that forbids it
 └── TrainingError               a training run cannot start or has diverged
 
@@ -46,6 +47,10 @@ class CheckpointError(Code2LoRAError):
 
 class ExportError(Code2LoRAError):
     """An adapter cannot be written in a format that other programs read."""
+
+
+class EncoderError(Code2LoRAError):
+    """A text cannot be turned into vectors, or the store of vectors is damaged."""
 
 
 class CorpusError(Code2LoRAError):

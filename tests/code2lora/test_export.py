@@ -142,7 +142,8 @@ def test_adapter_with_gradients_is_exported(tmp_path, backbone, make_adapter):
 
 def test_modules_import_without_git_peft_and_gguf():
     blocked = ["pygit2", "tree_sitter", "tree_sitter_python", "datasets", "docker", "transformers", "peft", "gguf"]
-    modules = "adapters, checkpoints, evolution, export, gguf_export, head, lora, published_checkpoints, walk"
+    modules = "adapters, backbone_encoder, checkpoints, encoder, evolution, export, gguf_export, head, lora, "
+    modules += "published_checkpoints, vector_store, walk"
     code = f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))\nfrom code2lora import {modules}\nprint('ok')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("ok", "")

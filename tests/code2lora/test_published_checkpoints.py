@@ -11,7 +11,9 @@ from code2lora.checkpoints import load_checkpoint, save_checkpoint
 from code2lora.errors import CheckpointError
 from code2lora.evolution import CommitGRU, GRUConfig
 from code2lora.head import Code2LoRAHead, HeadConfig
+from code2lora.lora import adapter_effect, target_modules, type_dims
 from code2lora.published_checkpoints import load_published
+from code2lora.walk import CommitVectors, start_walk, walk
 
 DIMS = {"down_proj": (10, 6), "q_proj": (6, 6)}
 ARGS = {
@@ -189,6 +191,21 @@ def test_absent_fields_have_the_authors_defaults(saved):
     del recurrent["per_step_input"]
     loaded = load_published(saved(recurrent))
     assert (loaded.head.config.input_dim, loaded.gru.config.per_step_input) == (6, "diff")
+
+
+def test_published_evolution_checkpoint_gives_adapters_that_work(tmp_path, saved, random_model):
+    """The whole way: a file of theirs, a walk over commits, an adapter, a model that answers differently."""
+    dims = type_dims(target_modules(random_model))
+    network = head(type_dims=dims)
+    path = saved(evolution(head_state=network.state_dict(), head_config=config(network), type_dims=dims))
+    checkpoint = load_published(path)
+    start = start_walk(checkpoint.gru, torch.ones(4))
+    commits = [CommitVectors(commit_sha=str(number), diff_E=torch.full((5,), float(number))) for number in range(3)]
+    contexts = [checkpoint.gru.context(state.hidden_D) for state in walk(checkpoint.gru, start, commits)]
+    adapter = checkpoint.head(torch.stack(contexts)).detach()
+    assert (adapter.rows, adapter.alpha) == (3, 16.0)
+    ids = torch.arange(2, 20).reshape(3, 6)
+    assert adapter_effect(random_model, ids, adapter) > 1e-4
 
 
 class Malicious:
