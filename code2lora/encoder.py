@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -225,7 +226,7 @@ class RepositoryEncoder:
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        shown = [(path, self.file(files[path], lambda blob=files[path]: read(blob))) for path in sorted(files)]
+        shown = [(path, self.file(files[path], partial(read, files[path]))) for path in sorted(files)]
         return pool_files(self._recipe, shown, self._encoder.width)
 
 

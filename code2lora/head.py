@@ -115,7 +115,7 @@ class Code2LoRAHead(nn.Module):
             raise ShapeError(
                 f"A context of shape {tuple(context.shape)} does not fit this head: give (rows, {config.input_dim})."
             )
-        context_BE = context.amax(dim=1) if context.dim() == 3 else context
+        context_BE = context.max(dim=1).values if context.dim() == 3 else context
         context_BE = context_BE.to(self.log_scale_A[config.types[0]].dtype)
         if self.task_embedding is not None:
             context_BE = torch.cat([context_BE, self.task_embedding(self._task_rows(tasks, context_BE))], dim=-1)

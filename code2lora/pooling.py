@@ -38,7 +38,7 @@ def pool_repository(files_FE: torch.Tensor) -> torch.Tensor:
         files_FE: The vectors of its files, at least one; a content that stands at two paths comes twice.
     """
     vector = torch.cat([files_FE.mean(dim=0), files_FE.amax(dim=0)])
-    return vector / (vector.norm() + _TINY)
+    return _unit(vector)
 
 
 def pool_weighted(
@@ -57,7 +57,7 @@ def pool_weighted(
     weights_F = file_weights(files_FE, paths=paths, tokens=tokens, lines=lines)
     mean_E = (files_FE * weights_F[:, None]).sum(dim=0)
     vector = torch.cat([_MEAN_SCALE * mean_E, _MAX_SCALE * files_FE.amax(dim=0)])
-    return vector / (vector.norm() + _TINY)
+    return _unit(vector)
 
 
 def file_weights(
@@ -83,6 +83,12 @@ def file_weights(
     fullness_F = (torch.tensor(lines, dtype=torch.float32).clamp(min=1.0) / _FULL_LINES).clamp(max=1.0)
     score_F = distinct_F + _SIZE_SHARE * size_F + bonus_F + _SHORT_SHARE * torch.log(fullness_F + 1e-6)
     return torch.softmax(score_F / _TEMPERATURE, dim=0)
+
+
+def _unit(vector: torch.Tensor) -> torch.Tensor:
+    """A vector of length 1; zeros stay zeros."""
+    unit: torch.Tensor = vector / (vector.norm() + _TINY)
+    return unit
 
 
 def _path_bonus(path: str) -> float:
