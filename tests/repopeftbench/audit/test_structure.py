@@ -25,6 +25,7 @@ from repopeftbench.audit.identity import repeated_task_ids, task_ids_of_content
 from repopeftbench.audit.snapshots import snapshots_of_tasks
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.values import known_values
+from repopeftbench.dataset.embeddings import EMBEDDINGS
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Split
 
@@ -93,6 +94,17 @@ def test_column_of_another_type_is_found(data):
 def test_wrong_row_count_of_the_manifest_is_found(data):
     edit_manifest(data, lambda m: m["files"][0].update(rows=m["files"][0]["rows"] + 1))
     assert "rows, the manifest says" in only(files_on_disk, data).message
+
+
+def test_published_embeddings_are_a_table_of_a_dataset_and_no_stranger(data):
+    pq.write_table(EMBEDDINGS.empty_table(), data / "embeddings.parquet")
+    assert [found.check for found in problems(files_on_disk, data)] == ["strangers"]
+    entry = {"path": "embeddings.parquet", "rows": 0, "sha256": ""}
+    edit_manifest(data, lambda manifest: manifest["files"].append(entry))
+    write_rows(data, "embeddings.parquet", EMBEDDINGS.empty_table())
+    assert problems(files_on_disk, data) == ()
+    write_rows(data, "embeddings.parquet", pq.read_table(data / "embeddings.parquet", columns=["repo_id"]))
+    assert only(files_on_disk, data).check == "schema"
 
 
 def test_stranger_is_a_warning_and_an_error_where_it_would_be_read(data):
