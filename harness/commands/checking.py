@@ -16,10 +16,12 @@ from repopeftbench.audit.report import AuditReport, make_report, to_json, write_
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.summary import SummaryTable, summarised
 from repopeftbench.audit.values import VALUES_CHECK
+from repopeftbench.dataset.licences import licences
 from repopeftbench.dataset.manifest import MANIFEST_NAME
 from repopeftbench.dataset.store import AUDIT_MARKDOWN, Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.paper.manifest import MANIFEST_NAME as PUBLISHED_NAME
+from repopeftbench.tombstones import tombstones
 
 CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS)
 BASELINES = "trivial-baselines"
@@ -95,7 +97,8 @@ def _show(report: AuditReport, data: Path) -> None:
             table.add_row(*map(Text, cells))
         show(table)
     for summary in summarised(report.measures):
-        show(_summary(summary))
+        if any(cell is not None and cell.count for _, cells in summary.rows for cell in cells):
+            show(_summary(summary))
     if report.measures:
         show(f"What is 0 in every split is left out here; {AUDIT_MARKDOWN} has it, and the same by repository.")
     show(verdict(report.problems))
