@@ -22,6 +22,8 @@ def diffs_with_tests(dataset: Dataset) -> Findings:
     columns = ("repo_id", "commit_sha", "split", "production_diff")
     for repo_id, sha, split, diff in rows(dataset.commit_tables(columns), columns):
         shown = {path for chunk in chunks(diff) if chunk.shows_text for path in (chunk.old_path, chunk.path)}
+        if split not in set(Split):
+            continue  # `values` says so.
         tests = sorted(path for path in shown if file_kind(path) is FileKind.TEST or (repo_id, path) in mined)
         tally.add(Group(None, Split(split), repo_id), bool(tests))
         if tests:

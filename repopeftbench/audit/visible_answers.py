@@ -13,7 +13,7 @@ from repopeftbench.audit.rows import rows
 from repopeftbench.audit.tally import Group, Tally, digest, task_rows
 from repopeftbench.dataset.manifest import Manifest
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.schema import Family, Track
+from repopeftbench.schema import Track
 
 IN_PREFIX = "target-in-prefix"
 LONG_IN_PREFIX = f"{IN_PREFIX}-{FEWEST_CHARACTERS}"
@@ -90,4 +90,4 @@ def _found_in_diffs(dataset: Dataset, waiting: Mapping[int, list[tuple[Group, st
 
 
 def _answer(manifest: Manifest, target: str, family: str) -> str:
-    return expression(target, Family(family)) if manifest.config.protocol == "paper" else target
+    return expression(target, family) if manifest.config.protocol == "paper" else target
