@@ -1,16 +1,16 @@
 import dataclasses
 
 import pytest
-from harness_cases import make_task
+from harness_cases import make_facts, make_score, make_task
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ScoringError
 from harness.records import Prediction, Score, Unscored
-from harness.score_table import SCHEMA, scores_from_parquet, scores_to_parquet
+from harness.score_table import MEASURES, SCHEMA, scores_from_parquet, scores_to_parquet
 from harness.scoring import METRIC_VERSIONS, score_predictions
 from harness.selection import TaskSelection, select_tasks
-from repopeftbench.schema import Family, Split, Track
+from repopeftbench.schema import Event, Family, Split, TargetType, Track
 
 
 def predict(task, stopped, *, error=None):
@@ -19,7 +19,7 @@ def predict(task, stopped, *, error=None):
 
 def test_scores_come_in_task_order_whatever_the_order_of_predictions():
     tasks = [make_task(1, target="'x'"), make_task(2, target="abcd")]
-    scores = score_predictions(tasks, [predict(tasks[1], "bcde"), predict(tasks[0], '"x"')])
+    scores = score_predictions(list(map(make_facts, tasks)), [predict(tasks[1], "bcde"), predict(tasks[0], '"x"')])
     assert [score.task_id for score in scores] == [task.task_id for task in tasks]
     assert [score.em_strict for score in scores] == [True, False]
     assert scores[1].edit_similarity == pytest.approx(0.75)
@@ -28,19 +28,19 @@ def test_scores_come_in_task_order_whatever_the_order_of_predictions():
 
 def test_a_failed_prediction_is_wrong_and_flagged_even_where_its_text_would_be_right():
     task = make_task(1, target="3")
-    (score,) = score_predictions([task], [predict(task, "3", error="OSError: gone")])
+    (score,) = score_predictions([make_facts(task)], [predict(task, "3", error="OSError: gone")])
     assert (score.em_strict, score.edit_similarity, score.failed) == (False, 0.0, True)
 
 
 def test_a_text_too_long_is_unscored_but_still_a_row():
     task = make_task(1)
-    (score,) = score_predictions([task], [predict(task, "x" * 300_000)])
+    (score,) = score_predictions([make_facts(task)], [predict(task, "x" * 300_000)])
     assert isinstance(score.edit_similarity, Unscored)
     assert score.em_strict is False
 
 
 def test_predictions_that_are_not_one_per_task_are_an_error():
-    one, two = make_task(1), make_task(2)
+    one, two = make_facts(make_task(1)), make_facts(make_task(2))
     with pytest.raises(ScoringError, match="1 of 2 tasks have no prediction"):
         score_predictions([one, two], [predict(one, "")])
     with pytest.raises(ScoringError, match="1 of 2 predictions answer no given task"):
@@ -50,24 +50,32 @@ def test_predictions_that_are_not_one_per_task_are_an_error():
     with pytest.raises(ScoringError, match="1 of 2 tasks repeat"):
         score_predictions([one, one], [predict(one, "")])
     with pytest.raises(ScoringError, match="no split"):
-        score_predictions([make_task(1, split=None)], [predict(one, "")])
+        make_facts(make_task(1, split=None))
+    with pytest.raises(ScoringError, match="does not list repository org/unknown"):
+        make_facts(make_task(1, repo_id="org/unknown"))
 
 
-_SCORES = st.lists(
-    st.builds(
-        Score,
-        task_id=st.text(max_size=5),
-        repo_id=st.text(max_size=5),
-        track=st.sampled_from(Track),
-        split=st.sampled_from(Split),
-        family=st.sampled_from(Family),
-        em_strict=st.booleans(),
-        edit_similarity=st.one_of(st.floats(0, 1), st.builds(Unscored, reason=st.text(max_size=5))),
-        complete=st.booleans(),
-        failed=st.booleans(),
-    ),
-    max_size=5,
-)
+_WORDS = st.text(max_size=5)
+_VALUES = st.one_of(st.floats(0, 1), st.builds(Unscored, reason=_WORDS))
+_COLUMNS = {
+    "task_id": _WORDS,
+    "repo_id": _WORDS,
+    "track": st.sampled_from(Track),
+    "split": st.sampled_from(Split),
+    "family": st.sampled_from(Family),
+    "event": st.sampled_from(Event),
+    "target_type": st.sampled_from(TargetType),
+    "history_index": st.integers(0, 2**31 - 1),
+    "em_strict": st.booleans(),
+    "em_paper": st.booleans(),
+    **dict.fromkeys(MEASURES, _VALUES),
+    "em_ast": st.one_of(st.booleans(), st.builds(Unscored, reason=_WORDS)),
+    "codebleu_degenerate": st.lists(_WORDS, max_size=3).map(tuple),
+    "failed": st.booleans(),
+    "target": _WORDS,
+    "prediction": _WORDS,
+}
+_SCORES = st.lists(st.fixed_dictionaries(_COLUMNS).map(lambda values: make_score(1, **values)), max_size=5)
 
 
 @given(_SCORES)
