@@ -6,6 +6,7 @@ never NaN and never a missing row.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from repopeftbench.schema import Event, Family, RepositoryView, Split, TargetType, TaskInput, Track
 
@@ -50,6 +51,30 @@ class Unscored:
 
 Measure = float | Unscored
 """A number in [0, 1], or why there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBleu:
+    """CodeBLEU of one prediction and its four components; `degenerate` names those with nothing to measure."""
+
+    score: Measure
+    ngram: Measure
+    weighted: Measure
+    syntax: Measure
+    dataflow: Measure
+    degenerate: tuple[str, ...] = ()
+
+    @classmethod
+    def settled(cls, value: Measure) -> "CodeBleu":
+        """One value for the whole and for each component: a verdict that needs no measuring, or why there is none."""
+        return cls(score=value, ngram=value, weighted=value, syntax=value, dataflow=value)
+
+
+class CodeBleuBackend(StrEnum):
+    """What computes the paper's CodeBLEU: our own code, or the `codebleu` package 0.7.0."""
+
+    OURS = "ours"
+    PACKAGE = "package"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

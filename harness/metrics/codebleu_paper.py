@@ -1,0 +1,175 @@
+"""CodeBLEU as the paper's evaluation computes it: the numbers of the `codebleu` package 0.7.0, defects included.
+
+The score is the mean of four components: BLEU of white-space separated words; the same as recall, with the weight of
+keywords five times that of other words; the share of the target's sub-trees that the prediction has; the share of its
+data flow. What that does to short texts is known, and kept here for comparison alone:
+
+* a data-flow score of 0, genuine or for want of any data flow, counts as 1: unrelated texts score 0.25;
+* equal short texts do not score 1, as BLEU wants four words, and the weighted one compares lengths with 2;
+* sub-trees know no names, values and operators, and one of the prediction may match many of the target;
+* a text that is a string is taken for a docstring and vanishes.
+
+Numbers equal the package's to rounding wherever the package gives the same ones under every hash seed (see
+`flow_paper`). Source: https://pypi.org/project/codebleu/0.7.0/; Ren et al., CodeBLEU: a Method for Automatic Evaluation of
+Code Synthesis (2020).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from tree_sitter import Node
+
+from harness.metrics.flow_paper import MAKES_FLOW, NormalisedFlow, Span, Token, is_leaf, read_flow
+from harness.metrics.ngrams import KEYWORD_WEIGHT, KEYWORDS, ORDERS, OTHER_WEIGHT, NGrams, brevity, overlaps, smoothed_mean
+from harness.metrics.published import Truncated
+from harness.metrics.stripping import strip_comments
+from harness.records import CodeBleu, Unscored
+from repopeftbench.syntax import parse
+
+VERSION = 1
+"""Raised whenever a value may change; stored with every score."""
+
+MAX_CHARACTERS = 200_000
+"""Longest text that is measured."""
+
+MAX_DEPTH = 200
+"""Deepest tree that is measured: the package recurses, and what it gives where Python refuses depends on the caller."""
+
+_WEIGHTED_LENGTH = 2
+"""What the weighted component takes for the length of every target: it counts a pair of words and weights."""
+
+_REMEMBERED = 4_096
+_LONGEST_REMEMBERED = 500
+"""Characters."""
+
+Formula = Callable[[str, str], CodeBleu]
+"""Prediction and target to CodeBLEU: `package_formula`, or the package itself."""
+
+
+def codebleu_paper(texts: Truncated, formula: Formula) -> CodeBleu:
+    """What the paper's evaluation reports: 0 where a text is empty, 1 where both are equal, else `formula`.
+
+    A verdict of the first two kinds is that of all components, too.
+    """
+    prediction, target = texts.prediction.strip(), texts.target.strip()
+    if not prediction or not target:
+        return CodeBleu.settled(0.0)
+    if prediction == target:
+        return CodeBleu.settled(1.0)
+    return formula(prediction, target)
+
+
+def package_formula(prediction: str, target: str) -> CodeBleu:
+    """The package's numbers for one prediction and target, each in [0, 1]; unscored where a text is out of bounds."""
+    ours, theirs = _features(prediction.strip()), _features(target.strip())
+    if isinstance(theirs, Unscored):
+        return CodeBleu.settled(theirs)
+    if isinstance(ours, Unscored):
+        return CodeBleu.settled(ours)
+    ngram, weighted = _bleu(ours.words, theirs.words)
+    matching = sum(count for shape, count in theirs.shapes.items() if shape in ours.shapes)
+    syntax = matching / theirs.shapes.total()
+    dataflow = (theirs.flows & ours.flows).total() / theirs.flows.total() if theirs.flows else 0.0
+    return CodeBleu(
+        score=0.25 * ngram + 0.25 * weighted + 0.25 * syntax + 0.25 * (dataflow or 1.0),
+        ngram=ngram,
+        weighted=weighted,
+        syntax=syntax,
+        dataflow=dataflow,
+    )
+
+
+class _Features(NamedTuple):
+    """What is compared of one text: its words, its sub-trees and its data flow."""
+
+    words: NGrams
+    shapes: Counter[str]
+    flows: Counter[NormalisedFlow]
+
+
+def _bleu(prediction: NGrams, target: NGrams) -> tuple[float, float]:
+    """BLEU and its weighted sister."""
+    matches: list[float] = [*overlaps(prediction, target)]
+    if not matches[0]:
+        return 0.0, 0.0
+    totals = [max(1, prediction.length - order) for order in range(ORDERS)]
+    ngram = brevity(prediction.length, target.length) * smoothed_mean(matches, totals)
+    recall_totals: list[float] = [max(1, target.length - order) for order in range(ORDERS)]
+    weights = {word: KEYWORD_WEIGHT if word in KEYWORDS else OTHER_WEIGHT for word in target.unigrams}
+    found = prediction.unigrams
+    matches[0] = sum(min(count, found.get(word, 0)) * weights[word] for word, count in target.unigrams.items())
+    recall_totals[0] = max(1, sum(count * weights[word] for word, count in target.unigrams.items()))
+    return ngram, brevity(prediction.length, _WEIGHTED_LENGTH) * smoothed_mean(matches, recall_totals)
+
+
+def _features(text: str) -> _Features | Unscored:
+    return _remembered_features(text) if len(text) <= _LONGEST_REMEMBERED else _read_features(text)
+
+
+def _read_features(text: str) -> _Features | Unscored:
+    if len(text) > MAX_CHARACTERS:
+        return Unscored(reason=f"longer than {MAX_CHARACTERS} characters")
+    code = strip_comments(text)
+    try:
+        source = code.encode()
+    except UnicodeEncodeError:
+        return Unscored(reason="half of a surrogate pair is no text")
+    root = parse(source).root_node
+    shapes: list[str] = []
+    leaves: list[Node] = []
+    flowing = False
+    waiting = [(root, 0, False)]
+    while waiting:
+        node, depth, inside_leaf = waiting.pop()
+        if depth > MAX_DEPTH:
+            return Unscored(reason=f"nested more than {MAX_DEPTH} levels deep")
+        children = node.children
+        if children or not depth:
+            shapes.append(str(node))
+        if not inside_leaf and is_leaf(node):
+            leaves.append(node)
+            inside_leaf = True
+        flowing = flowing or node.type in MAKES_FLOW
+        waiting += [(child, depth + 1, inside_leaf) for child in reversed(children)]
+    flows: Counter[NormalisedFlow] = Counter()
+    texts = _token_texts(leaves, code, source)
+    if flowing or _has_repeated_name(leaves, texts):
+        spans = ((leaf.start_byte, leaf.end_byte) for leaf in leaves)
+        tokens: dict[Span, Token] = {
+            span: Token(place, token) for place, (span, token) in enumerate(zip(spans, texts, strict=True))
+        }
+        flows = Counter(read_flow(root, tokens))
+    return _Features(words=NGrams(text.split()), shapes=Counter(shapes), flows=flows)
+
+
+_remembered_features = lru_cache(maxsize=_REMEMBERED)(_read_features)
+
+
+def _has_repeated_name(leaves: Sequence[Node], texts: Sequence[str]) -> bool:
+    """Whether a text comes again after it was a name."""
+    if len(set(texts)) == len(texts):
+        return False
+    names = set()
+    for leaf, text in zip(leaves, texts, strict=True):
+        if text in names:
+            return True
+        if leaf.type == "identifier":
+            names.add(text)
+    return False
+
+
+def _token_texts(leaves: Sequence[Node], code: str, source: bytes) -> list[str]:
+    """The leaves' texts as the package cuts them: columns of bytes are taken for columns of characters."""
+    if len(code) == len(source) and "\n" not in code:
+        return [code[leaf.start_byte : leaf.end_byte] for leaf in leaves]
+    lines = code.split("\n")
+    texts = []
+    for leaf in leaves:
+        (first, start), (last, end) = leaf.start_point, leaf.end_point
+        if first == last:
+            texts.append(lines[first][start:end])
+        else:
+            texts.append("".join((lines[first][start:], *lines[first + 1 : last], lines[last][:end])))
+    return texts
