@@ -64,6 +64,16 @@ def walk(root: Node) -> Iterator[Node]:
                 return
 
 
+def is_deeper(root: Node, levels: int) -> bool:
+    """Whether a node lies more than `levels` below `root`."""
+    level = [root]
+    for _ in range(levels + 1):
+        level = [child for node in level for child in node.children]
+        if not level:
+            return False
+    return True
+
+
 def operands(node: Node) -> list[Node]:
     """The named children that mean something: comments and backslash-newlines are nodes of this grammar too."""
     return [child for child in node.named_children if child.type not in _EXTRAS]

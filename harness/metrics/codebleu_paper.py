@@ -14,6 +14,7 @@ Numbers equal the package's to rounding wherever the package gives the same ones
 Code Synthesis (2020).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -26,7 +27,7 @@ from harness.metrics.ngrams import KEYWORD_WEIGHT, KEYWORDS, ORDERS, OTHER_WEIGH
 from harness.metrics.published import Truncated
 from harness.metrics.stripping import strip_comments
 from harness.records import CodeBleu, Unscored
-from repopeftbench.syntax import parse
+from repopeftbench.syntax import is_deeper, parse
 
 VERSION = 1
 """Raised whenever a value may change; stored with every score."""
@@ -37,12 +38,17 @@ MAX_CHARACTERS = 200_000
 MAX_DEPTH = 200
 """Deepest tree that is measured: the package recurses, and what it gives where Python refuses depends on the caller."""
 
+_BARE_DEPTH = 20
+"""More than the levels of a tree that no character of the text accounts for."""
+
 _WEIGHTED_LENGTH = 2
 """What the weighted component takes for the length of every target: it counts a pair of words and weights."""
 
 _REMEMBERED = 4_096
 _LONGEST_REMEMBERED = 500
 """Characters."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 Formula = Callable[[str, str], CodeBleu]
 """Prediction and target to CodeBLEU: `package_formula`, or the package itself."""
@@ -71,7 +77,7 @@ def package_formula(prediction: str, target: str) -> CodeBleu:
     ngram, weighted = _bleu(ours.words, theirs.words)
     matching = sum(count for shape, count in theirs.shapes.items() if shape in ours.shapes)
     syntax = matching / theirs.shapes.total()
-    dataflow = (theirs.flows & ours.flows).total() / theirs.flows.total() if theirs.flows else 0.0
+    dataflow = _dataflow(ours, theirs)
     return CodeBleu(
         score=0.25 * ngram + 0.25 * weighted + 0.25 * syntax + 0.25 * (dataflow or 1.0),
         ngram=ngram,
@@ -82,11 +88,20 @@ def package_formula(prediction: str, target: str) -> CodeBleu:
 
 
 class _Features(NamedTuple):
-    """What is compared of one text: its words, its sub-trees and its data flow."""
+    """What is compared of one text: its words and its sub-trees; and what its data flow is read from, if it has any."""
 
     words: NGrams
     shapes: Counter[str]
-    flows: Counter[NormalisedFlow]
+    flowing: str | None
+
+
+def _dataflow(prediction: _Features, target: _Features) -> float:
+    if target.flowing is None:
+        return 0.0
+    theirs = _flows(target.flowing)
+    if not theirs or prediction.flowing is None:
+        return 0.0
+    return (theirs & _flows(prediction.flowing)).total() / theirs.total()
 
 
 def _bleu(prediction: NGrams, target: NGrams) -> tuple[float, float]:
@@ -108,6 +123,10 @@ def _features(text: str) -> _Features | Unscored:
     return _remembered_features(text) if len(text) <= _LONGEST_REMEMBERED else _read_features(text)
 
 
+def _flows(code: str) -> Counter[NormalisedFlow]:
+    return _remembered_flows(code) if len(code) <= _LONGEST_REMEMBERED else _read_flows(code)
+
+
 def _read_features(text: str) -> _Features | Unscored:
     if len(text) > MAX_CHARACTERS:
         return Unscored(reason=f"longer than {MAX_CHARACTERS} characters")
@@ -117,47 +136,65 @@ def _read_features(text: str) -> _Features | Unscored:
     except UnicodeEncodeError:
         return Unscored(reason="half of a surrogate pair is no text")
     root = parse(source).root_node
-    shapes: list[str] = []
-    leaves: list[Node] = []
-    flowing = False
-    waiting = [(root, 0, False)]
-    while waiting:
-        node, depth, inside_leaf = waiting.pop()
-        if depth > MAX_DEPTH:
-            return Unscored(reason=f"nested more than {MAX_DEPTH} levels deep")
-        children = node.children
-        if children or not depth:
-            shapes.append(str(node))
-        if not inside_leaf and is_leaf(node):
-            leaves.append(node)
-            inside_leaf = True
-        flowing = flowing or node.type in MAKES_FLOW
-        waiting += [(child, depth + 1, inside_leaf) for child in reversed(children)]
-    flows: Counter[NormalisedFlow] = Counter()
-    texts = _token_texts(leaves, code, source)
-    if flowing or _has_repeated_name(leaves, texts):
-        spans = ((leaf.start_byte, leaf.end_byte) for leaf in leaves)
-        tokens: dict[Span, Token] = {
-            span: Token(place, token) for place, (span, token) in enumerate(zip(spans, texts, strict=True))
-        }
-        flows = Counter(read_flow(root, tokens))
-    return _Features(words=NGrams(text.split()), shapes=Counter(shapes), flows=flows)
+    if len(source) > MAX_DEPTH - _BARE_DEPTH and is_deeper(root, MAX_DEPTH):
+        return Unscored(reason=f"nested more than {MAX_DEPTH} levels deep")
+    shapes, makes_flow = _shapes(root)
+    return _Features(
+        words=NGrams(text.split()),
+        shapes=Counter(shapes),
+        flowing=code if makes_flow or _may_repeat_a_name(code) else None,
+    )
+
+
+def _read_flows(code: str) -> Counter[NormalisedFlow]:
+    """The data flow of a text without comments that is within bounds."""
+    source = code.encode()
+    root = parse(source).root_node
+    leaves = _leaves(root)
+    spans = ((leaf.start_byte, leaf.end_byte) for leaf in leaves)
+    tokens: dict[Span, Token] = {
+        span: Token(place, text)
+        for place, (span, text) in enumerate(zip(spans, _token_texts(leaves, code, source), strict=True))
+    }
+    return Counter(read_flow(root, tokens))
 
 
 _remembered_features = lru_cache(maxsize=_REMEMBERED)(_read_features)
+_remembered_flows = lru_cache(maxsize=_REMEMBERED)(_read_flows)
 
 
-def _has_repeated_name(leaves: Sequence[Node], texts: Sequence[str]) -> bool:
-    """Whether a text comes again after it was a name."""
-    if len(set(texts)) == len(texts):
-        return False
-    names = set()
-    for leaf, text in zip(leaves, texts, strict=True):
-        if text in names:
-            return True
-        if leaf.type == "identifier":
-            names.add(text)
-    return False
+def _shapes(root: Node) -> tuple[list[str], bool]:
+    """All sub-trees, without what the leaves say, and whether a node makes data flow."""
+    found = [str(root)]
+    makes_flow = False
+    waiting = list(root.children)
+    while waiting:
+        node = waiting.pop()
+        children = node.children
+        if children:
+            found.append(str(node))
+            makes_flow = makes_flow or node.type in MAKES_FLOW
+            waiting += children
+    return found, makes_flow
+
+
+def _leaves(root: Node) -> list[Node]:
+    """The nodes that the package takes for tokens, in order."""
+    found: list[Node] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if is_leaf(node):
+            found.append(node)
+        else:
+            waiting += node.children[::-1]
+    return found
+
+
+def _may_repeat_a_name(code: str) -> bool:
+    """False only if no token of `code` can have the text of another."""
+    words = _WORD.findall(code)
+    return len(set(words)) < len(words) or "\n" in code or not code.isascii()
 
 
 def _token_texts(leaves: Sequence[Node], code: str, source: bytes) -> list[str]:
