@@ -107,7 +107,7 @@ class Score:
 
     Names that end in `_paper` hold the published metric of the raw text, all others the metric of the stopped one,
     `prediction`; `harness.metrics` says what each measures. `codebleu_degenerate` names the components of `codebleu`
-    that have nothing to measure on this target. A failed prediction is wrong and has 0 wherever there is a number.
+    that have nothing to measure on this target. A failed prediction is wrong, and has the numbers of an empty one.
     """
 
     task_id: str

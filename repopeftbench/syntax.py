@@ -28,6 +28,18 @@ def parse(source: bytes) -> Tree:
     return _parser().parse(source)
 
 
+def kind_id(kind: str) -> int:
+    """The number of a kind of named nodes, which is cheaper to ask of a node than its name.
+
+    Raises:
+        ValueError: the grammar has no such kind.
+    """
+    number = _language().id_for_node_kind(kind, True)
+    if number is None:
+        raise ValueError(f"the grammar has no nodes of kind {kind!r}")
+    return number
+
+
 def nodes_at(source: bytes, words: Iterable[bytes], root: Node) -> list[Node]:
     """The leaves of a tree that begin with one of the words, in document order.
 

@@ -10,12 +10,11 @@ data flow. What that does to short texts is known, and kept here for comparison 
 * a text that is a string is taken for a docstring and vanishes.
 
 Numbers equal the package's to rounding wherever the package gives the same ones under every hash seed (see
-`flow_paper`). Source: https://pypi.org/project/codebleu/0.7.0/; Ren et al., CodeBLEU: a Method for Automatic Evaluation of
-Code Synthesis (2020).
+`flow_paper`). Source: https://pypi.org/project/codebleu/0.7.0/; Ren et al., CodeBLEU: a Method for Automatic
+Evaluation of Code Synthesis (2020).
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,7 +22,18 @@ from typing import NamedTuple
 from tree_sitter import Node
 
 from harness.metrics.flow_paper import MAKES_FLOW, NormalisedFlow, Span, Token, is_leaf, read_flow
-from harness.metrics.ngrams import KEYWORD_WEIGHT, KEYWORDS, ORDERS, OTHER_WEIGHT, NGrams, brevity, overlaps, smoothed_mean
+from harness.metrics.ngrams import (
+    KEYWORD_WEIGHT,
+    KEYWORDS,
+    ORDERS,
+    OTHER_WEIGHT,
+    NGrams,
+    brevity,
+    overlaps,
+    shared,
+    smoothed_mean,
+    tally,
+)
 from harness.metrics.published import Truncated
 from harness.metrics.stripping import strip_comments
 from harness.records import CodeBleu, Unscored
@@ -37,6 +47,8 @@ MAX_CHARACTERS = 200_000
 
 MAX_DEPTH = 200
 """Deepest tree that is measured: the package recurses, and what it gives where Python refuses depends on the caller."""
+
+_HEAVY = KEYWORDS | {"case", "match", "type"}
 
 _BARE_DEPTH = 20
 """More than the levels of a tree that no character of the text accounts for."""
@@ -75,8 +87,8 @@ def package_formula(prediction: str, target: str) -> CodeBleu:
     if isinstance(ours, Unscored):
         return CodeBleu.settled(ours)
     ngram, weighted = _bleu(ours.words, theirs.words)
-    matching = sum(count for shape, count in theirs.shapes.items() if shape in ours.shapes)
-    syntax = matching / theirs.shapes.total()
+    shapes = ours.shapes
+    syntax = sum(1 for shape in theirs.shapes if shape in shapes) / len(theirs.shapes)
     dataflow = _dataflow(ours, theirs)
     return CodeBleu(
         score=0.25 * ngram + 0.25 * weighted + 0.25 * syntax + 0.25 * (dataflow or 1.0),
@@ -90,8 +102,8 @@ def package_formula(prediction: str, target: str) -> CodeBleu:
 class _Features(NamedTuple):
     """What is compared of one text: its words and its sub-trees; and what its data flow is read from, if it has any."""
 
-    words: NGrams
-    shapes: Counter[str]
+    words: NGrams[str]
+    shapes: list[str]
     flowing: str | None
 
 
@@ -101,10 +113,10 @@ def _dataflow(prediction: _Features, target: _Features) -> float:
     theirs = _flows(target.flowing)
     if not theirs or prediction.flowing is None:
         return 0.0
-    return (theirs & _flows(prediction.flowing)).total() / theirs.total()
+    return shared(theirs, _flows(prediction.flowing)) / sum(theirs.values())
 
 
-def _bleu(prediction: NGrams, target: NGrams) -> tuple[float, float]:
+def _bleu(prediction: NGrams[str], target: NGrams[str]) -> tuple[float, float]:
     """BLEU and its weighted sister."""
     matches: list[float] = [*overlaps(prediction, target)]
     if not matches[0]:
@@ -112,10 +124,12 @@ def _bleu(prediction: NGrams, target: NGrams) -> tuple[float, float]:
     totals = [max(1, prediction.length - order) for order in range(ORDERS)]
     ngram = brevity(prediction.length, target.length) * smoothed_mean(matches, totals)
     recall_totals: list[float] = [max(1, target.length - order) for order in range(ORDERS)]
-    weights = {word: KEYWORD_WEIGHT if word in KEYWORDS else OTHER_WEIGHT for word in target.unigrams}
-    found = prediction.unigrams
-    matches[0] = sum(min(count, found.get(word, 0)) * weights[word] for word, count in target.unigrams.items())
-    recall_totals[0] = max(1, sum(count * weights[word] for word, count in target.unigrams.items()))
+    found, weight, total = prediction.of(1), 0.0, 0.0
+    for word, count in target.of(1).items():
+        each = KEYWORD_WEIGHT if word in _HEAVY else OTHER_WEIGHT
+        weight += each * min(count, found.get(word, 0))
+        total += each * count
+    matches[0], recall_totals[0] = weight, max(1.0, total)
     return ngram, brevity(prediction.length, _WEIGHTED_LENGTH) * smoothed_mean(matches, recall_totals)
 
 
@@ -123,7 +137,7 @@ def _features(text: str) -> _Features | Unscored:
     return _remembered_features(text) if len(text) <= _LONGEST_REMEMBERED else _read_features(text)
 
 
-def _flows(code: str) -> Counter[NormalisedFlow]:
+def _flows(code: str) -> dict[NormalisedFlow, int]:
     return _remembered_flows(code) if len(code) <= _LONGEST_REMEMBERED else _read_flows(code)
 
 
@@ -141,12 +155,12 @@ def _read_features(text: str) -> _Features | Unscored:
     shapes, makes_flow = _shapes(root)
     return _Features(
         words=NGrams(text.split()),
-        shapes=Counter(shapes),
+        shapes=shapes,
         flowing=code if makes_flow or _may_repeat_a_name(code) else None,
     )
 
 
-def _read_flows(code: str) -> Counter[NormalisedFlow]:
+def _read_flows(code: str) -> dict[NormalisedFlow, int]:
     """The data flow of a text without comments that is within bounds."""
     source = code.encode()
     root = parse(source).root_node
@@ -156,7 +170,7 @@ def _read_flows(code: str) -> Counter[NormalisedFlow]:
         span: Token(place, text)
         for place, (span, text) in enumerate(zip(spans, _token_texts(leaves, code, source), strict=True))
     }
-    return Counter(read_flow(root, tokens))
+    return tally(read_flow(root, tokens))
 
 
 _remembered_features = lru_cache(maxsize=_REMEMBERED)(_read_features)

@@ -5,8 +5,8 @@ first method of Chen and Cherry, A Systematic Comparison of Smoothing Techniques
 """
 
 import math
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 ORDERS = 4
 """N-grams of 1 to 4 tokens are matched."""
@@ -14,46 +14,66 @@ ORDERS = 4
 _EPSILON = 0.1
 
 KEYWORDS = frozenset(
-    "False None True and as assert async await break case class continue def del elif else except finally for from "
-    "global if import in is lambda match nonlocal not or pass raise return try type while with yield".split()
+    "False None True and as assert async await break class continue def del elif else except finally for from global "
+    "if import in is lambda nonlocal not or pass raise return try while with yield".split()
 )
-"""The keywords of Python, soft ones included but for `_`."""
+"""The keywords of Python that cannot be names."""
 
 KEYWORD_WEIGHT, OTHER_WEIGHT = 1.0, 0.2
+"""What a match of one token counts; source: CodeBLEU, section 3.2."""
 
 
-class NGrams:
-    """The n-grams of one sequence with their counts, made once and kept; by order, from 1."""
+_T = TypeVar("_T", bound=Hashable)
 
-    __slots__ = ("_longer", "length", "tokens", "unigrams")
 
-    def __init__(self, tokens: Sequence[Hashable]) -> None:
+def tally(items: Iterable[_T]) -> dict[_T, int]:
+    """How often each item comes, in the order of first coming; for few items faster than a `Counter`."""
+    counts: dict[_T, int] = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return counts
+
+
+def shared(first: Mapping[_T, int], second: Mapping[_T, int]) -> int:
+    """How many items both tallies have, repeated ones as often as they are in both."""
+    found = 0
+    for item, count in first.items():
+        if item in second:
+            there = second[item]
+            found += count if count < there else there
+    return found
+
+
+class NGrams(Generic[_T]):
+    """The n-grams of one sequence with their counts, made once and kept."""
+
+    __slots__ = ("_tallies", "length", "tokens")
+
+    def __init__(self, tokens: Sequence[_T]) -> None:
         """Counts the tokens; longer n-grams wait until somebody asks."""
         self.tokens = tokens
         self.length = len(tokens)
-        self.unigrams: Mapping[Hashable, int] = Counter(tokens)
-        self._longer: dict[int, Counter[tuple[Hashable, ...]]] = {}
+        self._tallies: list[dict[Any, int]] = [tally(tokens)]
 
-    def of(self, order: int) -> Mapping[Hashable, int]:
-        """The n-grams of `order` tokens with their counts."""
-        if order == 1:
-            return self.unigrams
-        if order not in self._longer:
-            self._longer[order] = Counter(zip(*(self.tokens[start:] for start in range(order)), strict=False))
-        return self._longer[order]
+    def of(self, order: int) -> dict[Any, int]:
+        """The n-grams of `order` tokens, from 1, with their counts: tokens for 1, tuples for more."""
+        tallies = self._tallies
+        while len(tallies) < order:
+            tallies.append(tally(zip(*(self.tokens[start:] for start in range(len(tallies) + 1)), strict=False)))
+        return tallies[order - 1]
 
 
-def overlaps(first: NGrams, second: NGrams, orders: int = ORDERS) -> list[int]:
-    """How many n-grams of each order both sequences have, repeated ones as often as they are in both.
+def overlaps(first: NGrams[_T], second: NGrams[_T], orders: int = ORDERS) -> list[int]:
+    """How many n-grams of each order both sequences have.
 
     A shorter n-gram is part of every longer one, so that counting ends at the first order that has none.
     """
     found = [0] * orders
     for order in range(1, min(orders, first.length, second.length) + 1):
-        there = second.of(order)
-        found[order - 1] = sum(min(count, there[ngram]) for ngram, count in first.of(order).items() if ngram in there)
-        if not found[order - 1]:
+        count = shared(first.of(order), second.of(order))
+        if not count:
             break
+        found[order - 1] = count
     return found
 
 

@@ -30,9 +30,7 @@ def _stripped(source: str) -> str:
             if line > last_line:
                 last_column = 0
             parts.append(" " * (column - last_column))
-            docstring = kind == tokenize.STRING and (
-                previous in (tokenize.INDENT, tokenize.NEWLINE) or column == 0
-            )
+            docstring = kind == tokenize.STRING and (previous in (tokenize.INDENT, tokenize.NEWLINE) or column == 0)
             if kind != tokenize.COMMENT and not docstring:
                 parts.append(token.string)
             previous = kind
