@@ -128,7 +128,7 @@ def score(
     Args:
         run_folder: Folder of the run.
         data: Folder of the dataset it was run on.
-        codebleu_backend: What computes the paper's CodeBLEU: our own code, or the codebleu package where it is installed.
+        codebleu_backend: What computes the CodeBLEU of the paper: our own code, or the package, where it is installed.
         workers: Processes to score with; the scores do not depend on it.
     """
     from harness.run_store import read_manifest

@@ -47,7 +47,7 @@ MAX_CHARACTERS = 200_000
 _KEYWORDS = frozenset(keyword.encode() for keyword in KEYWORDS)
 _NO_KEYWORD = Unscored(reason="the target has no keyword")
 _NO_DATAFLOW = Unscored(reason="the target has no data flow")
-_REMEMBERED = 8_192
+_REMEMBERED = 16_384
 _LONGEST_REMEMBERED = 500
 """Characters."""
 

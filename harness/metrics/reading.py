@@ -69,7 +69,10 @@ class _Layers:
         self.names: list[tuple[int, bytes]] = []
         self.variables: list[Variable] = []
         self.bindings: list[Binding] = []
-        self._nodes = nodes = [root]
+        nodes = [root]
+        while len(nodes) == 1 and nodes[0].child_count:  # down to our brackets and what they enclose
+            nodes = nodes[0].children
+        self._nodes = nodes = list(nodes)
         self._kinds: list[int] = []
         self._first: list[int] = []  # of each node, where its children begin; they end where those of the next begin
         has_extras = b"#" in source or b"\\" in source
