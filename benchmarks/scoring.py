@@ -9,7 +9,7 @@ Pairs are made of the standard library's own code (`contest/pairs.py`); 31 % are
 
 Each measurement is a fresh process on one core, so that no cache is warm; the best of the rounds counts, in pairs per
 second of CPU time. Then all metrics score as many predictions as a large run has, in the processes that `repobench
-score` uses: wall time, and the largest process's peak memory, for a third of the predictions and for all.
+score` uses: time and peak memory for a third of the predictions and for all.
 """
 
 import argparse
@@ -35,6 +35,9 @@ _POOL = 8_500
 """Different targets to draw from; of 20,000 pairs about 7,700 then have a target of their own."""
 
 
+_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and prints."""
     options = _options(arguments)
@@ -43,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pairs = make_pairs(pool, options.pairs, seed=options.seed)
     targets = [target for _, target in pairs]
     print(
-        f"{len(pairs):,} pairs, {len(set(targets)):,} different targets, {sum(p == t for p, t in pairs):,} equal pairs, "
-        f"mean target {sum(map(len, targets)) / len(targets):.1f} characters; {_versions()}\n"
+        f"{len(pairs):,} pairs, {sum(one == other for one, other in pairs):,} of them equal, {len(set(targets)):,} "
+        f"different targets, mean target {sum(map(len, targets)) / len(targets):.1f} characters; {_versions()}\n"
     )
     print("| what | contender | pairs per CPU second | times the peer |\n| --- | --- | ---: | ---: |")
     for what, contenders in _contests().items():
@@ -52,12 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         peer = next(iter(rates.values()))
         for name, rate in rates.items():
             print(f"| {what} | {name} | {rate:,.0f} | {rate / peer:.1f} |", flush=True)
-    print(
-        "\n| predictions | processes | wall seconds | peak memory of the largest process |\n| ---: | ---: | ---: | ---: |"
-    )
+    print("\n| predictions | processes | wall s | CPU s | peak of a worker, MB | peak of the parent, MB |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: |")
     for count in (options.predictions // 3, options.predictions):
-        seconds, peak = _in_fresh_process(_score_all, make_pairs(pool, count, seed=options.seed + 1), options.workers)
-        print(f"| {count:,} | {options.workers} | {seconds:.1f} | {peak / 1024:,.0f} MB |", flush=True)
+        cost = _in_fresh_process(_score_all, make_pairs(pool, count, seed=options.seed + 1), options.workers)
+        print(f"| {count:,} | {options.workers} | {' | '.join(f'{figure:,.0f}' for figure in cost)} |", flush=True)
     return 0
 
 
@@ -103,18 +105,22 @@ def _rate(contender: Callable[[str, str], object], pairs: list[Pair]) -> float:
     return len(pairs) / (time.process_time() - start)
 
 
-def _score_all(pairs: list[Pair], workers: int) -> tuple[float, int]:
-    """Wall seconds, and the peak of the largest process in KiB."""
+def _score_all(pairs: list[Pair], workers: int) -> tuple[float, float, float, float]:
+    """Wall and CPU seconds; peak memory of the largest worker and of the process that keeps predictions and scores."""
     tasks = [_task(number, target) for number, (_, target) in enumerate(pairs)]
     predictions = [
         Prediction(task_id=str(number), raw=f" {text}\n", stopped=text, complete=True, error=None)
         for number, (text, _) in enumerate(pairs)
     ]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _cpu_seconds()
     score_predictions(tasks, predictions, workers=workers)
-    seconds = time.perf_counter() - start
-    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return seconds, max(peaks)
+    seconds, cpu = time.perf_counter() - start, _cpu_seconds() - before
+    own, children = (resource.getrusage(who).ru_maxrss / 1024 for who in _PROCESSES)
+    return seconds, cpu, children, own
+
+
+def _cpu_seconds() -> float:
+    return sum(sum(resource.getrusage(who)[:2]) for who in _PROCESSES)
 
 
 def _task(number: int, target: str) -> TaskFacts:

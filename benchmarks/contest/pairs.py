@@ -13,7 +13,7 @@ Pair = tuple[str, str]
 EXACT, OTHER = 0.31, 0.35
 """Shares of predictions that are the target, and that are another target; the rest are targets with an edit."""
 
-_EDITS = tuple("_ . , ( ) [ ' \" = + # é 中 1 x".split()) + ("", "\n", "\\", "\t", "\0", " if x")
+_EDITS = (*"_ . , ( ) [ ' \" = + # é 中 1 x".split(), "", "\n", "\\", "\t", "\0", " if x")
 
 
 def expressions(*, longest: int = 200, most_files: int = 1_000) -> list[str]:

@@ -72,7 +72,7 @@ class _Layers:
         nodes = [root]
         while len(nodes) == 1 and nodes[0].child_count:  # down to our brackets and what they enclose
             nodes = nodes[0].children
-        self._nodes = nodes = list(nodes)
+        self._nodes = nodes = [node for node in nodes if node.kind_id not in kinds.extras]
         self._kinds: list[int] = []
         self._first: list[int] = []  # of each node, where its children begin; they end where those of the next begin
         has_extras = b"#" in source or b"\\" in source
