@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.errors import ScoringError
 from harness.records import TaskFacts
+from repopeftbench.audit.occurrences import occurs
 from repopeftbench.dataset.manifest import Manifest
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Event, Family, Split, TargetType, Task, Track
@@ -57,22 +58,6 @@ def history_lengths(manifest: Manifest) -> dict[str, int]:
     return {entry.repo_id: entry.commits for entry in manifest.repositories}
 
 
-def stands_in(target: str, prefix: str) -> bool:
-    """Whether `target` stands in `prefix` word for word, not as a part of a longer name or number."""
-    if not target:
-        return False
-    opens_word, closes_word = _is_word(target[0]), _is_word(target[-1])
-    position = prefix.find(target)
-    while position >= 0:
-        end = position + len(target)
-        joined_before = opens_word and position > 0 and _is_word(prefix[position - 1])
-        joined_after = closes_word and end < len(prefix) and _is_word(prefix[end])
-        if not joined_before and not joined_after:
-            return True
-        position = prefix.find(target, position + 1)
-    return False
-
-
 def _facts(values: Sequence[Any], lengths: Mapping[str, int]) -> TaskFacts:
     """The facts from the values of `_COLUMNS`."""
     task_id, repo_id, track, split, family, event, target_type, history_index, prefix, target = values
@@ -88,12 +73,8 @@ def _facts(values: Sequence[Any], lengths: Mapping[str, int]) -> TaskFacts:
         target_type=TargetType(target_type),
         target_characters=len(target),
         prefix_characters=len(prefix),
-        target_in_prefix=stands_in(target, prefix),
+        target_in_prefix=bool(target) and occurs(target, prefix),
         history_index=history_index,
         repository_commits=lengths[repo_id],
         target=target,
     )
-
-
-def _is_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
