@@ -1,4 +1,4 @@
-"""How often the intervals of `harness.stats` hold the truth, and how often its tests see a difference that is not there.
+"""How often the intervals of `harness.stats` hold the truth, and how often its tests see what is not there.
 
     python benchmarks/coverage.py [--repetitions N] [--resamples N] [--clusters 6,10,20,50,100]
 
@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -46,17 +47,16 @@ def made_share(
 
 
 def made_pair(
-    clusters: int, spread: float, generator: np.random.Generator, *, gain: float = 0.0
+    counts: np.ndarray, generator: np.random.Generator, *, gain: float = 0.0
 ) -> tuple[list[str], list[float], list[float]]:
     """Repositories and values of two methods; the first is better by `gain` on average, in each repository by chance.
 
     Half of the tasks have the same outcome for both where it can be the same.
     """
-    counts = sizes(clusters, spread, generator).astype(int)
-    rates = generator.uniform(0.25, 0.65, clusters)
-    leads = generator.normal(gain, 0.08, clusters)
+    rates = generator.uniform(0.25, 0.65, len(counts))
+    leads = generator.normal(gain, 0.08, len(counts))
     names, first, second = [], [], []
-    for index, count in enumerate(counts):
+    for index, count in enumerate(counts.astype(int)):
         shared = generator.random(count)
         own = np.where(generator.random(count) < 0.5, shared, generator.random(count))
         names += [f"r{index}"] * int(count)
@@ -109,32 +109,33 @@ def coverage(
     return [100 * held[name] / options.repetitions for name in SHOWN]
 
 
+def made_means(clusters: int, spread: float, generator: np.random.Generator) -> tuple[Totals, float]:
+    """As `made_share`, with the same weight for every repository."""
+    totals, truth = made_share(clusters, spread, (4, 6), generator)
+    return totals.of_equal_weight(), truth
+
+
+def made_difference(clusters: int, spread: float, generator: np.random.Generator) -> tuple[Totals, float]:
+    """Totals of the differences of two equally good methods, and the truth, 0."""
+    names, first, second = made_pair(sizes(clusters, spread, generator), generator)
+    _, codes = np.unique(np.array(names), return_inverse=True)
+    sums = np.bincount(codes, weights=np.array(first) - np.array(second))
+    return Totals(sums=sums, counts=np.bincount(codes).astype(float)), 0.0
+
+
 def coverage_rows(options: argparse.Namespace) -> Iterator[tuple[str, int, list[float]]]:
     """(what, clusters, coverages) for shares, means of equal weight and paired differences."""
     for spread in SPREADS:
         for name, shape in SHARES.items():
             for clusters in options.clusters:
-
-                def share(generator: np.random.Generator, n=clusters, s=spread, p=shape) -> tuple[Totals, float]:
-                    return made_share(n, s, p, generator)
-
+                share = partial(made_share, clusters, spread, shape)
                 yield f"{name}, spread {spread}", clusters, coverage(share, estimate_share, options, [clusters, 1])
         for clusters in options.clusters:
-
-            def equal(generator: np.random.Generator, n=clusters, s=spread) -> tuple[Totals, float]:
-                totals, truth = made_share(n, s, (4, 6), generator)
-                return totals.of_equal_weight(), truth
-
-            def difference(generator: np.random.Generator, n=clusters, s=spread) -> tuple[Totals, float]:
-                names, first, second = made_pair(n, s, generator)
-                return _difference_totals(names, first, second), 0.0
-
-            yield f"per repository, spread {spread}", clusters, coverage(equal, estimate_share, options, [clusters, 2])
-            yield (
-                f"difference, spread {spread}",
-                clusters,
-                coverage(difference, estimate_difference, options, [clusters, 3]),
-            )
+            means = partial(made_means, clusters, spread)
+            yield f"per repository, spread {spread}", clusters, coverage(means, estimate_share, options, [clusters, 2])
+        for clusters in options.clusters:
+            pair = partial(made_difference, clusters, spread)
+            yield f"difference, spread {spread}", clusters, coverage(pair, estimate_difference, options, [clusters, 3])
 
 
 def test_rows(options: argparse.Namespace) -> Iterator[tuple[str, int, list[float]]]:
@@ -143,25 +144,17 @@ def test_rows(options: argparse.Namespace) -> Iterator[tuple[str, int, list[floa
         for clusters in options.clusters:
             generator = np.random.default_rng([clusters, 4])
             called: Counter[str] = Counter()
-            detectable = []
-            for repetition in range(options.repetitions):
-                pair = compare_values(
-                    *made_pair(clusters, spread, generator), seed=repetition, resamples=options.resamples
-                )
+            for seed in range(options.repetitions):
+                counts = sizes(clusters, spread, generator)
+                pair = compare_values(*made_pair(counts, generator), seed=seed, resamples=options.resamples)
                 called["McNemar"] += pair.mcnemar is not None and pair.mcnemar <= ALPHA
                 called["sign flip"] += pair.sign_flip <= ALPHA
                 called["verdict"] += pair.verdict is Verdict.BEATS
-                if pair.detectable is not None:
-                    detectable.append(pair.detectable)
-            gain = float(np.median(detectable))
-            for repetition in range(options.repetitions):
-                pair = compare_values(
-                    *made_pair(clusters, spread, generator, gain=gain), seed=repetition, resamples=options.resamples
-                )
-                low = pair.difference.low
+                again = made_pair(counts, generator, gain=pair.detectable or 0.0)
+                low = compare_values(*again, seed=seed, resamples=options.resamples).difference.low
                 called["found"] += low is not None and low > 0
-            counts = [called[name] for name in ("McNemar", "sign flip", "verdict", "found")]
-            yield f"spread {spread}", clusters, [100 * count / options.repetitions for count in counts]
+            counts_of = [called[name] for name in ("McNemar", "sign flip", "verdict", "found")]
+            yield f"spread {spread}", clusters, [100 * count / options.repetitions for count in counts_of]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -178,13 +171,6 @@ def main(arguments: list[str] | None = None) -> int:
     headings = ("McNemar", "sign flip", "verdict", "found at the detectable difference")
     _print_table("Equally good methods called different, per cent", headings, test_rows(options))
     return 0
-
-
-def _difference_totals(names: list[str], first: list[float], second: list[float]) -> Totals:
-    _, codes = np.unique(np.array(names), return_inverse=True)
-    return Totals(
-        sums=np.bincount(codes, weights=np.array(first) - np.array(second)), counts=np.bincount(codes).astype(float)
-    )
 
 
 def _print_table(title: str, headings: tuple[str, ...], rows: Iterator[tuple[str, int, list[float]]]) -> None:

@@ -35,9 +35,10 @@ _COMMANDS = {
     ),
     "score": ("running", "Score the predictions of a run again, without any model."),
     "report": (
-        "running",
-        "Compare runs: exact match and edit similarity with intervals over repositories.",
+        "reporting",
+        "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",
     ),
+    "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
     "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
 }
 for name, (module, summary) in _COMMANDS.items():

@@ -15,6 +15,7 @@ Sources: McNemar, Psychometrika 12 (1947); Holm, Scandinavian Journal of Statist
 Randomization Tests under an Approximate Symmetry Assumption, Econometrica 85 (2017).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -51,7 +52,8 @@ class Pair:
     `difference` is the mean of the first less that of the second, in [-1, 1]. `first_only` and `second_only` count the
     tasks that just one solved; they and `mcnemar` are None where a value is not simply right or wrong. `corrected` is
     `sign_flip` by Holm's rule over all pairs of a report. `detectable` is the least true difference that would have
-    been found with 80 % power; None where nothing varies between repositories.
+    been found with a power of about 80 % (docs/adr/0018 says how nearly); None where nothing varies between
+    repositories.
     """
 
     difference: Estimate
@@ -162,4 +164,8 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 def _detectable(totals: Totals, difference: Estimate) -> float | None:
     if difference.error is None or difference.critical is None:
         return None
-    return (difference.critical + student_quantile(totals, POWER)) * difference.error
+    # An estimated error is more often too small than too large, the more so the fewer clusters there are: it is divided
+    # by the median of its distribution, so that it is too small half of the time.
+    freedom = max(1.0, totals.effective_clusters - 1)
+    error = difference.error * math.sqrt(freedom / float(stats.chi2.median(freedom)))
+    return (difference.critical + student_quantile(totals, POWER)) * error

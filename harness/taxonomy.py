@@ -78,14 +78,14 @@ def classify(score: Score, unknown: Collection[str] = ()) -> ErrorClass:
 
     Args:
         score: with `em_strict` false, and not failed.
-        unknown: those of its `doubtful_names` that do not stand in the prefix; without them no name is hallucinated.
+        unknown: names that do not stand in the prefix; of its `doubtful_names` those among them are hallucinated.
     """
     found = _expression(score.prediction)
     if found is None:
         return ErrorClass.SYNTAX_ERROR if _has_tokens(score.prediction) else ErrorClass.EMPTY
     if score.em_ast is True:
         return ErrorClass.NEAR_MISS
-    if unknown:
+    if not doubtful_names(score).isdisjoint(unknown):
         return ErrorClass.HALLUCINATED_NAME
     wanted = _expression(score.target)
     if (_EXPRESSION if wanted is None else _kind(wanted)) != _kind(found):
@@ -99,7 +99,7 @@ def classify(score: Score, unknown: Collection[str] = ()) -> ErrorClass:
 
 
 def doubtful_names(score: Score) -> frozenset[str]:
-    """The names a wrong prediction uses that are no builtins and not in the target: hallucinated, unless the prefix has them."""
+    """The names of a wrong prediction that are no builtins nor in the target: hallucinated if the prefix lacks them."""
     found = _expression(score.prediction)
     if found is None or score.em_ast is True:
         return frozenset()

@@ -1,4 +1,4 @@
-"""Which names of predictions stand nowhere in their prefixes (io): reads a dataset, one row group in memory at a time."""
+"""Which names of predictions stand nowhere in their prefixes (io); a dataset is read one row group at a time."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -17,7 +17,8 @@ FLAGS = {
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--data --workers",
-    "report": "--families --no-families --out --seed",
+    "report": "--by --data --out --seed",
+    "compare": "--json --limit --metric --seed",
     "synth": "--commits --count --seed",
 }
 

@@ -53,6 +53,8 @@ def test_rules_are_asked_in_their_order():
     assert kind_of("value_of_it", "value_of_its", unknown=("value_of_its",)) is ErrorClass.HALLUCINATED_NAME
     assert kind_of("'a long value'", "b'a long value',") is ErrorClass.TYPE_MISMATCH
     assert kind_of("long_name.one", "long_name.ones") is ErrorClass.NEAR_MISS
+    # A name that the prediction does not use is not its own.
+    assert kind_of("x", "y", unknown=("z",)) is ErrorClass.WRONG_IDENTIFIER
     # Without tokens or as no expression nothing else is asked.
     assert kind_of("x", "y(", unknown=("y",)) is ErrorClass.SYNTAX_ERROR
     # What means the same is near, whatever else differs.
