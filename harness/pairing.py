@@ -139,7 +139,7 @@ def sign_flip(totals: Totals, *, seed: int, flips: int = _FLIPS) -> float:
         return 1.0
     observed = abs(float(sums.sum())) - 1e-9 * float(np.abs(sums).sum())
     if len(sums) <= _EXACT_UP_TO:
-        signs = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
+        signs = 1.0 - 2.0 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
         return float((np.abs(signs @ sums) >= observed).mean())
     generator = np.random.default_rng(seed)
     as_extreme = 1

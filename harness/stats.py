@@ -166,11 +166,10 @@ def _resampled(totals: Totals, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Means and CR2 standard errors, of shape (resamples,), of clusters taken `weights` (resamples, clusters) times."""
     sizes = weights @ totals.counts
     means = (weights @ totals.sums) / sizes
-    residuals = (totals.sums - means[:, None] * totals.counts) / sizes[:, None]
-    leverage = totals.counts / sizes[:, None]
-    # Where a weight is 0, the leverage has no meaning and may be 1 or more.
-    variances = (weights * residuals**2 / np.where(weights > 0, 1 - leverage, 1.0)).sum(axis=1)
-    return means, np.sqrt(variances)
+    residuals = totals.sums - means[:, None] * totals.counts
+    # Divided by the size squared and by what the leverage n / size leaves; where a weight is 0, nothing may be divided.
+    factors = np.divide(weights, sizes[:, None] - totals.counts, out=np.zeros_like(weights), where=weights > 0)
+    return means, np.sqrt(np.einsum("rc,rc,rc->r", residuals, residuals, factors) / sizes)
 
 
 def _critical(totals: Totals, *, seed: int, resamples: int, level: float, logit: bool) -> float:

@@ -20,7 +20,10 @@ Whether a name stands in the prefix is found out elsewhere (`harness/unknown_nam
 
 import builtins
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
 
 from tree_sitter import Node
 
@@ -80,38 +83,51 @@ def classify(score: Score, unknown: Collection[str] = ()) -> ErrorClass:
         score: with `em_strict` false, and not failed.
         unknown: names that do not stand in the prefix; of its `doubtful_names` those among them are hallucinated.
     """
-    found = _expression(score.prediction)
-    if found is None:
-        return ErrorClass.SYNTAX_ERROR if _has_tokens(score.prediction) else ErrorClass.EMPTY
+    found, wanted = _read(score.prediction), _read(score.target)
+    if found.kind is None:
+        return ErrorClass.SYNTAX_ERROR if found.has_tokens else ErrorClass.EMPTY
     if score.em_ast is True:
         return ErrorClass.NEAR_MISS
     if not doubtful_names(score).isdisjoint(unknown):
         return ErrorClass.HALLUCINATED_NAME
-    wanted = _expression(score.target)
-    if (_EXPRESSION if wanted is None else _kind(wanted)) != _kind(found):
+    if (wanted.kind or _EXPRESSION) != found.kind:
         return ErrorClass.TYPE_MISMATCH
     similarity = edit_similarity(score.prediction, score.target)
     if isinstance(similarity, float) and similarity >= NEAR:
         return ErrorClass.NEAR_MISS
-    if wanted is not None and _names(found) == _names(wanted):
-        return ErrorClass.WRONG_LITERAL
-    return ErrorClass.WRONG_IDENTIFIER
+    return ErrorClass.WRONG_LITERAL if found.names == wanted.names else ErrorClass.WRONG_IDENTIFIER
 
 
 def doubtful_names(score: Score) -> frozenset[str]:
     """The names of a wrong prediction that are no builtins nor in the target: hallucinated if the prefix lacks them."""
-    found = _expression(score.prediction)
-    if found is None or score.em_ast is True:
+    found = _read(score.prediction)
+    if found.kind is None or score.em_ast is True:
         return frozenset()
-    wanted = _expression(score.target)
-    known = _KNOWN if wanted is None else _KNOWN.union(_names(wanted))
-    return frozenset(_free_names(found)) - known
+    return found.free_names.difference(_KNOWN, _read(score.target).names)
 
 
-def _has_tokens(text: str) -> bool:
-    root = parse(_bracketed(text)).root_node
-    leaves = [node for node in walk(root) if not node.children and node.type not in ("comment", "line_continuation")]
-    return len(leaves) > 2
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What the rules ask of a text; `kind` is None where it is no expression."""
+
+    kind: str | None
+    has_tokens: bool
+    names: tuple[str, ...]
+    free_names: frozenset[str]
+
+
+@lru_cache(maxsize=8_192)  # methods share targets, and many answers
+def _read(text: str) -> _Reading:
+    source = _bracketed(text)
+    root = parse(source).root_node
+    leaves = (node for node in walk(root) if not node.children and node.type not in ("comment", "line_continuation"))
+    has_tokens = len(list(islice(leaves, 3))) > 2  # the first and the last are the brackets
+    node = _expression(root, len(source))
+    if node is None:
+        return _Reading(kind=None, has_tokens=has_tokens, names=(), free_names=frozenset())
+    return _Reading(
+        kind=_kind(node), has_tokens=has_tokens, names=tuple(_names(node)), free_names=frozenset(_free_names(node))
+    )
 
 
 def _bracketed(text: str) -> bytes:
@@ -119,16 +135,14 @@ def _bracketed(text: str) -> bytes:
     return b"(" + text.encode("utf-8", "surrogatepass") + b"\n)"
 
 
-def _expression(text: str) -> Node | None:
-    """The one expression that `text` is, without redundant brackets; None where it is none."""
-    source = _bracketed(text)
-    root = parse(source).root_node
+def _expression(root: Node, length: int) -> Node | None:
+    """The one expression that the text between the brackets is, without further brackets; None where it is none."""
     statements = operands(root)
     if root.has_error or len(statements) != 1 or statements[0].type != "expression_statement":
         return None
     node = operands(statements[0])[0] if operands(statements[0]) else None
     # `) + (` between brackets is an expression too, but not one that the outer brackets enclose.
-    if node is None or node.end_byte != len(source) or not _encloses(node):
+    if node is None or node.end_byte != length or not _encloses(node):
         return None
     if node.type == "tuple" and not operands(node):
         return None  # nothing between the brackets

@@ -1,6 +1,7 @@
 """A comparison of two runs for the terminal. Pure."""
 
 from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 
 from harness.comparison import Comparison, Flip, Part
@@ -15,7 +16,7 @@ _MOST_CHARACTERS = 60
 def comparison_to_terminal(comparison: Comparison, *, limit: int) -> Group:
     """Per track and split the verdict, what it rests on, and at most `limit` of the tasks that flipped."""
     metric = METRICS[comparison.metric]
-    parts = []
+    parts: list[Text | Table] = []
     for part in comparison.parts:
         title = f"{part.track.value}, {part.split.value}: {metric.title} of {_denominator(comparison, part)}"
         sentence = verdict_sentence(comparison.first, comparison.second, part.pair, points=metric.points)

@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
+from report_cases import graded, make_manifest, scored, spread
 from rich.console import Console
-from test_report import graded, make_manifest, scored, spread
 
 from harness.comparison import compare_runs
 from harness.errors import RunError
@@ -96,7 +96,7 @@ def test_every_metric_can_be_compared(metric):
 
 def test_what_cannot_be_compared_is_one_sentence():
     run = scored("m", [True])
-    with pytest.raises(RunError, match="Unknown metric 'bleu'. Available: em_strict, em_ast"):
+    with pytest.raises(RunError, match="Unknown metric 'bleu'"):
         compared(run, run, "bleu")
     with pytest.raises(RunError, match="compare runs on one dataset"):
         compared(run, scored("m", [True], dataset="e"))

@@ -2,13 +2,12 @@ import json
 from pathlib import Path
 
 import pytest
-from harness_cases import HISTORY_LENGTHS, make_score, make_task, make_view
+from harness_cases import HISTORY_LENGTHS, make_task, make_view
+from report_cases import graded, make_manifest, scored, spread
 from rich.console import Console
 
 from harness.errors import RunError
-from harness.manifest import describe_run
 from harness.pairing import Verdict
-from harness.predictors.protocol import PredictorSettings
 from harness.predictors.scripted import ScriptedPredictor
 from harness.records import Unscored
 from harness.report.files import REPORT_JSON, REPORT_MARKDOWN, find_runs, load_runs, write_report
@@ -18,49 +17,9 @@ from harness.report.tables import build_report
 from harness.report.terminal import to_terminal
 from harness.report.verdicts import p_value, verdict_sentence
 from harness.runner import run_method
-from harness.selection import TaskSelection
 from harness.slices import SLICES
 from harness.taxonomy import ErrorClass
 from repopeftbench.schema import Family, Split, Track
-
-
-def make_manifest(method="m", *, dataset="d", tasks=(), seed=0, limit=None, **settings):
-    return describe_run(
-        tasks,
-        method=method,
-        settings=PredictorSettings(**settings),
-        selection=TaskSelection(splits=(Split.CR_TEST,), seed=seed, limit=limit),
-        dataset_sha256=dataset * 64,
-    )
-
-
-def graded(number, right, **fields):
-    usual = {
-        "repo_id": f"r{number % 2}",
-        "track": Track.STATIC,
-        "em_strict": right,
-        "em_ast": right,
-        "em_paper": right,
-        "edit_similarity": float(right),
-        "prediction": "3" if right else "4",
-    }
-    return make_score(number, **{**usual, **fields})
-
-
-def scored(method, rights, *, dataset="d", seed=0, **fields):
-    scores = tuple(graded(number, right, **fields) for number, right in enumerate(rights))
-    return ScoredRun(manifest=make_manifest(method, dataset=dataset, seed=seed), scores=scores)
-
-
-def spread(method, leads, *, tasks=20, **fields):
-    """A run on one repository per lead: half of its tasks are solved, and `lead` more."""
-    scores = [
-        graded(1000 * index + number, number < tasks // 2 + lead, repo_id=f"r{index}", **fields)
-        for index, lead in enumerate(leads)
-        for number in range(tasks)
-    ]
-    return ScoredRun(manifest=make_manifest(method), scores=tuple(scores))
-
 
 MARKDOWN = """\
 # Report
@@ -85,7 +44,8 @@ MARKDOWN = """\
 
 ### Mistakes, % of the wrong answers
 
-| Method | Wrong | Wrong literal | Syntax error | Type mismatch | Near miss | Wrong identifier | Hallucinated name | Empty |
+| Method | Wrong | Wrong literal | Syntax error | Type mismatch | Near miss | Wrong identifier | Hallucinated name \
+| Empty |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | good | 1 | 100.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 |
 | bad | 3 | 100.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 |

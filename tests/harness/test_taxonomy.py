@@ -1,13 +1,8 @@
-from pathlib import Path
-
 import pytest
 from harness_cases import ODD_TEXTS, expressions, make_score
 from hypothesis import given
 
 from harness.taxonomy import ErrorClass, classify, doubtful_names
-from harness.unknown_names import unknown_names
-from repopeftbench.dataset.store import Dataset
-from repopeftbench.schema import Split, Track
 
 
 def kind_of(target, prediction, *, unknown=(), **fields):
@@ -90,23 +85,3 @@ def test_every_expression_has_a_class_and_is_no_syntax_error(target, prediction)
 def test_odd_texts_have_a_class(text):
     assert isinstance(kind_of("3", text), ErrorClass)
     assert isinstance(kind_of(text, "x"), ErrorClass)
-
-
-def test_names_are_looked_up_as_words_in_the_prefix_of_their_task(mined):
-    dataset = Dataset(mined)
-    task = next(dataset.tasks(Track.STATIC, Split.IR_TRAIN))
-    word = next(word for word in task.prefix.split() if word.isidentifier())
-    wanted = {task.task_id: frozenset({word, word + "xq"}), "other": frozenset({"a"})}
-    found = unknown_names(dataset, wanted, tuple(Track), tuple(Split))
-    assert found == {task.task_id: frozenset({word + "xq"})}
-
-
-@pytest.fixture(scope="module")
-def mined(tmp_path_factory) -> Path:
-    from harness.cli import run_command
-
-    folder = tmp_path_factory.mktemp("names")
-    assert run_command(["synth", str(folder / "repos"), "--count", "3", "--commits", "8"]) == 0
-    listing = str(folder / "repos" / "repos.toml")
-    assert run_command(["mine", listing, "--cutoff", "none", "-o", str(folder / "data"), "--workers", "1"]) == 0
-    return folder / "data"
