@@ -6,6 +6,7 @@ never NaN and never a missing row.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from repopeftbench.schema import Event, Family, RepositoryView, Split, TargetType, TaskInput, Track
 
@@ -53,6 +54,30 @@ Measure = float | Unscored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBleu:
+    """CodeBLEU of one prediction and its four components; `degenerate` names those with nothing to measure."""
+
+    score: Measure
+    ngram: Measure
+    weighted: Measure
+    syntax: Measure
+    dataflow: Measure
+    degenerate: tuple[str, ...] = ()
+
+    @classmethod
+    def settled(cls, value: Measure) -> "CodeBleu":
+        """One value for the whole and for each component: a verdict that needs no measuring, or why there is none."""
+        return cls(score=value, ngram=value, weighted=value, syntax=value, dataflow=value)
+
+
+class CodeBleuBackend(StrEnum):
+    """What computes the paper's CodeBLEU: our own code, or the `codebleu` package 0.7.0."""
+
+    OURS = "ours"
+    PACKAGE = "package"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFacts:
     """What a score keeps of its task: all that a report groups by, and no prefix.
 
@@ -82,7 +107,7 @@ class Score:
 
     Names that end in `_paper` hold the published metric of the raw text, all others the metric of the stopped one,
     `prediction`; `harness.metrics` says what each measures. `codebleu_degenerate` names the components of `codebleu`
-    that have nothing to measure on this target. A failed prediction is wrong and has 0 wherever there is a number.
+    that have nothing to measure on this target. A failed prediction is wrong, and has the numbers of an empty one.
     """
 
     task_id: str

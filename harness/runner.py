@@ -12,9 +12,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError, RunError
-from harness.manifest import RunManifest, hash_task_ids
+from harness.manifest import RunManifest, current_scorers, hash_task_ids
 from harness.predictors.protocol import Predictor
-from harness.records import Answer, Measure, Prediction, PredictionRequest, RunSummary, Score, TaskFacts, Unscored
+from harness.records import (
+    Answer,
+    CodeBleuBackend,
+    Measure,
+    Prediction,
+    PredictionRequest,
+    RunSummary,
+    Score,
+    TaskFacts,
+    Unscored,
+)
 from harness.run_store import open_run, read_run, reopen_run
 from harness.scoring import METRIC_VERSIONS, score_predictions
 from harness.stopping import stop_prediction
@@ -86,17 +96,24 @@ def run_method(
         return _summary(scores, resumed_at=resumed_at)
 
 
-def score_run(folder: Path, tasks: Iterable[TaskFacts], *, workers: int = 1) -> RunSummary:
+def score_run(
+    folder: Path,
+    tasks: Iterable[TaskFacts],
+    *,
+    backend: CodeBleuBackend = CodeBleuBackend.OURS,
+    workers: int = 1,
+) -> RunSummary:
     """Scores the predictions of a run again, with today's metrics and no model.
 
     Args:
         folder: a run whose tasks are all answered.
         tasks: facts of the run's tasks in any order; others may be among them.
+        backend: what computes the paper's CodeBLEU.
         workers: processes to score with.
 
     Raises:
         RunError: `folder` holds no run, another process holds it, or tasks are not all answered or not given.
-        ScoringError: the predictions are not one per task.
+        ScoringError: the predictions are not one per task, or the backend is not installed.
     """
     with reopen_run(folder) as run:
         answered = run.read_predictions()
@@ -113,8 +130,9 @@ def score_run(folder: Path, tasks: Iterable[TaskFacts], *, workers: int = 1) -> 
                 f"{len(unknown)} tasks of run folder {folder} are not in the given dataset, the first is {unknown[0]}: "
                 "score it with the dataset that it was run on."
             )
-        scores = score_predictions([by_id[prediction.task_id] for prediction in answered], answered, workers=workers)
-        run.rescore(scores, dict(METRIC_VERSIONS))
+        facts = [by_id[prediction.task_id] for prediction in answered]
+        scores = score_predictions(facts, answered, backend=backend, workers=workers)
+        run.rescore(scores, dict(METRIC_VERSIONS), current_scorers(backend))
         run.note("scored again")
         return _summary(scores, resumed_at=len(scores))
 

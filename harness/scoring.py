@@ -5,11 +5,15 @@ number of processes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from harness.errors import ScoringError
-from harness.metrics import editsim, exact, exact_ast, published
-from harness.records import Prediction, Score, TaskFacts, Unscored
+from harness.metrics import codebleu, codebleu_paper, editsim, exact, exact_ast, published
+from harness.metrics.codebleu_package import package_codebleu, require_package
+from harness.records import CodeBleu, CodeBleuBackend, Prediction, Score, TaskFacts
 from repopeftbench.errors import SourceError
 from repopeftbench.pool import Failure, LocalEngine, Report
 
@@ -20,36 +24,46 @@ METRIC_VERSIONS: Mapping[str, int] = MappingProxyType(
         "em_paper": published.VERSION,
         "edit_similarity": editsim.VERSION,
         "edit_similarity_paper": published.EDIT_SIMILARITY_VERSION,
-        "codebleu": 0,
-        "codebleu_paper": 0,
+        "codebleu": codebleu.VERSION,
+        "codebleu_paper": codebleu_paper.VERSION,
     }
 )
 """The version of every metric that `score_predictions` applies; a run's manifest and scores carry them."""
+
+_COMPONENTS = ("ngram", "weighted", "syntax", "dataflow")
+_FACTS = tuple(field.name for field in fields(TaskFacts))
 
 CHUNK_PREDICTIONS = 2_048
 """Predictions that one process scores at a time."""
 
 
 def score_predictions(
-    tasks: Sequence[TaskFacts], predictions: Sequence[Prediction], *, workers: int = 1
+    tasks: Sequence[TaskFacts],
+    predictions: Sequence[Prediction],
+    *,
+    backend: CodeBleuBackend = CodeBleuBackend.OURS,
+    workers: int = 1,
 ) -> tuple[Score, ...]:
     """One score per task, in the order of `tasks`.
 
-    A failed prediction scores as wrong and is flagged.
+    A failed prediction is wrong, scores as if it were empty, and is flagged.
 
     Args:
         tasks: what to keep of the tasks; ids are unique.
         predictions: one per task, in any order.
+        backend: what computes the paper's CodeBLEU.
         workers: processes to score with; the scores do not depend on it.
 
     Raises:
-        ScoringError: a task has no prediction or several, a prediction has no task, a task comes twice, or a process
-            was killed.
+        ScoringError: a task has no prediction or several, a prediction has no task, a task comes twice, the backend is
+            not installed, or a process was killed.
     """
+    if backend is CodeBleuBackend.PACKAGE:
+        require_package()
     pairs = _paired(tasks, predictions)
     chunks = [pairs[start : start + CHUNK_PREDICTIONS] for start in range(0, len(pairs), CHUNK_PREDICTIONS)]
     try:
-        outcomes = LocalEngine(workers).map(chunks, _score_chunk, _ignore)
+        outcomes = LocalEngine(workers).map(chunks, partial(_score_chunk, backend), _ignore)
     except SourceError as error:
         raise ScoringError(
             "A scoring process was killed, perhaps for want of memory: score again with fewer --workers."
@@ -81,48 +95,36 @@ def _paired(tasks: Sequence[TaskFacts], predictions: Sequence[Prediction]) -> li
     return [(task, by_id[task.task_id]) for task in tasks]
 
 
-def _score_chunk(pairs: Sequence[tuple[TaskFacts, Prediction]], report: Report) -> list[Score]:
-    return [_score(task, prediction) for task, prediction in pairs]
+def _score_chunk(
+    backend: CodeBleuBackend, pairs: Sequence[tuple[TaskFacts, Prediction]], report: Report
+) -> list[Score]:
+    formula = package_codebleu if backend is CodeBleuBackend.PACKAGE else codebleu_paper.package_formula
+    return [_score(task, prediction, formula) for task, prediction in pairs]
 
 
-def _score(task: TaskFacts, prediction: Prediction) -> Score:
+def _score(task: TaskFacts, prediction: Prediction, formula: codebleu_paper.Formula) -> Score:
     failed = prediction.error is not None
-    texts = published.truncate(prediction.raw, task.target)
-    absent = Unscored(reason="not measured yet")
+    raw, stopped = ("", "") if failed else (prediction.raw, prediction.stopped)
+    truncated = published.truncate(raw, task.target)
+    ours = codebleu.codebleu(stopped, task.target)
     return Score(
-        task_id=task.task_id,
-        repo_id=task.repo_id,
-        track=task.track,
-        split=task.split,
-        family=task.family,
-        event=task.event,
-        target_type=task.target_type,
-        target_characters=task.target_characters,
-        prefix_characters=task.prefix_characters,
-        target_in_prefix=task.target_in_prefix,
-        history_index=task.history_index,
-        repository_commits=task.repository_commits,
-        em_strict=not failed and exact.em_strict(prediction.stopped, task.target),
-        em_ast=not failed and exact_ast.em_ast(prediction.stopped, task.target),
-        em_paper=not failed and published.em_paper(texts),
-        edit_similarity=0.0 if failed else editsim.edit_similarity(prediction.stopped, task.target),
-        edit_similarity_paper=0.0 if failed else published.edit_similarity_paper(texts),
-        codebleu=absent,
-        codebleu_ngram=absent,
-        codebleu_weighted=absent,
-        codebleu_syntax=absent,
-        codebleu_dataflow=absent,
-        codebleu_degenerate=(),
-        codebleu_paper=absent,
-        codebleu_paper_ngram=absent,
-        codebleu_paper_weighted=absent,
-        codebleu_paper_syntax=absent,
-        codebleu_paper_dataflow=absent,
+        **{name: getattr(task, name) for name in _FACTS},
+        em_strict=not failed and exact.em_strict(stopped, task.target),
+        em_ast=not failed and exact_ast.em_ast(stopped, task.target),
+        em_paper=not failed and published.em_paper(truncated),
+        edit_similarity=editsim.edit_similarity(stopped, task.target),
+        edit_similarity_paper=published.edit_similarity_paper(truncated),
+        **_codebleu_fields("codebleu", ours),
+        codebleu_degenerate=ours.degenerate,
+        **_codebleu_fields("codebleu_paper", codebleu_paper.codebleu_paper(truncated, formula)),
         complete=prediction.complete,
         failed=failed,
-        target=task.target,
-        prediction=prediction.stopped,
+        prediction=stopped,
     )
+
+
+def _codebleu_fields(name: str, value: CodeBleu) -> dict[str, Any]:
+    return {name: value.score, **{f"{name}_{component}": getattr(value, component) for component in _COMPONENTS}}
 
 
 def _ignore(name: str, done: int, total: int) -> None:

@@ -16,7 +16,7 @@ FLAGS = {
     "--protocol --ray-address --seed --verify --workers",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
-    "score": "--data --workers",
+    "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",
     "synth": "--commits --count --seed",

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from harness.records import RunSummary
+from harness.records import CodeBleuBackend, RunSummary
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, Task, Track
@@ -113,12 +113,20 @@ def run(options: RunOptions) -> int:
     return 1 if summary.failures else 0
 
 
-def score(run_folder: Path, /, *, data: Path = DATA_FOLDER, workers: int = 1) -> int:
+def score(
+    run_folder: Path,
+    /,
+    *,
+    data: Path = DATA_FOLDER,
+    codebleu_backend: CodeBleuBackend = CodeBleuBackend.OURS,
+    workers: int = 1,
+) -> int:
     """Score the predictions of a run again, without any model.
 
     Args:
         run_folder: Folder of the run.
         data: Folder of the dataset it was run on.
+        codebleu_backend: What computes the CodeBLEU of the paper: our own code, or the package, where it is installed.
         workers: Processes to score with; the scores do not depend on it.
     """
     from harness.run_store import read_manifest
@@ -129,7 +137,7 @@ def score(run_folder: Path, /, *, data: Path = DATA_FOLDER, workers: int = 1) ->
         raise ConfigError(f"--workers {workers} leaves nobody to score: give 1 or more")
     manifest = read_manifest(run_folder)
     facts = read_facts(Dataset(data), manifest.tracks, manifest.splits)
-    summary = score_run(run_folder, facts, workers=workers)
+    summary = score_run(run_folder, facts, backend=codebleu_backend, workers=workers)
     show(f"{run_folder}: {_in_words(summary)}")
     return 0
 

@@ -35,9 +35,9 @@ HEADLINE = "em_strict"
 
 
 def counted_value(metric: Metric, score: Score) -> float:
-    """The value as a headline counts it: what has none counts as not solved."""
+    """The value as a headline counts it: what failed or has none counts as not solved."""
     value = metric.value(score)
-    return 0.0 if isinstance(value, Unscored) else float(value)
+    return 0.0 if score.failed or isinstance(value, Unscored) else float(value)
 
 
 def has_value(metric: Metric, score: Score) -> bool:

@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import ScoringError
-from harness.records import Prediction, Score, Unscored
+from harness.records import CodeBleu, CodeBleuBackend, Prediction, Score, Unscored
 from harness.score_table import MEASURES, SCHEMA, scores_from_parquet, scores_to_parquet
 from harness.scoring import METRIC_VERSIONS, score_predictions
 from harness.selection import TaskSelection, select_tasks
+from repopeftbench.errors import SourceError
 from repopeftbench.schema import Event, Family, Split, TargetType, Track
 
 
@@ -29,7 +30,57 @@ def test_scores_come_in_task_order_whatever_the_order_of_predictions():
 def test_a_failed_prediction_is_wrong_and_flagged_even_where_its_text_would_be_right():
     task = make_task(1, target="3")
     (score,) = score_predictions([make_facts(task)], [predict(task, "3", error="OSError: gone")])
-    assert (score.em_strict, score.edit_similarity, score.failed) == (False, 0.0, True)
+    assert (score.em_strict, score.em_ast, score.em_paper, score.failed) == (False, False, False, True)
+    assert (score.edit_similarity, score.edit_similarity_paper, score.codebleu, score.codebleu_paper) == (0, 0, 0, 0)
+    (empty,) = score_predictions([make_facts(task)], [predict(task, "")])
+    assert dataclasses.replace(empty, failed=True, complete=False) == score
+
+
+def test_published_metrics_are_of_the_raw_text_and_the_others_of_the_stopped_one():
+    task = make_task(1, target="foo")
+    prediction = Prediction(task_id=task.task_id, raw=" bar, foo", stopped="foo", complete=True, error=None)
+    (score,) = score_predictions([make_facts(task)], [prediction])
+    assert (score.em_strict, score.em_ast, score.codebleu, score.edit_similarity) == (True, True, 1.0, 1.0)
+    assert (score.em_paper, score.edit_similarity_paper) == (False, 0.0)
+    assert (score.target, score.prediction) == ("foo", "foo")
+
+
+def test_scores_do_not_depend_on_the_number_of_processes(monkeypatch):
+    monkeypatch.setattr("harness.scoring.CHUNK_PREDICTIONS", 7)
+    tasks = [make_task(n, target=f"f(x, {n % 5}, x)") for n in range(30)]
+    predictions = [predict(task, f"f(y, {n % 4}, y)") for n, task in enumerate(tasks)]
+    facts = list(map(make_facts, tasks))
+    alone = score_predictions(facts, predictions)
+    together = score_predictions(facts, predictions, workers=2)
+    assert together == alone
+    assert scores_to_parquet(together, METRIC_VERSIONS) == scores_to_parquet(alone, METRIC_VERSIONS)
+
+
+def test_a_killed_scoring_process_is_one_sentence(monkeypatch):
+    def killed(engine, items, work, report):
+        raise SourceError("a mining process was killed")
+
+    monkeypatch.setattr("harness.scoring.LocalEngine.map", killed)
+    with pytest.raises(ScoringError, match=r"A scoring process was killed, .*: score again with fewer --workers"):
+        score_predictions([make_facts(make_task(1))], [predict(make_task(1), "")], workers=2)
+
+
+def test_the_package_as_backend_is_asked_for_the_published_codebleu_alone(monkeypatch):
+    asked = []
+
+    def package(prediction, target):
+        asked.append((prediction, target))
+        return CodeBleu.settled(0.5)
+
+    monkeypatch.setattr("harness.scoring.require_package", lambda: None)
+    monkeypatch.setattr("harness.scoring.package_codebleu", package)
+    task = make_task(1, target="f(1)")
+    given_ = ([make_facts(task)], [predict(task, "f(2)")])
+    (score,) = score_predictions(*given_, backend=CodeBleuBackend.PACKAGE)
+    (ours,) = score_predictions(*given_)
+    assert asked == [("f(2)", "f(1)")]
+    assert (score.codebleu_paper, score.codebleu_paper_syntax) == (0.5, 0.5)
+    assert (score.codebleu, ours.codebleu_paper == 0.5) == (ours.codebleu, False)
 
 
 def test_a_text_too_long_is_unscored_but_still_a_row():
