@@ -23,7 +23,7 @@ from enum import StrEnum
 import numpy as np
 from scipy import stats
 
-from harness.stats import RESAMPLES, Estimate, Totals, estimate_difference, student_quantile, total
+from harness.stats import RESAMPLES, Estimate, Totals, estimate_difference, total
 
 ALPHA = 0.05
 POWER = 0.8
@@ -162,10 +162,13 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def _detectable(totals: Totals, difference: Estimate) -> float | None:
-    if difference.error is None or difference.critical is None:
+    if difference.standard_error is None or difference.critical is None:
         return None
-    # An estimated error is more often too small than too large, the more so the fewer clusters there are: it is divided
-    # by the median of its distribution, so that it is too small half of the time.
-    freedom = max(1.0, totals.effective_clusters - 1)
-    error = difference.error * math.sqrt(freedom / float(stats.chi2.median(freedom)))
-    return (difference.critical + student_quantile(totals, POWER)) * error
+    # A true difference of c errors is found if the next sample's mean exceeds the reach of its interval, k errors. Both
+    # errors are estimates, with a relative variance of about 1 / 2f at f degrees of freedom, so that the power is that
+    # of a normal deviate at (c - k) / sqrt(1 + (c^2 + k^2) / 2f); this is solved for c.
+    power = float(stats.norm.ppf(POWER))
+    share = power**2 / (2 * max(1.0, totals.effective_clusters - 1))
+    reach = difference.critical
+    root = math.sqrt(reach**2 - (1 - share) * (reach**2 * (1 - share) - power**2))
+    return (reach + root) / (1 - share) * difference.standard_error

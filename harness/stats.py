@@ -36,7 +36,7 @@ class Estimate:
     """A mean over `n` values from `clusters` clusters, in the unit of the values.
 
     `low` and `high` bound the confidence interval; both are None where fewer than two clusters leave nothing to
-    compare. `error` is the standard error and `critical` the number of standard errors that the interval was given
+    compare. `standard_error` is of the mean and `critical` the number of standard errors that the interval was given
     (of logits, for a share); None without an interval, and `critical` also where nothing varies between clusters.
     """
 
@@ -45,7 +45,7 @@ class Estimate:
     high: float | None
     n: int
     clusters: int
-    error: float | None = None
+    standard_error: float | None = None
     critical: float | None = None
 
 
@@ -136,7 +136,7 @@ def _estimate(
         high=high,
         n=round(float(totals.counts.sum())),
         clusters=len(totals.counts),
-        error=error,
+        standard_error=error,
         critical=critical,
     )
 

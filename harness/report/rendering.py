@@ -25,7 +25,7 @@ def to_markdown(report: Report) -> str:
         lines += [*_table(section.methods), ""]
         if section.verdicts:
             lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in section.verdicts), ""]
-        for grid in (section.tests, section.errors, *section.slices):
+        for grid in (section.tests, section.mistakes, *section.slices):
             if grid is not None:
                 lines += [f"### {grid.title}", "", *_table(grid), ""]
     if not report.tables:

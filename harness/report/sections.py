@@ -34,7 +34,7 @@ class Section:
     methods: Grid
     verdicts: tuple[str, ...]
     tests: Grid | None
-    errors: Grid
+    mistakes: Grid
     slices: tuple[Grid, ...]
 
 
@@ -100,7 +100,7 @@ def _section(table: Table, slices: Collection[str], *, several_datasets: bool) -
             if named.pair.verdict is not Verdict.TOO_FEW
         ),
         tests=_tests(table.pairs) if table.pairs else None,
-        errors=_errors(table),
+        mistakes=_mistakes(table),
         slices=tuple(_slice(table, name) for name in SLICES if name in slices),
     )
 
@@ -173,11 +173,11 @@ def _tests(pairs: Sequence[NamedPair]) -> Grid:
     return Grid(title="Pairs", headings=headings, rows=tuple(rows), texts=2)
 
 
-def _errors(table: Table) -> Grid:
+def _mistakes(table: Table) -> Grid:
     rows = []
     for row in table.rows:
-        wrong = sum(row.errors.values())
-        shares = (f"{100 * row.errors[kind] / wrong:.1f}" if wrong else ABSENT for kind in ErrorClass)
+        wrong = sum(row.mistakes.values())
+        shares = (f"{100 * row.mistakes[kind] / wrong:.1f}" if wrong else ABSENT for kind in ErrorClass)
         rows.append((row.method, f"{wrong:,}", *shares))
     return Grid(
         title="Mistakes, % of the wrong answers",

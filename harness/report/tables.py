@@ -39,7 +39,7 @@ class Row:
 
     `left_out` counts the tasks of this split that it answered and another method did not. `gap` is `em_paper` less
     `em_strict`. `seed_means` are the exact matches of each seed, in [0, 1], `seed_deviation` their standard deviation,
-    None of a single one. `failures` and `errors` count answers, once per seed.
+    None of a single one. `failures` and `mistakes` count answers, once per seed.
     """
 
     method: str
@@ -50,7 +50,7 @@ class Row:
     seeds: tuple[int, ...]
     seed_means: tuple[float, ...]
     seed_deviation: float | None
-    errors: Mapping[ErrorClass, int]
+    mistakes: Mapping[ErrorClass, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,10 +203,10 @@ def _row(answers: _Answers, options: _Options) -> Row:
     ]
     every = [score for scores in answers.scores for score in scores]
     gaps = [paper - strict for paper, strict in zip(answers.values("em_paper"), answers.values(HEADLINE), strict=True)]
-    errors = dict.fromkeys(ErrorClass, 0)
+    mistakes = dict.fromkeys(ErrorClass, 0)
     for score in every:
         if not score.em_strict and not score.failed:
-            errors[classify(score, options.unknown.get(score.task_id, frozenset()))] += 1
+            mistakes[classify(score, options.unknown.get(score.task_id, frozenset()))] += 1
     return Row(
         method=answers.method.name,
         left_out=answers.left_out,
@@ -216,7 +216,7 @@ def _row(answers: _Answers, options: _Options) -> Row:
         seeds=tuple(run.manifest.seed for run in answers.method.runs),
         seed_means=tuple(headline),
         seed_deviation=statistics.stdev(headline) if len(headline) > 1 else None,
-        errors=errors,
+        mistakes=mistakes,
     )
 
 

@@ -133,7 +133,7 @@ def test_failed_and_unscored_count_as_not_solved_and_the_mean_without_them_stand
     assert exact.micro.mean == ast.micro.mean == pytest.approx(1 / 3)
     assert (ast.valued, ast.without) == (1, 1.0)
     assert (similarity.micro.mean, similarity.without) == (pytest.approx(0.5 / 3), 0.5)
-    assert sum(row.errors.values()) == 1
+    assert sum(row.mistakes.values()) == 1
     markdown = to_markdown(report)
     assert "| Failed | EM % without failed | Left out |" in markdown
     assert "| 1 | 50.0 | 0 |" in markdown
@@ -219,7 +219,7 @@ def test_seeds_of_one_method_are_one_row_with_their_spread():
     assert (row.method, row.seeds, row.seed_means) == ("m", (0, 1), (0.25, 0.5))
     assert row.seed_deviation == pytest.approx(0.25 / 2**0.5)
     assert row.metrics["em_strict"].micro.mean == 0.375
-    assert sum(row.errors.values()) == 5
+    assert sum(row.mistakes.values()) == 5
     assert table.pairs[0].pair.mcnemar is None
     markdown = to_markdown(build_report(runs))
     assert "| Seeds | SD |" in markdown
@@ -248,10 +248,10 @@ def test_names_tell_equal_methods_apart_by_backbone_and_then_by_number():
 def test_mistakes_are_counted_by_class_and_names_only_where_somebody_looked():
     wrong = [graded(0, False, prediction="'x'"), graded(1, False, prediction="nowhere"), graded(2, True)]
     runs = [ScoredRun(manifest=make_manifest(), scores=tuple(wrong))]
-    errors = build_report(runs).tables[0].rows[0].errors
+    errors = build_report(runs).tables[0].rows[0].mistakes
     assert errors[ErrorClass.TYPE_MISMATCH] == 2
     looked = build_report(runs, unknown={wrong[1].task_id: frozenset({"nowhere"})})
-    assert looked.tables[0].rows[0].errors[ErrorClass.HALLUCINATED_NAME] == 1
+    assert looked.tables[0].rows[0].mistakes[ErrorClass.HALLUCINATED_NAME] == 1
     assert "are not told from other classes, as no dataset was given" in to_markdown(build_report(runs))
     assert "as no dataset was given" not in to_markdown(looked)
 
@@ -260,7 +260,7 @@ def test_a_name_that_another_method_hallucinated_is_not_blamed_on_this_one():
     one = ScoredRun(manifest=make_manifest("one"), scores=(graded(0, False, prediction="nowhere"),))
     other = ScoredRun(manifest=make_manifest("other"), scores=(graded(0, False, prediction="somewhere"),))
     report = build_report([one, other], unknown={one.scores[0].task_id: frozenset({"nowhere"})})
-    counts = {row.method: row.errors[ErrorClass.HALLUCINATED_NAME] for row in report.tables[0].rows}
+    counts = {row.method: row.mistakes[ErrorClass.HALLUCINATED_NAME] for row in report.tables[0].rows}
     assert counts == {"one": 1, "other": 0}
 
 

@@ -33,13 +33,13 @@ def test_standard_error_of_clusters_of_one_task_is_the_textbook_one():
     # With one task per cluster CR2 is exactly s / sqrt(n), s with n - 1 in its denominator.
     values = [0.1, 0.9, 0.4, 0.4, 0.7, 0.2, 0.3]
     estimate = share(values, [f"r{index}" for index in range(7)])
-    assert estimate.error == pytest.approx(np.std(values, ddof=1) / math.sqrt(7), rel=1e-12)
+    assert estimate.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(7), rel=1e-12)
 
 
 def test_standard_error_of_unequal_clusters_is_cr2():
     # Residual sums of a, b, c around 1/2: 0, 1/2, -1/2, with 2, 1 and 3 of 6 tasks.
     expected = math.sqrt((0.25 / (1 - 1 / 6) + 0.25 / (1 - 3 / 6)) / 36)
-    assert share(VALUES).error == pytest.approx(expected, rel=1e-12)
+    assert share(VALUES).standard_error == pytest.approx(expected, rel=1e-12)
 
 
 def test_interval_equals_a_loop_over_the_same_resamples():
@@ -61,7 +61,9 @@ def test_interval_equals_a_loop_over_the_same_resamples():
         assert found.critical == pytest.approx(critical, rel=1e-9)
         slope = 1 if estimate is estimate_difference else totals.mean * (1 - totals.mean)
         for side, bound in ((-1, found.low), (1, found.high)):
-            assert scale(bound) == pytest.approx(scale(totals.mean) + side * critical * found.error / slope, rel=1e-9)
+            assert scale(bound) == pytest.approx(
+                scale(totals.mean) + side * critical * found.standard_error / slope, rel=1e-9
+            )
 
 
 def test_many_alike_clusters_give_the_textbook_interval_of_a_mean():
