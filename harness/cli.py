@@ -28,7 +28,16 @@ app = App(
 )
 # By name: a command is imported when it is called, so that none pays for the imports of the others.
 _COMMANDS = {
+    "select": (
+        "selecting",
+        "Select repositories to mine from candidates' metadata and histories, by the published filters.",
+    ),
     "mine": ("mining", "Mine git histories into a dataset of assertion-completion tasks."),
+    "check": ("checking", "Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors."),
+    "diff": (
+        "differing",
+        "Show what changed between two datasets: options, repositories, files, and tasks with the reason.",
+    ),
     "run": (
         "running",
         "Answer tasks with one method and score the answers; goes on where it stopped.",
@@ -39,10 +48,16 @@ _COMMANDS = {
         "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",
     ),
     "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
+    "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
     "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
+    "publish": ("publishing", "Publish a dataset on the Hugging Face Hub, in one commit."),
+    "publish-run": (
+        "publishing",
+        "Publish a run, a report or a folder of adapters on the Hugging Face Hub, in one commit.",
+    ),
 }
 for name, (module, summary) in _COMMANDS.items():
-    app.command(f"harness.commands.{module}:{name}", name=name, help=summary)
+    app.command(f"harness.commands.{module}:{name.replace('-', '_')}", name=name, help=summary)
 
 
 def run_command(arguments: Sequence[str]) -> int:

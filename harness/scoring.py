@@ -107,10 +107,11 @@ def _score(task: TaskFacts, prediction: Prediction, formula: codebleu_paper.Form
     raw, stopped = ("", "") if failed else (prediction.raw, prediction.stopped)
     truncated = published.truncate(raw, task.target)
     ours = codebleu.codebleu(stopped, task.target)
+    em_strict = not failed and exact.em_strict(stopped, task.target)
     return Score(
         **{name: getattr(task, name) for name in _FACTS},
-        em_strict=not failed and exact.em_strict(stopped, task.target),
-        em_ast=not failed and exact_ast.em_ast(stopped, task.target),
+        em_strict=em_strict,
+        em_ast=em_strict or (not failed and exact_ast.equal_trees(stopped, task.target)),
         em_paper=not failed and published.em_paper(truncated),
         edit_similarity=editsim.edit_similarity(stopped, task.target),
         edit_similarity_paper=published.edit_similarity_paper(truncated),

@@ -5,7 +5,8 @@ RepoBenchError                  anything expected to go wrong; the message is me
 ├── RepositoryListError         the list of repositories itself is unusable
 ├── GitObjectError              an object that the history names is missing or unreadable
 ├── DatasetError                a dataset folder is absent, incomplete or of another schema
-└── ConfigError                 an option has a value that cannot be used
+├── ConfigError                 an option has a value that cannot be used
+└── HubError                    the Hub refuses, cannot be reached, or holds something else
 
 A message says what is wrong, the value, where, and what to do. The command line prints it without a traceback;
 an exception that is not in this tree is a bug and keeps its traceback.
@@ -34,3 +35,7 @@ class DatasetError(RepoBenchError):
 
 class ConfigError(RepoBenchError):
     """An option has a value that cannot be used."""
+
+
+class HubError(RepoBenchError):
+    """The Hub refuses, cannot be reached, or holds something that must not be overwritten."""

@@ -87,8 +87,8 @@ class CommitInfo:
 class Task:
     """One assertion to complete: text before the cut, the gap, the target, the rest of the statement.
 
-    `statement` re-assembles as the end of `prefix`, then `gap`, `target` and `suffix`; `prefix` never ends in white
-    space. `split` is None only while mining: it is given when all repositories are known.
+    `statement` re-assembles as the end of `prefix`, then `gap`, `target` and `suffix`; `prefix` of mined tasks never
+    ends in white space. `split` is None only while mining: it is given when all repositories are known.
     """
 
     task_id: str

@@ -2,7 +2,7 @@
 
 A text list has one source per line: a URL, `owner/name` (GitHub) or a local path (bare or not), optionally with
 `@revision`; `#` starts a comment. A TOML list has `[[repository]]` tables with `source`, and optionally `revision`,
-`name`, `licence` and `cutoff` of the whole list.
+`name`, `licence`, `role` (which is else assigned) and `cutoff` of the whole list.
 """
 
 import datetime as dt
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from repopeftbench.cloning import clone_or_update
 from repopeftbench.errors import RepositoryListError, SourceError
 from repopeftbench.schema import content_id
+from repopeftbench.splits.assign import Role
 
 SCHEMES = ("https", "ssh", "file")
 _OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+\Z")
@@ -36,6 +37,8 @@ class Source:
     path: Path | None = None
     revision: str | None = None
     licence: str | None = None
+    role: Role | None = None
+    """What the list says that the repository is for; None leaves it to the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +51,12 @@ class BadSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepositoryList:
-    """A parsed list; `cutoff` is the list's own, if it has one."""
+    """A parsed list; `cutoff` is the list's own, if it has one, `taken_down` what must not be used (`tombstones`)."""
 
     sources: tuple[Source, ...]
     bad: tuple[BadSource, ...]
     cutoff: str | None = None
+    taken_down: tuple[BadSource, ...] = ()
 
 
 class _Entry(BaseModel):
@@ -62,6 +66,7 @@ class _Entry(BaseModel):
     revision: str | None = None
     name: str | None = None
     licence: str | None = None
+    role: Role | None = None
 
 
 class _TomlList(BaseModel):
@@ -108,6 +113,17 @@ def _sources(entries: list[_Entry], base: Path, cutoff: str | None) -> Repositor
         if all((source.url, source.path, source.revision) != (s.url, s.path, s.revision) for s in sources):
             sources.append(source)
     return RepositoryList(sources=_distinct(sources), bad=tuple(bad), cutoff=cutoff)
+
+
+def url_source(url: str, name: str) -> Source:
+    """The source that a URL of a scheme that is cloned names.
+
+    Raises:
+        SourceError: it is none, or the name cannot stand in a table.
+    """
+    if "://" not in url:
+        raise SourceError(f"{url!r} is no URL: write https://HOST/PATH")
+    return Source(text=url, repo_id=_checked_name(name), url=_checked_url(url))
 
 
 def local_copy(source: Source, cache: Path, *, update: bool = True) -> Path:
@@ -172,7 +188,7 @@ def _source(entry: _Entry, base: Path) -> Source:
             location, revision = entry.source, entry.revision
         else:
             revision = entry.revision or behind
-    source = Source(text=entry.source, repo_id="", revision=revision, licence=entry.licence)
+    source = Source(text=entry.source, repo_id="", revision=revision, licence=entry.licence, role=entry.role)
     if "://" in location or _SCP_URL.match(location):
         url = _checked_url(location)
         return replace(source, url=url, repo_id=_checked_name(entry.name or _url_name(url)))

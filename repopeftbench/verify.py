@@ -33,6 +33,7 @@ from repopeftbench.paper.manifest import PaperManifest, PaperRepository
 from repopeftbench.pool import Engine, Report
 from repopeftbench.schema import Family
 from repopeftbench.sources import RepositoryList, Source
+from repopeftbench.splits.assign import Role
 
 
 class OnDisk(StrEnum):
@@ -90,11 +91,16 @@ def read_recorded(folder: Path) -> Recorded:
     """The dataset in a folder.
 
     Raises:
-        DatasetError: there is none, or its manifest is damaged or of another version.
+        DatasetError: there is none, it was imported, or its manifest is damaged or of another version.
     """
     paper = folder / PAPER_MANIFEST_NAME
     if (folder / MANIFEST_NAME).is_file() or not paper.is_file():
-        return Recorded(folder=folder, manifest=read_manifest(folder))
+        manifest = read_manifest(folder)
+        if manifest.origin is not None:
+            raise DatasetError(
+                f"{folder} was imported from {manifest.origin}, not mined: there is nothing to mine again"
+            )
+        return Recorded(folder=folder, manifest=manifest)
     try:
         return Recorded(folder=folder, manifest=PaperManifest.model_validate_json(paper.read_bytes()))
     except ValidationError as error:
@@ -208,6 +214,8 @@ def _source(entry: RepositoryEntry | PaperRepository, places: Mapping[str, Sourc
         path=path,
         revision=entry.revision,
         licence=entry.licence if isinstance(entry, RepositoryEntry) else None,
+        # Listed or drawn, the manifest does not say; either way it is this one again.
+        role=Role(entry.role if isinstance(entry, RepositoryEntry) else entry.cross_repo_split),
     )
 
 

@@ -75,7 +75,10 @@ def test_base_install_imports_need_no_model_libraries():
 
 def test_code2lora_imports_where_git_and_tree_sitter_are_absent():
     blocked = "sys.modules.update(dict.fromkeys(['pygit2', 'tree_sitter', 'tree_sitter_python', 'datasets', 'docker']))"
-    statement = f"{blocked}; import code2lora.backbone, code2lora.generation, code2lora.training.nano"
+    statement = (
+        f"{blocked}; import code2lora.backbone, code2lora.generation, code2lora.training.nano, code2lora.encoder"
+    )
+    statement += "; import code2lora.export, code2lora.published_checkpoints, code2lora.vector_store, code2lora.walk"
     assert modules_loaded_by(statement, "repopeftbench.mining") == []
 
 

@@ -12,13 +12,20 @@ import pytest
 from harness.cli import _COMMANDS, app, run_command
 
 FLAGS = {
+    "select": "--baseline --cache --clones --cutoff --licence --max-size-kb --metadata-only --min-size-kb "
+    "--min-stars --out --profile --pushed-since --tombstones --workers",
     "mine": "--cache --compare-protocols --cutoff --dry-run --engine --mock --no-snapshots --out --prefix-bytes "
-    "--protocol --ray-address --seed --verify --workers",
+    "--protocol --ray-address --seed --tombstones --verify --workers",
+    "check": "--baselines --json --no-baselines --no-json",
+    "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",
+    "publish": "--create-pr --dry-run --message --private --repo-id --revision",
+    "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
+    "import-official": "--all-rows --expect-published --out --repo-list",
     "synth": "--commits --count --seed",
 }
 
@@ -32,7 +39,7 @@ def repobench(*arguments, cwd=None):
 @pytest.mark.parametrize("command", sorted(FLAGS))
 def test_the_list_of_commands_says_what_each_says_of_itself(command):
     module, summary = _COMMANDS[command]
-    function = getattr(importlib.import_module(f"harness.commands.{module}"), command)
+    function = getattr(importlib.import_module(f"harness.commands.{module}"), command.replace("-", "_"))
     assert function.__doc__.splitlines()[0] == summary
     assert summary.split()[0] in repobench("--help").stdout
 

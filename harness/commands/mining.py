@@ -14,11 +14,11 @@ from harness.commands.estimating import show_estimates
 from harness.commands.paper import mine_paper, show_comparison
 from harness.commands.verifying import verify_dataset
 from harness.console import Tracker, say, show
-from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, BuildResult, build_dataset, default_cache
+from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, build_dataset, default_cache
 from repopeftbench.dataset.estimate import estimate_mining
-from repopeftbench.dataset.manifest import LedgerEntry
+from repopeftbench.dataset.manifest import LedgerEntry, Manifest
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.errors import ConfigError
+from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
 from repopeftbench.paper.build import PaperOptions
 from repopeftbench.paper.estimate import estimate_paper
@@ -27,6 +27,8 @@ from repopeftbench.ray_engine import ray_engine
 from repopeftbench.schema import Family, Track
 from repopeftbench.sources import RepositoryList, repository_list
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
+from repopeftbench.tombstones import listed_tombstones, tombstone_of, without_taken_down
+from repopeftbench.verify import read_recorded
 
 DATA_FOLDER = Path("repobench-out/data")
 PARTIAL = 1
@@ -60,6 +62,9 @@ class MineOptions:
     """Leave the files and trees of commits out of the dataset; methods that read repositories then need the clones."""
     cache: Path | None = None
     """Folder of the clones. Default: the user's cache folder."""
+    tombstones: Path | None = None
+    """TOML list of repositories that were taken down on request, beside the bundled one. They are left out and named;
+    `repopeftbench/tombstones.toml` says how such a list is written."""
     protocol: Literal["clean", "paper"] = "clean"
     """`paper` rebuilds the published benchmark, defects included; it has no seed, no mock and no limit to set."""
     compare_protocols: bool = False
@@ -87,7 +92,7 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         return _verify(repo_list, options)
     if repo_list is None:
         raise ConfigError("there is nothing to mine: name a list of repositories, or one repository")
-    repositories = repository_list(repo_list)
+    repositories = _allowed(repo_list, options)
     if options.dry_run:
         return _dry_run(repositories, options)
     with _engine(options) as engine:
@@ -98,10 +103,22 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         return _mine_clean(repositories, _build_options(repositories, options, engine))
 
 
+def _allowed(repo_list: str, options: MineOptions) -> RepositoryList:
+    """The list without what was taken down, which is named."""
+    allowed = without_taken_down(repository_list(repo_list), listed_tombstones(options.tombstones))
+    for entry in allowed.taken_down:
+        say(f"left out: {entry.text}: {entry.problem}")
+    if not allowed.sources and not allowed.bad:
+        raise RepositoryListError(f"nothing is left of {repo_list}: every repository was taken down")
+    return allowed
+
+
 def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
     with Tracker("commits") as tracker:
         result = build_dataset(repositories, build, tracker.update)
-    _show(result, build.folder)
+    show_counts(result.manifest, build.folder)
+    for note in result.manifest.notes:
+        show(note)
     for text, problem in result.failed.items():
         say(f"not mined: {text}: {problem}")
     if result.failed:
@@ -121,6 +138,11 @@ def _dry_run(repositories: RepositoryList, options: MineOptions) -> int:
 def _verify(repo_list: str | None, options: MineOptions) -> int:
     fixed = ("cutoff", "seed", "mock", "prefix_bytes", "no_snapshots", "protocol", "compare_protocols", "dry_run")
     _refuse(options, fixed, "with --verify, which goes by the manifest")
+    listed = listed_tombstones(options.tombstones)
+    for entry in read_recorded(options.out).repositories:
+        tombstone = tombstone_of(listed, entry.repo_id, entry.location)
+        if tombstone is not None:
+            raise DatasetError(f"{options.out} holds {entry.repo_id}, {tombstone.sentence}: mine the list again")
     places = () if repo_list is None else repository_list(repo_list).sources
     with _engine(options) as engine:
         return verify_dataset(options.out, places, engine=engine, cache=_cache(options))
@@ -198,8 +220,9 @@ def _refuse(options: MineOptions, names: Sequence[str], reason: str) -> None:
             raise ConfigError(f"{flag} {value} has no meaning {reason}: leave {flag} out")
 
 
-def _show(result: BuildResult, folder: Path) -> None:
-    manifest, dataset = result.manifest, Dataset(folder)
+def show_counts(manifest: Manifest, folder: Path) -> None:
+    """Shows the tasks of a new dataset by track and split, and its ledgers."""
+    dataset = Dataset(folder)
     rows = {entry.path: entry.rows for entry in manifest.files}
     table = Table(title=f"{_repositories(len(manifest.repositories))} in {folder}", title_justify="left")
     table.add_column("track")
@@ -213,8 +236,6 @@ def _show(result: BuildResult, folder: Path) -> None:
         show(f"{track}: {_ledger_line(ledger)}")
     if manifest.blobs is not None:
         show(f"snapshot files: {_ledger_line(manifest.blobs)}")
-    for note in manifest.notes:
-        show(note)
 
 
 def _repositories(count: int) -> str:

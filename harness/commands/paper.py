@@ -27,9 +27,11 @@ def mine_paper(repositories: RepositoryList, options: PaperOptions) -> int:
     versions = sum(repository.file_versions for repository in manifest.repositories)
     dropped = sum(sum(repository.file_versions_dropped.values()) for repository in manifest.repositories)
     show(f"{versions:,} test file versions seen = {versions - dropped:,} read + {dropped:,} not read (see README.json)")
-    for text, problem in manifest.left_out.items():
+    taken_down = {entry.text for entry in repositories.taken_down}
+    failed = {text: problem for text, problem in manifest.left_out.items() if text not in taken_down}
+    for text, problem in failed.items():
         say(f"not in the dataset: {text}: {problem}")
-    return PARTIAL if manifest.left_out else 0
+    return PARTIAL if failed else 0
 
 
 def show_comparison(repositories: RepositoryList, *, engine: Engine, cache: Path) -> int:

@@ -156,7 +156,7 @@ def _read_features(text: str) -> _Features | Unscored:
     return _Features(
         words=NGrams(text.split()),
         shapes=shapes,
-        flowing=code if makes_flow or _may_repeat_a_name(code) else None,
+        flowing=code if makes_flow or root.has_error or _may_repeat_a_name(code) else None,
     )
 
 
@@ -206,7 +206,7 @@ def _leaves(root: Node) -> list[Node]:
 
 
 def _may_repeat_a_name(code: str) -> bool:
-    """False only if no token of `code` can have the text of another."""
+    """False only if no token of `code`, which has no syntax error, can have the text of another."""
     words = _WORD.findall(code)
     return len(set(words)) < len(words) or "\n" in code or not code.isascii()
 

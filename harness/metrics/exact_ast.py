@@ -28,8 +28,11 @@ def em_ast(prediction: str, target: str) -> bool | Unscored:
     A prediction that is not one expression is wrong. A target that this Python cannot read as one has no verdict,
     unless the prediction has the same tokens.
     """
-    if em_strict(prediction, target):
-        return True
+    return True if em_strict(prediction, target) else equal_trees(prediction, target)
+
+
+def equal_trees(prediction: str, target: str) -> bool | Unscored:
+    """`em_ast` of two texts whose tokens are known to differ."""
     wanted = _tree(target)
     if wanted is None:
         return Unscored(reason="the target is no expression to the parser of this Python")

@@ -94,27 +94,26 @@ class _Layers:
                         self.bindings += _binding(node, kinds.binding[kind])
                 nodes += children
             if not children:
-                self._leaf(node, kind, source, is_variable=len(self._kinds) not in not_variables)
+                is_variable = kind == kinds.identifier and len(self._kinds) not in not_variables
+                self._leaf(node, kind, source, is_variable)
             self._kinds.append(kind)
 
-    def _leaf(self, node: Node, kind: int, source: bytes, *, is_variable: bool) -> None:
-        kinds = _kinds_of_interest()
+    def _leaf(self, node: Node, kind: int, source: bytes, is_variable: bool) -> None:
         start, end = node.start_byte, node.end_byte
         if not start or end == len(source) or start == end:  # our brackets, or a token that the parser misses
             return
         text = source[start:end]
         if node.is_named:
-            if kind == kinds.identifier:
-                if is_variable:
-                    self.variables.append(Variable(start, text))
-            elif kind in kinds.literals:
-                text = _normalised(kind, text, kinds)
+            if is_variable:
+                self.variables.append(Variable(start, text))
+            elif kind in _kinds_of_interest().literals:
+                text = _normalised(kind, text)
             self.names.append((kind, text))
         self.tokens.append((start, text))
 
     def shapes(self) -> list[int]:
         """A hash of each inner node with all below it; of integers alone, so that it is the same in every process."""
-        hashes = self._kinds
+        hashes = list(self._kinds)
         found = []
         end = len(hashes)
         for index in range(len(hashes) - 1, -1, -1):
@@ -202,8 +201,9 @@ def _binding(node: Node, fields: tuple[str, str]) -> list[Binding]:
     return [Binding((bound.start_byte, bound.end_byte), (value.start_byte, value.end_byte))]
 
 
-def _normalised(kind: int, text: bytes, kinds: _Kinds) -> bytes:
+def _normalised(kind: int, text: bytes) -> bytes:
     """The text of a literal without what does not count; no other token begins with a quote."""
+    kinds = _kinds_of_interest()
     if kind in kinds.numbers:
         return text.replace(b"_", b"")
     if kind == kinds.string_start:

@@ -21,6 +21,7 @@ from repopeftbench.dataset.manifest import (
 from repopeftbench.dataset.staging import Part
 from repopeftbench.dataset.store import DatasetWriter
 from repopeftbench.dataset.tables import schema_of
+from repopeftbench.errors import RepositoryListError
 from repopeftbench.ledger import Ledger
 from repopeftbench.mining.engine import MinedRepository
 from repopeftbench.schema import CommitRecord, Reject, Split, Task, Track
@@ -71,15 +72,30 @@ def assemble(
 
 
 def _roles(ordered: Sequence[MinedRepository], seed: int) -> dict[str, Role]:
-    """The role of each repository; two revisions of one repository have the same."""
+    """The role of each repository, as the list says or as drawn; two revisions of one repository have the same."""
+    listed = _listed_roles(ordered)
     names: dict[str, str] = {}
     sizes: dict[str, int] = {}
     for repository in ordered:
-        if not repository.opened.is_ood:
+        if not repository.opened.is_ood and repository.opened.identity not in listed:
             name = names.setdefault(repository.opened.identity, repository.repo_id)
             sizes[name] = sizes.get(name, 0) + repository.tasks
     roles = assign_repositories(sizes, seed)
-    return {r.repo_id: Role.OOD_TEST if r.opened.is_ood else roles[names[r.opened.identity]] for r in ordered}
+    drawn = {identity: roles[name] for identity, name in names.items()}
+    return {r.repo_id: (listed | drawn).get(r.opened.identity, Role.OOD_TEST) for r in ordered}
+
+
+def _listed_roles(ordered: Sequence[MinedRepository]) -> dict[str, Role]:
+    """By identity of a repository, the role that the list gives it."""
+    listed: dict[str, Role] = {}
+    for repository in ordered:
+        role = repository.opened.source.role
+        if role is not None and listed.setdefault(repository.opened.identity, role) is not role:
+            raise RepositoryListError(
+                f"the list gives {repository.repo_id} the role {role}, and {listed[repository.opened.identity]} to "
+                "another revision of the same repository: give both the same"
+            )
+    return listed
 
 
 def _add_repository(writer: DatasetWriter, repository: MinedRepository, role: Role) -> dict[Track, Ledger]:
@@ -207,7 +223,7 @@ def _notes(ordered: Sequence[MinedRepository], roles: Mapping[str, Role]) -> lis
     inside = [repository for repository in ordered if not repository.opened.is_ood]
     notes: list[str] = []
     count = len({repository.opened.identity for repository in inside})
-    if count < FEWEST_FOR_CROSS_REPO:
+    if count < FEWEST_FOR_CROSS_REPO and not {Role.CR_VAL, Role.CR_TEST} & set(roles.values()):
         notes.append(f"No cross-repo suite: {count} in-distribution repositories, {FEWEST_FOR_CROSS_REPO} are needed.")
     ended = [repository.repo_id for repository in inside if repository.opened.ended_by_cutoff]
     if ended:

@@ -11,7 +11,7 @@ import platformdirs
 from repopeftbench.atomic import waiting_name
 from repopeftbench.dataset.assemble import assemble
 from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
-from repopeftbench.dataset.store import CONTENTS, NEW
+from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, CONTENTS, HUB, NEW
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.engine import COMMITS_PER_PART, MinedRepository, MiningPlan, mine_all
@@ -61,7 +61,7 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
-    """The dataset's manifest, and the list's entries that gave nothing with the reason."""
+    """The dataset's manifest, and the list's entries that failed with the reason; not those that were taken down."""
 
     manifest: Manifest
     failed: dict[str, str]
@@ -83,7 +83,7 @@ def build_dataset(
         RepositoryListError: no source gave a single assertion; the message has every reason.
     """
     plan = options.plan()
-    _check_folder(options.folder)
+    check_folder(options.folder)
     options.folder.mkdir(parents=True, exist_ok=True)
     staging = options.folder / STAGING
     failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
@@ -92,9 +92,10 @@ def build_dataset(
         if isinstance(outcome, Failure):
             failed[without_credentials(outcome.item.text)] = without_credentials(outcome.problem)
     mined = _distinct([outcome for outcome in outcomes if isinstance(outcome, MinedRepository)], failed)
+    left_out = failed | {entry.text: entry.problem for entry in repositories.taken_down}
     if not any(repository.tasks for repository in mined):
         shutil.rmtree(staging, ignore_errors=True)
-        raise RepositoryListError(_nothing_mined(mined, failed))
+        raise RepositoryListError(_nothing_mined(mined, left_out))
     cutoff = parse_cutoff(options.cutoff)
     config = MiningConfig(
         seed=options.draft.seed,
@@ -103,7 +104,7 @@ def build_dataset(
         prefix_bytes=options.draft.prefix_bytes,
         snapshots=options.snapshots,
     )
-    manifest = assemble(mined, failed, config, options.folder)
+    manifest = assemble(mined, left_out, config, options.folder)
     if not failed:
         shutil.rmtree(staging)
     return BuildResult(manifest=manifest, failed=failed)
@@ -124,12 +125,18 @@ def parse_cutoff(text: str) -> dt.datetime | None:
     return moment.astimezone(dt.UTC) if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that a dataset must not be written to.
+
+    Raises:
+        DatasetError: it is a file, or holds something that is no dataset.
+    """
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
     known = {NEW, STAGING, waiting_name(MANIFEST_NAME)}
     if is_dataset(folder) or (folder / NEW).is_dir():
-        known |= {MANIFEST_NAME, *CONTENTS}
+        known |= {MANIFEST_NAME, HUB, *CONTENTS}
+        known |= {name for audit in (AUDIT_JSON, AUDIT_MARKDOWN) for name in (audit, waiting_name(audit))}
     strangers = sorted(path.name for path in folder.iterdir() if path.name not in known) if folder.is_dir() else []
     if strangers:
         raise DatasetError(f"{folder} holds other things ({strangers[0]}): name an empty folder with -o")

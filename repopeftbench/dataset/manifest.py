@@ -127,8 +127,12 @@ def read_manifest(folder: Path) -> Manifest:
             what = "install a newer repobench to read it" if newer else "mine the dataset again"
             raise DatasetError(f"{path} has schema version {found}, this version reads {SCHEMA_VERSION}: {what}")
         return Manifest.model_validate(raw)
-    except (json.JSONDecodeError, ValidationError, AttributeError) as error:
-        raise DatasetError(f"{path} is damaged: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DatasetError(f"{path} is damaged, {place}: {first['msg']}: mine the dataset again") from error
+    except (ValueError, AttributeError) as error:
+        raise DatasetError(f"{path} is damaged: {error}: mine the dataset again") from error
 
 
 def is_dataset(folder: Path) -> bool:

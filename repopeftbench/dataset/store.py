@@ -1,6 +1,7 @@
 """The dataset folder, written once and read back; the manifest comes last, so its presence means whole.
 
 tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   files/*.parquet   trees/*.parquet   manifest.json
+embeddings.parquet (imported data alone)
 """
 
 import contextlib
@@ -11,9 +12,11 @@ from types import TracebackType
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME, ROWS_PER_EMBEDDING_GROUP
 from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, read_manifest
 from repopeftbench.dataset.snapshot_assembly import SnapshotSummary, assemble_snapshots
 from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
@@ -29,8 +32,12 @@ NEW = ".new"
 
 ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRecord: 256}
 
-CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME)
+CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME, EMBEDDINGS_NAME)
 """What a dataset folder holds beside its manifest."""
+AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
+"""What an audit leaves in a dataset folder; another dataset in its place has none yet."""
+HUB = ".hub"
+"""Where a publication is prepared; it may be deleted."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -58,6 +65,12 @@ class Dataset:
         path = self.folder / _task_path(track, split)
         if path.is_file():
             yield from read_records(Task, path)
+
+    def tasks_of(self, track: Track, split: Split, repo_id: str) -> Iterator[Task]:
+        """The tasks of one repository, in dataset order; the row groups of others are not read."""
+        path = self.folder / _task_path(track, split)
+        if path.is_file():
+            yield from read_records(Task, path, pc.field("repo_id") == repo_id)
 
     def task_tables(self, track: Track, split: Split, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Some columns of a track's split, a row group at a time, for passes over more tasks than fit in memory."""
@@ -116,6 +129,10 @@ class DatasetWriter:
         """Appends commits, with their splits."""
         self._append(CommitRecord, COMMITS_NAME, rows)
 
+    def add_embeddings(self, rows: pa.Table) -> None:
+        """Appends published embeddings of commits."""
+        self._grow(EMBEDDINGS_NAME, EMBEDDINGS, ROWS_PER_EMBEDDING_GROUP, rows)
+
     def add_snapshots(self, parts: Sequence[Path]) -> SnapshotSummary:
         """Adds the files and trees of all repositories, once, from the folders of their parts in order."""
         summary = assemble_snapshots(parts, self._new)
@@ -136,8 +153,9 @@ class DatasetWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
-        (self._folder / MANIFEST_NAME).unlink(missing_ok=True)
-        for name in (TASKS_NAME, FILES_NAME, TREES_NAME):
+        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, EMBEDDINGS_NAME):
+            (self._folder / name).unlink(missing_ok=True)
+        for name in (TASKS_NAME, FILES_NAME, TREES_NAME, HUB):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         for name in CONTENTS:
             if (self._new / name).exists():
@@ -146,19 +164,22 @@ class DatasetWriter:
         shutil.rmtree(self._new)
 
     def _append(self, kind: type[Record], name: str, rows: pa.Table) -> None:
+        self._grow(name, schema_of(kind), ROWS_PER_GROUP[kind], rows)
+
+    def _grow(self, name: str, schema: pa.Schema, group: int, rows: pa.Table) -> None:
         if name not in self._tables:
             (self._new / name).parent.mkdir(parents=True, exist_ok=True)
-            self._tables[name] = _GrowingTable(self._new / name, kind)
+            self._tables[name] = _GrowingTable(self._new / name, schema, group)
         self._tables[name].append(rows)
 
 
 class _GrowingTable:
     """A parquet file that grows by rows; where its row groups end depends on the rows alone, not on how they came."""
 
-    def __init__(self, path: Path, kind: type[Record]) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, group: int) -> None:
         self.rows = 0
-        self._schema = schema_of(kind)
-        self._group = ROWS_PER_GROUP[kind]
+        self._schema = schema
+        self._group = group
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._waiting: list[pa.Table] = []
         self._count = 0
@@ -184,14 +205,14 @@ class _GrowingTable:
         self._count -= count
 
 
-def read_records(kind: type[_R], path: Path) -> Iterator[_R]:
-    """The records of one parquet file.
+def read_records(kind: type[_R], path: Path, chosen: pc.Expression | None = None) -> Iterator[_R]:
+    """The records of one parquet file, or those that an expression over its columns chooses.
 
     Raises:
         DatasetError: the file is missing, damaged or of another schema.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, filters=chosen)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
     yield from from_table(kind, table, where=str(path))

@@ -83,13 +83,14 @@ COMMITS = _schema(
 
 Record = Task | Reject | CommitRecord
 _SCHEMAS: dict[type[Record], pa.Schema] = {Task: TASKS, Reject: REJECTS, CommitRecord: COMMITS}
-_ENUMS: dict[str, type[StrEnum]] = {
+ENUMS: dict[str, type[StrEnum]] = {
     "track": Track,
     "split": Split,
     "family": Family,
     "event": Event,
     "target_type": TargetType,
 }
+"""Columns that hold the values of a type, whichever table they are in."""
 
 
 def schema_of(kind: type[Record], *, drafts: bool = False) -> pa.Schema:
@@ -128,7 +129,7 @@ def from_table(kind: type[Any], table: pa.Table, *, where: str) -> Iterator[Any]
     """The records of a table.
 
     Raises:
-        DatasetError: the table has another schema than this version writes; `where` names it.
+        DatasetError: the table has another schema or other values than this version writes; `where` names it.
     """
     check_schema(kind, table.schema, where=where)
     names = [field.name for field in fields(kind)]
@@ -136,7 +137,14 @@ def from_table(kind: type[Any], table: pa.Table, *, where: str) -> Iterator[Any]
         columns = [batch.column(name).to_pylist() for name in names]
         for values in zip(*columns, strict=True):
             row = dict(zip(names, values, strict=True))
-            for name, enum in _ENUMS.items():
+            for name, enum in ENUMS.items():
                 if row.get(name) is not None:
-                    row[name] = enum(row[name])
+                    row[name] = _member(enum, row[name], f"{where}, column {name}")
             yield kind(**row)
+
+
+def _member(enum: type[StrEnum], value: str, where: str) -> StrEnum:
+    try:
+        return enum(value)
+    except ValueError as error:
+        raise DatasetError(f"{value!r} in {where} is none of {', '.join(enum)}: mine the dataset again") from error

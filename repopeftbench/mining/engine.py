@@ -26,6 +26,7 @@ from repopeftbench.mining.snapshots import SnapshotRecorder
 from repopeftbench.pool import Engine, Failure, Report
 from repopeftbench.schema import CommitInfo
 from repopeftbench.sources import Source, without_credentials
+from repopeftbench.splits.assign import is_out_of_distribution
 
 COMMITS_PER_PART = 2_000
 
@@ -147,7 +148,7 @@ def look_at(plan: MiningPlan, source: Source, repository: GitRepository) -> Open
         RepoBenchError: nothing of it is to be mined.
     """
     whole = repository.history(repository.resolve(source.revision))
-    is_ood = plan.cutoff is not None and whole[0].committer_time >= plan.cutoff
+    is_ood = is_out_of_distribution(source.role, whole[0].committer_time, plan.cutoff)
     history = whole if is_ood else before_cutoff(whole, plan.cutoff)
     return OpenedRepository(
         source=source,

@@ -66,6 +66,7 @@ def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, rep
     outcomes = _mine_all(repositories.sources, plan, options.engine, report)
     left_out = _failed(repositories, outcomes)
     failed = len(left_out)
+    left_out |= {entry.text: entry.problem for entry in repositories.taken_down}
     shards: list[Shard] = []
     for outcome in outcomes:
         if isinstance(outcome, Failure):
@@ -79,7 +80,9 @@ def build_paper_dataset(repositories: RepositoryList, options: PaperOptions, rep
         reasons = "; ".join(f"{name}: {problem}" for name, problem in left_out.items())
         raise RepositoryListError(f"nothing was mined: {reasons}")
     cutoff = parse_cutoff(options.cutoff)
-    manifest = write_dataset(shards, left_out, None if cutoff is None else cutoff.isoformat(), options.folder)
+    listed = {source.repo_id: source.role.value for source in repositories.sources if source.role is not None}
+    ends = None if cutoff is None else cutoff.isoformat()
+    manifest = write_dataset(shards, left_out, ends, options.folder, listed)
     if not failed:
         shutil.rmtree(options.folder / STAGING)
     return manifest

@@ -23,6 +23,7 @@ from repopeftbench.paper.splits import TRAIN, commit_splits
 from repopeftbench.paper.static import Snapshot, anchor_snapshot, last_snapshot, separated_texts
 from repopeftbench.pool import Report
 from repopeftbench.sources import Source, without_credentials
+from repopeftbench.splits.assign import is_out_of_distribution
 
 SUMMARY, COMMITS, QNA, STATIC, ANCHOR = "summary.json", "commits.parquet", "qna.parquet", "static.json", "anchor.json"
 _BATCH_CHARACTERS = 16_000_000
@@ -88,7 +89,7 @@ def look_at(plan: PaperPlan, source: Source, repository: GitRepository) -> Shard
         GitObjectError: its history lacks a commit.
     """
     history = repository.history(repository.resolve(source.revision))
-    is_ood = plan.cutoff is not None and history[0].committer_time >= plan.cutoff
+    is_ood = is_out_of_distribution(source.role, history[0].committer_time, plan.cutoff)
     location = without_credentials(str(source.url or source.path))
     key = ("paper", history[-1].sha, location, str(is_ood), current_versions().model_dump_json())
     return ShardPlan(

@@ -9,6 +9,7 @@ import random
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -28,7 +29,11 @@ _IN_REPO = {TRAIN: "train", VAL: "ir_val", TEST: "ir_test"}
 
 
 def write_dataset(
-    shards: Sequence[Shard], left_out: Mapping[str, str], cutoff: str | None, folder: Path
+    shards: Sequence[Shard],
+    left_out: Mapping[str, str],
+    cutoff: str | None,
+    folder: Path,
+    listed: Mapping[str, str] = MappingProxyType({}),
 ) -> PaperManifest:
     """Writes the dataset of some shards to `folder`, in the place of what was there, and returns its manifest.
 
@@ -37,10 +42,12 @@ def write_dataset(
         left_out: what is not in the dataset and why.
         cutoff: for the manifest.
         folder: the dataset folder.
+        listed: `train`, `cr_val`, `cr_test` or `ood_test` of repositories that are not to be drawn.
     """
     ordered = sorted(shards, key=lambda shard: shard.repo_id)
-    roles = splits.assign_repositories({shard.repo_id: shard.static_selected for shard in ordered if not shard.is_ood})
-    roles.update({shard.repo_id: OOD_TEST for shard in ordered if shard.is_ood})
+    drawn = [shard for shard in ordered if not shard.is_ood and shard.repo_id not in listed]
+    roles = splits.assign_repositories({shard.repo_id: shard.static_selected for shard in drawn})
+    roles |= {shard.repo_id: listed.get(shard.repo_id, OOD_TEST) for shard in ordered if shard.repo_id not in roles}
     new = folder / NEW
     if new.exists():
         shutil.rmtree(new)

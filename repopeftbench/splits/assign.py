@@ -1,7 +1,8 @@
 """Suite and role of repositories, commits and test files. Pure; everything depends on names, sizes, order and the seed.
 
 Whole repositories: 80/10/10 into training, `cr_val` and `cr_test`, stratified by size; those created after the cutoff
-are `ood_test`. Inside a training repository: 80/10/10 by commit in history order (evolution), by test file (static).
+are `ood_test`. A list may say the role of a repository, which is then not drawn. Inside a training repository:
+80/10/10 by commit in history order (evolution), by test file (static).
 """
 
 import random
@@ -21,6 +22,17 @@ class Role(StrEnum):
     CR_VAL = "cr_val"
     CR_TEST = "cr_test"
     OOD_TEST = "ood_test"
+
+
+def is_out_of_distribution(listed: Role | None, began: int, cutoff: int | None) -> bool:
+    """Whether a repository is out of distribution: as the list says, else if it began at or after the cutoff.
+
+    Args:
+        listed: the role that the list gives, if any.
+        began: time of the first commit, in seconds since the epoch.
+        cutoff: the first instant beyond the distribution, None for no cutoff.
+    """
+    return listed is Role.OOD_TEST if listed is not None else cutoff is not None and began >= cutoff
 
 
 def assign_repositories(sizes: Mapping[str, int], seed: int) -> dict[str, Role]:

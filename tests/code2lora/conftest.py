@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
+from code2lora.adapters import Adapter, Factors
 from code2lora.backbone import Backbone
+from code2lora.lora import target_modules, type_dims
 
 EOS, PAD = "<|endoftext|>", "<|pad|>"
 
@@ -124,5 +126,50 @@ def scripted(byte_tokenizer):
             context_length=64,
             device="cpu",
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def llama_model():
+    """The same size in the other family, with a head width of its own."""
+    config = LlamaConfig(
+        vocab_size=258,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        max_position_embeddings=96,
+        initializer_range=0.3,
+        eos_token_id=0,
+        pad_token_id=1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        return LlamaForCausalLM(config).eval().requires_grad_(False)
+
+
+@pytest.fixture(params=["qwen2", "llama"])
+def family_model(request, random_model, llama_model):
+    return random_model if request.param == "qwen2" else llama_model
+
+
+@pytest.fixture
+def make_adapter():
+    """Makes random adapters for a model."""
+
+    def make(model, *, rows=1, layers=1, rank=4, types=None, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        dims = type_dims(target_modules(model))
+        factors = {
+            name: Factors(
+                A_BLRI=0.15 * torch.randn(rows, layers, rank, dims[name][0], generator=generator),
+                B_BLOR=0.15 * torch.randn(rows, layers, dims[name][1], rank, generator=generator),
+            )
+            for name in types or dims
+        }
+        return Adapter(factors=factors, alpha=2.0 * rank)
 
     return make

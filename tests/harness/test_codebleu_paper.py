@@ -2,6 +2,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -29,17 +30,21 @@ def numbers(found):
     return [found.score, found.ngram, found.weighted, found.syntax, found.dataflow]
 
 
-def package_numbers(pairs, hash_seed):
-    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed)}
+def package_numbers(pairs, order="plain"):
     done = subprocess.run(
-        [sys.executable, str(DRIVER)],
+        [sys.executable, str(DRIVER), order],
         input=json.dumps(pairs),
         capture_output=True,
         text=True,
         check=True,
-        env=environment,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
     )
     return json.loads(done.stdout)
+
+
+def assert_equal(pairs, expected):
+    for (prediction, target), found in zip(pairs, expected, strict=True):
+        assert numbers(package_formula(prediction, target)) == pytest.approx(found, abs=1e-9), (prediction, target)
 
 
 CURATED = [
@@ -51,36 +56,33 @@ CURATED = [
     ("for a in b:\n    a = a\n    c = a", "for a in b:\n    c = a"), ("while a:\n    a = a", "while b:\n    b = b"),
     ("a\\\n + b", "a + b"), ("'''a\n\nb'''", "'''a\nb'''"), ("x = (\n", "x = (1)"), ("not in if else", "x in y"),
     ("f'{x!r:>{w}} {{}}'", "f'{y}'"), ("a\tb", "a b"), ("a\0b", "ab"),
-    ("match x", "type x"), ("中中 = f(中中)", "f(中)"),
+    ("match x", "type x"), ("\\ags = gs)", "flags = set(flags)"), ("中中 = f(中中)", "f(中)"),
 ]  # fmt: skip
 
 
 @needs_package
 def test_numbers_equal_the_package_on_every_kind_of_oddity():
-    for (prediction, target), expected in zip(CURATED, package_numbers(CURATED, 0), strict=True):
-        assert numbers(package_formula(prediction, target)) == pytest.approx(expected, abs=1e-9), (prediction, target)
+    assert_equal(CURATED, package_numbers(CURATED))
 
 
 @needs_package
 def test_numbers_equal_the_package_on_some_hundred_pairs_of_real_code():
     pairs = make_pairs(expressions(most_files=12), 600, seed=1)
-    for (prediction, target), expected in zip(pairs, package_numbers(pairs, 0), strict=True):
-        assert numbers(package_formula(prediction, target)) == pytest.approx(expected, abs=1e-9), (prediction, target)
+    assert_equal(pairs, package_numbers(pairs))
 
 
 @needs_package
 @pytest.mark.slow
-def test_numbers_equal_the_package_on_10000_pairs_wherever_it_agrees_with_itself_under_three_hash_seeds():
+def test_numbers_equal_the_package_on_10000_pairs_of_real_code():
     generator = random.Random(2)
     pool = [*generator.sample(expressions(), 8_000), *generator.sample(statements(), 8_000)]
     pairs = make_pairs(pool, 10_000, seed=3)
-    found = [package_numbers(pairs, seed) for seed in (0, 1, 2)]
-    settled = [len({tuple(scores) for scores in alternatives}) == 1 for alternatives in zip(*found, strict=True)]
-    assert sum(settled) > 9_950
-    for (prediction, target), expected, is_settled in zip(pairs, found[0], settled, strict=True):
-        if is_settled:
-            actual = numbers(package_formula(prediction, target))
-            assert actual == pytest.approx(expected, abs=1e-9), (prediction, target)
+    # With sets that keep the order in which they were filled the package is deterministic: then all pairs must agree.
+    ordered, plain = package_numbers(pairs, "ordered"), package_numbers(pairs)
+    assert_equal(pairs, ordered)
+    differing = [number for number, found in enumerate(plain) if found != ordered[number]]
+    assert len(differing) < 50, "the order of sets decides about few pairs"
+    assert all(re.search(r"\bfor\b|\bwhile\b|\blambda\b|=", pairs[number][1]) for number in differing)
 
 
 @pytest.mark.parametrize(

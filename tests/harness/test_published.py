@@ -46,7 +46,7 @@ def test_the_prediction_is_cut_by_what_the_target_looks_like(raw, target, predic
         ("x:", "x"),
         ("f(a, b),", "f(a, b)"),
         ("a   +  b", "a + b"),
-        ("'a, b'", "'a,b'"),
+        ("'a, b' + c", "'a,b' + c"),
         ("\n x", "x"),
         ("", "# nothing"),
     ],
@@ -93,7 +93,7 @@ def test_common_characters_of_a_long_target_are_no_junk():
 def test_a_comparison_too_large_for_difflib_is_unscored_with_a_reason():
     side = int(MAX_COMPARISONS**0.5) + 1
     assert edit_similarity_paper(Truncated("ab" * side, "ba" * side)) == Unscored(
-        reason="the lengths multiply to more than 25000000"
+        reason="the lengths multiply to more than 25000000 characters"
     )
 
 

@@ -70,7 +70,7 @@ def test_the_package_as_backend_is_asked_for_the_published_codebleu_alone(monkey
 
     def package(prediction, target):
         asked.append((prediction, target))
-        return CodeBleu.settled(0.5)
+        return CodeBleu.settled(0.125)
 
     monkeypatch.setattr("harness.scoring.require_package", lambda: None)
     monkeypatch.setattr("harness.scoring.package_codebleu", package)
@@ -79,8 +79,8 @@ def test_the_package_as_backend_is_asked_for_the_published_codebleu_alone(monkey
     (score,) = score_predictions(*given_, backend=CodeBleuBackend.PACKAGE)
     (ours,) = score_predictions(*given_)
     assert asked == [("f(2)", "f(1)")]
-    assert (score.codebleu_paper, score.codebleu_paper_syntax) == (0.5, 0.5)
-    assert (score.codebleu, ours.codebleu_paper == 0.5) == (ours.codebleu, False)
+    assert (score.codebleu_paper, score.codebleu_paper_syntax) == (0.125, 0.125)
+    assert (score.codebleu, ours.codebleu_paper) == (ours.codebleu, 0.5)
 
 
 def test_a_text_too_long_is_unscored_but_still_a_row():

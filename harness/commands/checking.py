@@ -1,0 +1,117 @@
+"""`repobench check`: what is wrong with a dataset, and what its tasks are like."""
+
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from harness.commands.mining import DATA_FOLDER
+from harness.console import Tracker, say, show
+from repopeftbench.audit.checks import Check, run_check
+from repopeftbench.audit.findings import Findings, Severity, combined
+from repopeftbench.audit.leakage import LEAKAGE_CHECKS
+from repopeftbench.audit.markdown import verdict
+from repopeftbench.audit.quality import quality
+from repopeftbench.audit.report import AuditReport, make_report, to_json, write_audit
+from repopeftbench.audit.structure import STRUCTURE_CHECKS
+from repopeftbench.audit.summary import SummaryTable, summarised
+from repopeftbench.audit.values import VALUES_CHECK
+from repopeftbench.dataset.licences import licences
+from repopeftbench.dataset.manifest import MANIFEST_NAME
+from repopeftbench.dataset.store import AUDIT_MARKDOWN, Dataset
+from repopeftbench.errors import DatasetError
+from repopeftbench.paper.manifest import MANIFEST_NAME as PUBLISHED_NAME
+from repopeftbench.tombstones import tombstones
+
+CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS)
+BASELINES = "trivial-baselines"
+HAS_ERRORS = 1
+
+
+def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = True) -> int:
+    """Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors.
+
+    Writes audit.json and audit.md into the dataset.
+
+    Args:
+        data: Folder of the dataset.
+        json: Print the report as JSON.
+        baselines: Answer val and test with the trivial baselines, which takes most of the time.
+    """
+    dataset = _opened(data)
+    with Tracker("checks") as tracker:
+        findings = _checked(dataset, "structure", STRUCTURE_CHECKS, tracker)
+        readable = not any(problem.check == VALUES_CHECK for problem in findings.problems)
+        if readable:
+            findings = combined([findings, _checked(dataset, "content", CONTENT_CHECKS, tracker)])
+    if baselines and readable:
+        findings = combined([findings, _baselines(dataset)])
+    if not readable:
+        say("quality, leakage and baselines are left out: there are values that no record can hold")
+    report = make_report(findings, dataset_sha256=dataset.sha256)
+    if json:
+        show(Text(to_json(report).rstrip()))
+    else:
+        _show(report, data)
+    write_audit(report, data)
+    say(f"written to {data / AUDIT_MARKDOWN}")
+    return HAS_ERRORS if report.count(Severity.ERROR) else 0
+
+
+def _opened(folder: Path) -> Dataset:
+    if not (folder / MANIFEST_NAME).is_file() and (folder / PUBLISHED_NAME).is_file():
+        raise DatasetError(
+            f"{folder} has the published layout, which is not audited as it is: "
+            f"run repobench import-official {folder} -o DATA, then repobench check DATA"
+        )
+    return Dataset(folder)
+
+
+def _checked(dataset: Dataset, name: str, checks: tuple[Check, ...], tracker: Tracker) -> Findings:
+    found: list[Findings] = []
+    for index, one in enumerate(checks):
+        tracker.update(name, index, len(checks))
+        found.append(run_check(one.__name__.replace("_", "-"), one, dataset))
+    tracker.update(name, len(checks), len(checks))
+    return combined(found)
+
+
+def _baselines(dataset: Dataset) -> Findings:
+    from harness.audit_baselines import trivial_baselines
+
+    with Tracker("tasks") as tracker:
+        return run_check(
+            BASELINES,
+            lambda opened: trivial_baselines(opened, lambda done, total: tracker.update(BASELINES, done, total)),
+            dataset,
+        )
+
+
+def _show(report: AuditReport, data: Path) -> None:
+    if report.problems:
+        table = Table(title=f"What is wrong with {data}", title_justify="left")
+        for name in ("severity", "check", "where", "what", "what to do"):
+            table.add_column(name, overflow="fold")
+        for problem in report.problems:
+            cells = (problem.severity, problem.check, problem.where, problem.message, problem.fix)
+            table.add_row(*map(Text, cells))
+        show(table)
+    for summary in summarised(report.measures):
+        if any(cell is not None and cell.count for _, cells in summary.rows for cell in cells):
+            show(_summary(summary))
+    if report.measures:
+        show(f"What is 0 in every split is left out here; {AUDIT_MARKDOWN} has it, and the same by repository.")
+    show(verdict(report.problems))
+
+
+def _summary(summary: SummaryTable) -> Table:
+    title = f"Track {summary.track}" if summary.track else "Both tracks"
+    table = Table(title=f"{title}, count and share of tasks" if summary.track else title, title_justify="left")
+    table.add_column("measure")
+    for split in summary.splits:
+        table.add_column(split, justify="right")
+    for name, cells in summary.rows:
+        if not any(cell is not None and cell.count for cell in cells):
+            continue
+        table.add_row(Text(name), *("" if cell is None else str(cell) for cell in cells))
+    return table
