@@ -29,7 +29,7 @@ def main() -> int:
         limit = ("--limit", str(TASKS_PER_SPLIT))
         step("run", "--method", method, "--data", data, "-o", str(runs / method), *limit)
     step("report", str(runs), "-o", str(OUT / "report"), "--data", data)
-    print(f"\nDone in {time.monotonic() - start:.0f} s. Breakdowns and kinds of mistakes: {OUT / 'report' / 'report.md'}")
+    print(f"\nDone in {time.monotonic() - start:.0f} s. With every breakdown: {OUT / 'report' / 'report.md'}")
     return 0
 
 

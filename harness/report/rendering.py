@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
 from harness.comparison import Comparison, Part
@@ -11,16 +11,17 @@ from harness.report.metrics import METRICS
 from harness.report.sections import Grid, footnotes, sections
 from harness.report.tables import Report, Table
 from harness.report.verdicts import verdict_sentence
+from harness.slices import SLICES
 from harness.stats import LEVEL
 
 _FORMAT = 2
 _DIGITS = 6
 
 
-def to_markdown(report: Report) -> str:
-    """The report as a Markdown document, with every slice."""
+def to_markdown(report: Report, *, slices: Collection[str] = tuple(SLICES)) -> str:
+    """The report as a Markdown document, broken down by the named `slices`."""
     lines = ["# Report", ""]
-    for section in sections(report):
+    for section in sections(report, slices):
         lines += [f"## {section.title}", "", section.denominator, ""]
         lines += [*_table(section.methods), ""]
         if section.verdicts:
