@@ -132,7 +132,7 @@ class WarmBoxes:
         except (LineEndedError, KeyError, TypeError, ValueError) as error:
             return ExecResult(verdict=Verdict.DAMAGED, reason=f"the box was lost while the test ran: {error}"), False
         after = used.box.stage.digests(request.test)
-        changed = tuple(sorted(path for path in before | after if before.get(path) != after.get(path)))
+        changed = tuple(sorted(path for path in {**before, **after} if before.get(path) != after.get(path)))
         seen = replace(seen, changed=changed)
         verdict, reason = decide(request.test, seen)
         return _result(verdict, reason, seen), seen.clean and not seen.oom_kills

@@ -79,7 +79,7 @@ def _preload() -> tuple[list[str], str]:
     finally:
         # The forked process makes its own path, start-up files included.
         sys.path[:] = path
-    standard = getattr(sys, "stdlib_module_names", frozenset())
+    standard: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
     new = set(sys.modules) - before
     return sorted(name for name in new if name.partition(".")[0] not in standard), ""
 
@@ -237,7 +237,8 @@ class _Execution:
 
     def _events(self) -> tuple[list[Any], bool]:
         """The messages of the plugin up to the first that is not signed as it should be, and whether all are."""
-        chain, events = Chain(self._secret), []
+        chain = Chain(self._secret)
+        events: list[Any] = []
         *lines, rest = bytes(self._channel).split(b"\n")
         for line in lines:
             signature, _, payload = line.partition(b" ")
