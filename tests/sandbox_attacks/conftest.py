@@ -1,0 +1,56 @@
+import os
+from dataclasses import replace
+
+import pytest
+
+from sandboxes.spec import MEBIBYTE, ExecRequest, Limits
+
+SMALL = Limits(
+    wall_seconds=20.0,
+    memory_bytes=192 * MEBIBYTE,
+    processes=64,
+    work_bytes=64 * MEBIBYTE,
+    file_bytes=16 * MEBIBYTE,
+    open_files=256,
+    output_bytes=256 * 1024,
+)
+HEAD = "import os\nimport sys\nfrom pathlib import Path\n\nimport pytest\n\n"
+ANSWER = "def answer():\n    return 42\n\n"
+TEST = "tests/test_attack.py::test_attack"
+
+
+@pytest.fixture(scope="session")
+def canary(tmp_path_factory):
+    """A file and a variable of this machine that no box may see."""
+    path = tmp_path_factory.mktemp("host") / "canary"
+    path.write_text("secret")
+    os.environ["REPOBENCH_CANARY"] = "secret"
+    yield path
+    del os.environ["REPOBENCH_CANARY"]
+
+
+@pytest.fixture(scope="session")
+def sandbox(docker_image, canary):
+    from sandboxes.docker import DockerSandbox
+
+    with DockerSandbox(docker_image) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def tree(tmp_path, canary):
+    """Builds a source tree with one hostile test and returns the request that runs it."""
+
+    def build(body, *, head="", conftest="", limits=(), answer=""):
+        folder = tmp_path / "tree" / "tests"
+        folder.mkdir(parents=True)
+        text = f"{HEAD}CANARY_FILE = {str(canary)!r}\n{answer}{head}\n\ndef test_attack():{body}"
+        (folder / "test_attack.py").write_text(text)
+        (folder / "conftest.py").write_text(conftest)
+        (folder / "link-to-the-host").symlink_to(canary)
+        (tmp_path / "tree" / ".git").mkdir()
+        return ExecRequest(
+            source=tmp_path / "tree", source_key=str(tmp_path), test=TEST, limits=replace(SMALL, **dict(limits))
+        )
+
+    return build
