@@ -16,9 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import docker
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-
 from sandboxes import policy
 from sandboxes.boxes import BoxKind, WarmBoxes, make_order
 from sandboxes.conversation import Conversation, LineEndedError
@@ -27,6 +24,14 @@ from sandboxes.images import BASE_IMAGE, HOW_TO_BUILD, HOW_TO_INSTALL
 from sandboxes.owners import Owner, owner_folder, sweep_folders
 from sandboxes.spec import ExecRequest, ExecResult, Limits, Mount
 from sandboxes.stage import Stage
+
+try:
+    import docker
+    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+except ImportError as error:
+    raise SandboxUnavailableError(
+        "Docker's library for Python is not installed: pip install 'repopeftbench[sandbox]'"
+    ) from error
 
 LABEL = "repobench.box"
 _CODE, _BOX = "/repobench", "/box"
