@@ -64,6 +64,10 @@ class Opener(Protocol):
         """The result with the driver's name and what contained it."""
         ...
 
+    def close(self) -> None:
+        """Lets go of what all boxes shared; none is open any more."""
+        ...
+
 
 @dataclass(slots=True)
 class _Used:
@@ -82,6 +86,7 @@ class WarmBoxes:
         self._most = most
         self._lock = threading.Lock()
         self._waiting: dict[BoxKind, list[_Used]] = defaultdict(list)
+        self._in_use = 0
         self._closed = False
 
     def execute(self, request: ExecRequest) -> ExecResult:
@@ -92,13 +97,14 @@ class WarmBoxes:
         """
         policy.check_limits(request.limits)
         kind = BoxKind.of(request)
-        used = self._take(kind)
-        healthy = False
+        self._enter()
+        used, healthy = None, False
         try:
+            used = self._take(kind)
             used, digests = self._begin(used, request)
             result, healthy = self._finish(used, request, digests)
         finally:
-            self._give_back(used, healthy)
+            self._leave(used, healthy)
         return self._opener.stamp(replace(result, replaced=not healthy), request.limits)
 
     def _begin(self, used: _Used, request: ExecRequest) -> tuple[_Used, Mapping[str, str]]:
@@ -111,13 +117,12 @@ class WarmBoxes:
             digests = used.box.stage.digests(request.test)
             try:
                 used.box.conversation.begin(used.box.order(request))
+                return used, digests
             except (LineEndedError, TimeoutError) as error:
                 if attempt == 2:
                     raise SandboxUnavailableError(f"Two boxes in a row took no order: {error}.") from error
-                used.box.close()
-                used = self._open(used.kind)
-            else:
-                return used, digests
+            used.box.close()
+            used = self._open(used.kind)
         raise AssertionError("unreachable")
 
     def _finish(self, used: _Used, request: ExecRequest, before: Mapping[str, str]) -> tuple[ExecResult, bool]:
@@ -137,10 +142,14 @@ class WarmBoxes:
         verdict, reason = decide(request.test, seen)
         return _result(verdict, reason, seen), seen.clean and not seen.oom_kills
 
-    def _take(self, kind: BoxKind) -> _Used:
+    def _enter(self) -> None:
         with self._lock:
             if self._closed:
                 raise SandboxUnavailableError("The sandbox is closed: make a new one.")
+            self._in_use += 1
+
+    def _take(self, kind: BoxKind) -> _Used:
+        with self._lock:
             if self._waiting[kind]:
                 return self._waiting[kind].pop()
         return self._open(kind)
@@ -148,27 +157,36 @@ class WarmBoxes:
     def _open(self, kind: BoxKind) -> _Used:
         return _Used(self._opener.open(kind), kind, time.monotonic())
 
-    def _give_back(self, used: _Used, healthy: bool) -> None:
-        worn = used.executions >= _MOST_EXECUTIONS or time.monotonic() - used.since > _MOST_SECONDS
-        evicted = used
+    def _leave(self, used: _Used | None, healthy: bool) -> None:
+        """Puts the box back or ends it, and what then is one too many; the last one out closes the opener."""
+        ending = [] if used is None else [used]
         with self._lock:
-            if healthy and not worn and not self._closed:
+            if used is not None and healthy and not self._closed and not _is_worn(used):
                 self._waiting[used.kind].append(used)
-                boxes = [box for kind in self._waiting.values() for box in kind]
-                if len(boxes) <= self._most:
-                    return
-                evicted = min(boxes, key=lambda box: box.since)
-                self._waiting[evicted.kind].remove(evicted)
-        evicted.box.close()
+                ending = []
+                waiting = [box for kind in self._waiting.values() for box in kind]
+                if len(waiting) > self._most:
+                    ending = [min(waiting, key=lambda box: box.since)]
+                    self._waiting[ending[0].kind].remove(ending[0])
+        for box in ending:
+            box.box.close()
+        with self._lock:
+            self._in_use -= 1
+            last = self._closed and self._in_use == 0
+        if last:
+            self._opener.close()
 
     def close(self) -> None:
         """Ends all waiting boxes; those in use end when their execution does."""
         with self._lock:
-            self._closed = True
+            first, self._closed = not self._closed, True
             boxes = [box for kind in self._waiting.values() for box in kind]
             self._waiting.clear()
+            last = first and self._in_use == 0
         for used in boxes:
             used.box.close()
+        if last:
+            self._opener.close()
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -179,6 +197,10 @@ class WarmBoxes:
     ) -> None:
         """Closes."""
         self.close()
+
+
+def _is_worn(used: _Used) -> bool:
+    return used.executions >= _MOST_EXECUTIONS or time.monotonic() - used.since > _MOST_SECONDS
 
 
 def make_order(request: ExecRequest, *, tree: str, work: str, variables: Mapping[str, str]) -> Mapping[str, Any]:

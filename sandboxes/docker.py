@@ -21,7 +21,7 @@ from sandboxes.boxes import BoxKind, WarmBoxes, make_order
 from sandboxes.conversation import Conversation, LineEndedError
 from sandboxes.errors import EnvironmentUnusableError, PolicyError, SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE, HOW_TO_BUILD, HOW_TO_INSTALL
-from sandboxes.owners import Owner, owner_folder, sweep_folders
+from sandboxes.owners import Owner, make_folder, remove_folder, sweep_folders
 from sandboxes.spec import ExecRequest, ExecResult, Limits, Mount
 from sandboxes.stage import Stage
 
@@ -53,8 +53,12 @@ class DockerSandbox(WarmBoxes):
             SandboxUnavailableError: no engine answers, or it has no such image.
         """
         client = connect()
-        sweep(client)
-        super().__init__(_Containers(client, image, runtime), most=most)
+        try:
+            sweep(client)
+            super().__init__(_Containers(client, image, runtime), most=most)
+        except BaseException:
+            client.close()
+            raise
 
 
 def connect() -> "docker.APIClient":
@@ -115,31 +119,27 @@ class _Containers:
         self._digest = image_digest(client, image)
         self._runtime = runtime
         self._owner = Owner.me()
-        self._folder = owner_folder(self._owner)
+        self._folder = make_folder(self._owner)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
     def open(self, kind: BoxKind) -> "_Container":
         with self._lock:
             number = next(self._numbers)
-        folder = self._folder / f"{id(self)}-{number}"
+        folder = self._folder / str(number)
         folder.mkdir()
         folder.chmod(0o755)
-        container = ""
+        mounts = (Mount(host=self._folder / "code", inside=_CODE), Mount(host=folder, inside=_BOX))
+        wanted = policy.host_config(kind.limits, (*mounts, *kind.environment.mounts), self._runtime)
+        container = self._create(kind, wanted)
+        line = _AttachedLine(self._client, container)
+        box = _Container(self._client, container, folder, line)
         try:
-            mounts = (Mount(host=self._folder / "code", inside=_CODE), Mount(host=folder, inside=_BOX))
-            wanted = policy.host_config(kind.limits, (*mounts, *kind.environment.mounts), self._runtime)
-            container = self._create(kind, wanted)
             if problems := policy.violations(self._client.inspect_container(container), wanted):
                 raise PolicyError(f"The engine does not hold the policy: {'; '.join(problems)}.")
-            line = _AttachedLine(self._client, container)
-            self._client.start(container)
-            box = _Container(self._client, container, folder, line)
-            self._check_hello(box, kind)
+            self._start(box, kind)
         except BaseException:
-            if container:
-                _remove(self._client, container)
-            shutil.rmtree(folder, ignore_errors=True)
+            box.close()
             raise
         return box
 
@@ -168,13 +168,15 @@ class _Containers:
     def _variables(self, kind: BoxKind) -> dict[str, str]:
         return policy.variables(kind.environment.python, kind.hash_seed)
 
-    def _check_hello(self, box: "_Container", kind: BoxKind) -> None:
+    def _start(self, box: "_Container", kind: BoxKind) -> None:
+        """Starts the supervisor, hears what it says of itself and compares that with the policy."""
+        what = f"{kind.environment.python} of the environment {kind.environment.key}"
         try:
+            self._client.start(box.container)
             hello = box.conversation.hello()
-        except (LineEndedError, TimeoutError) as error:
+        except (LineEndedError, TimeoutError, APIError) as error:
             raise EnvironmentUnusableError(
-                f"{kind.environment.python} of the environment {kind.environment.key} does not start in {self._image}: "
-                f"{box.line.errors or error}"
+                f"{what} does not start in {self._image}: {box.line.errors.strip() or error}"
             ) from error
         if problems := policy.violations_inside(hello, self._runtime):
             raise PolicyError(f"A box does not hold the policy: {'; '.join(problems)}.")
@@ -182,6 +184,10 @@ class _Containers:
     def stamp(self, result: ExecResult, limits: Limits) -> ExecResult:
         digest = policy.digest(limits, self._runtime)
         return replace(result, driver="docker", contained=True, image=self._digest, policy=digest)
+
+    def close(self) -> None:
+        remove_folder(self._folder)
+        self._client.close()
 
 
 class _Container:
@@ -192,7 +198,7 @@ class _Container:
         self.conversation = Conversation(line)
         self.stage = Stage(folder)
         self._client = client
-        self._container = container
+        self.container = container
         self._folder = folder
 
     def order(self, request: ExecRequest) -> Mapping[str, Any]:
@@ -201,7 +207,7 @@ class _Container:
 
     def close(self) -> None:
         self.line.close()
-        _remove(self._client, self._container)
+        _remove(self._client, self.container)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

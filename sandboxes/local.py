@@ -23,7 +23,7 @@ from sandboxes import policy
 from sandboxes.boxes import BoxKind, WarmBoxes, make_order
 from sandboxes.conversation import Conversation, LineEndedError
 from sandboxes.errors import EnvironmentUnusableError, PolicyError
-from sandboxes.owners import Owner, owner_folder, sweep_folders
+from sandboxes.owners import Owner, make_folder, remove_folder, sweep_folders
 from sandboxes.spec import Environment, ExecRequest, ExecResult, Limits
 from sandboxes.stage import Stage
 
@@ -57,14 +57,14 @@ class _Processes:
     """Opens boxes that are processes."""
 
     def __init__(self) -> None:
-        self._folder = owner_folder(Owner.me())
+        self._folder = make_folder(Owner.me())
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
     def open(self, kind: BoxKind) -> "_Process":
         with self._lock:
             number = next(self._numbers)
-        folder = self._folder / f"{id(self)}-{number}"
+        folder = self._folder / str(number)
         (folder / "work").mkdir(parents=True)
         try:
             return self._start(kind, folder)
@@ -98,6 +98,9 @@ class _Processes:
 
     def stamp(self, result: ExecResult, limits: Limits) -> ExecResult:
         return replace(result, driver="local", contained=False, policy=policy.digest(limits, "") + "-unsafe")
+
+    def close(self) -> None:
+        remove_folder(self._folder)
 
 
 class _Process:

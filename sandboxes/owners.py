@@ -4,6 +4,7 @@ An owner is a process: machine, boot, process namespace, process id and the time
 namespace cannot be seen from here; what belongs to one is left alone.
 """
 
+import contextlib
 import os
 import platform
 import shutil
@@ -83,26 +84,33 @@ def _started(pid: int) -> str:
         return ""
 
 
-def owner_folder(owner: Owner) -> Path:
-    """A folder of this owner alone, with the code for the inside of boxes in it; made where it is not there.
+def make_folder(owner: Owner) -> Path:
+    """A new folder of this owner, with the code for the inside of boxes in `code`.
 
     Raises:
-        SandboxUnavailableError: the place belongs to another user.
+        SandboxUnavailableError: the place for such folders belongs to another user.
     """
     place = _place()
     place.mkdir(mode=0o700, exist_ok=True)
-    if place.stat().st_uid != os.getuid() or place.is_symlink():
+    if place.is_symlink() or place.stat().st_uid != os.getuid():
         raise SandboxUnavailableError(f"{place} belongs to somebody else: remove it, or set TMPDIR to another folder.")
-    folder = place / str(owner)
+    (place / str(owner)).mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=place / str(owner)))
     code = folder / "code" / PACKAGE_INSIDE
-    if not code.exists():
-        code.mkdir(parents=True)
-        for source in sorted(Path(inside.__file__).parent.glob("*.py")):
-            shutil.copyfile(source, code / source.name)
-        (code.parent / "start.py").write_text(_START, "utf-8")
-        for path in (code, code.parent, *code.iterdir(), code.parent / "start.py"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+    code.mkdir(parents=True)
+    for source in sorted(Path(inside.__file__).parent.glob("*.py")):
+        shutil.copyfile(source, code / source.name)
+    (code.parent / "start.py").write_text(_START, "utf-8")
+    for path in (code.parent, code, *code.iterdir(), code.parent / "start.py"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Removes what `make_folder` made, and the owner's own folder with its last one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()
 
 
 def sweep_folders() -> int:

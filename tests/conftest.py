@@ -12,7 +12,11 @@ def docker_image():
     from sandboxes.images import BASE_IMAGE
 
     try:
-        image_digest(connect(), BASE_IMAGE)
+        client = connect()
+        try:
+            image_digest(client, BASE_IMAGE)
+        finally:
+            client.close()
     except SandboxUnavailableError as error:
         if "docker" in os.environ.get("REPOBENCH_REQUIRE", "").split(","):
             pytest.fail(str(error))
