@@ -6,6 +6,7 @@ after all, because the engine itself was killed, is removed at the next start by
 """
 
 import itertools
+import os
 import shutil
 import socket
 import struct
@@ -35,6 +36,7 @@ except ImportError as error:
 
 LABEL = "repobench.box"
 _CODE, _BOX = "/repobench", "/box"
+_DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ENGINE_SECONDS = 120
 _STREAM_HEADER = struct.Struct(">BxxxL")
 _STDOUT = 1
@@ -68,11 +70,24 @@ def connect() -> "docker.APIClient":
         SandboxUnavailableError: none answers.
     """
     try:
+        _knock(os.environ.get("DOCKER_HOST") or _DEFAULT_HOST)
         client = docker.from_env(timeout=_ENGINE_SECONDS).api
         client.ping()
-    except DockerException as error:
-        raise SandboxUnavailableError(f"No Docker engine answers ({error}). {HOW_TO_INSTALL}") from error
+    except (DockerException, OSError) as error:
+        raise SandboxUnavailableError(f"No Docker engine answers: {error}. {HOW_TO_INSTALL}") from error
     return client
+
+
+def _knock(host: str) -> None:
+    """Raises OSError with the path where nobody listens; the library itself leaves its socket open then."""
+    path = host.removeprefix("unix://")
+    if path == host:
+        return
+    with socket.socket(socket.AF_UNIX) as stream:
+        try:
+            stream.connect(path)
+        except OSError as error:
+            raise OSError(f"{path}: {error.strerror}") from error
 
 
 def image_digest(client: "docker.APIClient", image: str) -> str:

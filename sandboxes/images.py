@@ -16,5 +16,5 @@ HOW_TO_INSTALL = (
 )
 HOW_TO_BUILD = (
     f"Build it: docker build -t {BASE_IMAGE} {FOLDER} (needs a registry), "
-    f"or as root: {BASE_IMAGE_SCRIPT} (needs Debian's archive alone)."
+    f"or as root: bash {BASE_IMAGE_SCRIPT} (needs Debian's archive alone)."
 )
