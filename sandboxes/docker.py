@@ -35,7 +35,9 @@ except ImportError as error:
     ) from error
 
 LABEL = "repobench.box"
-_CODE, _BOX = "/repobench", "/box"
+_CODE, _BOX = policy.OWN_PLACES
+# Never an environment's own: what built the environment could have put anything in its place.
+_INTERPRETER = "/usr/bin/python3"
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ENGINE_SECONDS = 120
 _STREAM_HEADER = struct.Struct(">BxxxL")
@@ -139,6 +141,7 @@ class _Containers:
         self._lock = threading.Lock()
 
     def open(self, kind: BoxKind) -> "_Container":
+        policy.check_mounts(kind.environment.mounts)
         with self._lock:
             number = next(self._numbers)
         folder = self._folder / str(number)
@@ -163,8 +166,8 @@ class _Containers:
             "Image": self._digest,
             "User": policy.USER,
             "WorkingDir": "/",
-            "Entrypoint": [kind.environment.python],
-            "Cmd": ["-S", "-s", f"{_CODE}/start.py"],
+            "Entrypoint": [_INTERPRETER, "-S", "-s", f"{_CODE}/start.py"],
+            "Cmd": [kind.environment.python],
             "Env": [f"{name}={value}" for name, value in self._variables(kind).items()],
             "Labels": {LABEL: str(self._owner)},
             "AttachStdin": True,
@@ -193,6 +196,8 @@ class _Containers:
             raise EnvironmentUnusableError(
                 f"{what} does not start in {self._image}: {box.line.errors.strip() or error}"
             ) from error
+        if hello["problem"]:
+            raise EnvironmentUnusableError(f"{what} does not start in {self._image}: {hello['problem']}.")
         if problems := policy.violations_inside(hello, self._runtime):
             raise PolicyError(f"A box does not hold the policy: {'; '.join(problems)}.")
 

@@ -76,6 +76,7 @@ class _Processes:
         if kind.environment.mounts:
             raise EnvironmentUnusableError("The local sandbox mounts nothing: name an interpreter of this machine.")
         command = [kind.environment.python, "-S", "-s", str(self._folder / "code" / "start.py")]
+        command.append(kind.environment.python)
         variables = policy.variables(kind.environment.python, kind.hash_seed)
         try:
             process = subprocess.Popen(

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sandboxes.errors import PolicyError
@@ -17,6 +18,9 @@ from sandboxes.spec import MEBIBYTE, Limits, Mount
 USER = "65534:65534"
 WORK, SHARED_MEMORY = "/tmp", "/dev/shm"
 SHARED_MEMORY_BYTES = 16 * MEBIBYTE
+OWN_PLACES = ("/repobench", "/box")  # the supervisor's code, and the folder with the tree
+_TAKEN = (*OWN_PLACES, WORK, "/proc", "/sys", "/dev", "/etc", "/bin", "/lib", "/usr")
+_NEVER_SHOWN = ("/proc", "/sys", "/dev", "/etc", "/run", "/var/run", "/var/lib", "/root")
 RUNTIMES = ("", "runsc")  # the engine's default, or gVisor
 VERSION = 1  # of this module's rules: a new one means that earlier results were made under others
 # (least, most) of every limit
@@ -48,6 +52,26 @@ def check_limits(limits: Limits) -> None:
             f"work_bytes is {limits.work_bytes}, not less than memory_bytes, {limits.memory_bytes}: "
             "the work area is memory"
         )
+
+
+def check_mounts(mounts: Sequence[Mount]) -> None:
+    """Refuses mounts that would show a box more of this machine than an environment, or hide what it is made of.
+
+    Raises:
+        PolicyError: one of them would.
+    """
+    for mount in mounts:
+        host = mount.host.resolve()
+        never = [Path(place) for place in _NEVER_SHOWN] + [Path.home()]
+        if not mount.host.is_absolute() or not host.is_dir():
+            raise PolicyError(f"{mount.host} cannot be mounted: give the absolute path of a folder")
+        if any(place.is_relative_to(host) for place in never) or any(map(host.is_relative_to, never[:-1])):
+            raise PolicyError(f"{mount.host} may not be seen by a box: mount a folder that holds the environment alone")
+        inside = PurePosixPath(mount.inside)
+        if not inside.is_absolute() or ".." in inside.parts or len(inside.parts) < 2:
+            raise PolicyError(f"{mount.inside!r} is no place for a mount: give an absolute path below the root")
+        if any(inside.is_relative_to(place) for place in _TAKEN):
+            raise PolicyError(f"{mount.inside!r} is no place for a mount: {', '.join(_TAKEN)} are taken")
 
 
 def digest(limits: Limits, runtime: str = "") -> str:

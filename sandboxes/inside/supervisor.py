@@ -11,8 +11,9 @@ It talks with the harness over its standard input and output, in lines of JSON:
     supervisor   {"seal": "NONCE", "seen": ...}
 
 As PID 1 of a container no signal from inside reaches it, orphans become its children, and when it ends, all end. It has
-pytest imported already, so that a fork is all that a fresh process costs; it runs no other code of the environment:
-`-S` keeps start-up files of packages away, the forked process catches up on them. When its input ends, it ends.
+pytest imported already, so that a fork is all that a fresh process costs; it runs nothing else of the environment: the
+interpreter is the image's, `-S` keeps start-up files of packages away, and the forked process catches up on them. When
+its input ends, it ends.
 
 It cannot know whether what the plugin says is true: it saw the exit status, and the harness compares.
 """
@@ -46,12 +47,14 @@ def main() -> None:
     set_dumpable(False)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # PID 1 ignores what it has no handler for
     conversation = _Conversation(0, 1)
-    preloaded, problem = _preload()
+    python = sys.argv[1]
+    problem = _interpreter_problem(python)
+    preloaded = [] if problem else _preload(python)
     gc.freeze()  # what is there already is no garbage of a test: forked processes do not go through it
     conversation.say({"hello": _hello(problem)})
     while (line := conversation.hear()) is not None:
         order = json.loads(line)["order"]
-        order["preloaded"] = preloaded
+        order["python"], order["preloaded"] = python, preloaded
         execution = _Execution(order, conversation)
         conversation.say({"started": True})
         status = execution.start()
@@ -65,25 +68,35 @@ def main() -> None:
         conversation.say({"seal": json.loads(seal)["seal"], "seen": seen})
 
 
-def _preload() -> tuple[list[str], str]:
-    """Imports pytest from the environment; returns the names of all modules that came with it, and what went wrong."""
+def _interpreter_problem(python: str) -> str:
+    """Why the environment's interpreter cannot be what this process stands in for; empty if it can."""
+    try:
+        wanted = Path(python).resolve(strict=True)
+        wanted.stat()
+    except OSError as error:
+        return str(error)
+    ours = Path(sys.executable).resolve()
+    return "" if wanted == ours else f"it is {wanted}, not the image's {ours}"
+
+
+def _preload(python: str) -> list[str]:
+    """Imports pytest as the environment has it, if it does; the names of all modules that came with it."""
     del sys.path[0]  # where our own modules are
     before, path = set(sys.modules), list(sys.path)
-    sys.path += [folder for folder in site_folders(sys.executable) if folder not in sys.path]
+    sys.path += [folder for folder in site_folders(python) if folder not in sys.path]
     try:
         import pytest  # noqa: F401
         from _pytest.config import default_plugins
 
         for name in default_plugins:  # what every start of pytest imports
             importlib.import_module(f"_pytest.{name}")
-    except ImportError as error:
-        return [], str(error)
+    except ImportError:
+        pass  # the forked process tries again, with start-up files, and tells
     finally:
-        # The forked process makes its own path, start-up files included.
-        sys.path[:] = path
+        sys.path[:] = path  # the forked process makes its own, start-up files included
     standard: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
     new = set(sys.modules) - before
-    return sorted(name for name in new if name.partition(".")[0] not in standard), ""
+    return sorted(name for name in new if name.partition(".")[0] not in standard)
 
 
 def _hello(problem: str) -> dict[str, Any]:

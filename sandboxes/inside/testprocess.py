@@ -50,9 +50,10 @@ def run_test(order: dict[str, Any], output: int, channel: int, take_secret: Call
     os.environ.clear()
     os.environ.update(order["variables"])
     os.chdir(order["tree"])
-    _forget_shadowed(order)
-    site.main()
     reporter = Reporter(_CHANNEL, take_secret(), order["tree"])
+    _forget_shadowed(order)
+    sys.executable = order["python"]  # where `site` finds the virtual environment
+    site.main()
     sys.path[:0] = [str(Path(order["tree"], folder)) for folder in order["import_paths"]]
     sys.argv = ["pytest"]
     try:

@@ -8,7 +8,7 @@ import pytest
 from sandboxes.docker import DockerSandbox
 from sandboxes.errors import EnvironmentUnusableError, PolicyError, RequestError, SandboxUnavailableError
 from sandboxes.local import LocalSandbox, this_interpreter
-from sandboxes.spec import Environment, ExecRequest, Limits, Patch, Verdict
+from sandboxes.spec import Environment, ExecRequest, Limits, Mount, Patch, Verdict
 
 TESTS = """
 import os, sys, unittest
@@ -172,6 +172,19 @@ def test_limits_and_paths_are_refused_before_anything_runs(sandbox, ask, source)
 def test_interpreter_that_is_not_there_is_no_verdict(sandbox, ask):
     with pytest.raises(EnvironmentUnusableError, match="does not start"):
         sandbox.execute(ask("test_passes", environment=Environment(key="none", python="/nowhere/python")))
+
+
+@pytest.mark.docker
+def test_interpreter_of_an_environment_is_the_image_s_own(docker_image, source, tmp_path):
+    """Whoever built the environment could have put any program in its place."""
+    tmp_path.chmod(0o755)
+    (tmp_path / "bin").mkdir(mode=0o755)
+    (tmp_path / "bin" / "python").write_text("#!/bin/sh\necho '{\"hello\": {}}'\n")
+    (tmp_path / "bin" / "python").chmod(0o755)
+    environment = Environment(key="odd", python="/odd/bin/python", mounts=(Mount(host=tmp_path, inside="/odd"),))
+    request = ExecRequest(source=source, source_key="a", test="tests/sub/test_a.py::test_a", environment=environment)
+    with DockerSandbox(docker_image) as sandbox, pytest.raises(EnvironmentUnusableError, match="not the image's"):
+        sandbox.execute(request)
 
 
 def test_several_threads_share_one_sandbox(sandbox, ask):

@@ -21,7 +21,7 @@ def test_engine_that_is_not_there_is_one_sentence_with_a_remedy(monkeypatch, tmp
 
 @pytest.mark.docker
 def test_image_that_is_not_there_is_named_with_a_remedy(docker_image):
-    with pytest.raises(SandboxUnavailableError, match="no image repobench-none:1.*Build it: .*base-image"):
+    with pytest.raises(SandboxUnavailableError, match=r"no image repobench-none:1.*Build it: .*base-image"):
         driver.DockerSandbox("repobench-none:1")
 
 

@@ -59,6 +59,22 @@ def test_no_variable_of_this_machine_enters_a_box(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    "host", ["/", "/etc", "/var/run", "/run", "/proc/self", "/usr/..", "~", "relative", "/nowhere"]
+)
+def test_folder_of_the_machine_is_not_mounted(host):
+    path = Path.home() if host == "~" else Path(host)
+    with pytest.raises(PolicyError, match=r"may not be seen by a box|give the absolute path of a folder"):
+        policy.check_mounts([Mount(host=path, inside="/envs")])
+
+
+@pytest.mark.parametrize("inside", ["/", "envs", "/box", "/repobench/x", "/tmp/x", "/proc", "/etc/x", "/a/../b", ""])
+def test_mount_does_not_hide_what_a_box_is_made_of(inside, tmp_path):
+    with pytest.raises(PolicyError, match="is no place for a mount"):
+        policy.check_mounts([Mount(host=tmp_path, inside=inside)])
+    policy.check_mounts([Mount(host=tmp_path, inside="/envs/a")])
+
+
 def inspected(**host):
     mounts = [{"Destination": "/box", "RW": False}]
     return {"Config": {"User": policy.USER}, "HostConfig": {**copy.deepcopy(WANTED), **host}, "Mounts": mounts}
