@@ -44,7 +44,10 @@ _HARMLESS_DUNDERS = frozenset(
 
 
 def find_cheats(place: Place, text: str) -> tuple[Cheat, ...]:
-    """The cheats that `text` shows in its place, in the order of `Cheat`; none for what is no expression."""
+    """The cheats that `text` shows in its place, in the order of `Cheat`; none for what is no expression.
+
+    A prediction that is the target itself is no cheat whatever it looks like; who calls this knows the target.
+    """
     expression = parse_expression(text.strip())
     if isinstance(expression, Refusal):
         return ()

@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import struct
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,7 +27,7 @@ from sandboxes.stage import Stage
 
 try:
     import docker
-    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+    from docker.errors import APIError, DockerException, ImageNotFound
 except ImportError as error:
     raise SandboxUnavailableError(
         "Docker's library for Python is not installed: pip install 'repopeftbench[sandbox]'"
@@ -117,14 +116,14 @@ def sweep(client: "docker.APIClient") -> int:
 
 
 def _remove(client: "docker.APIClient", container: str) -> None:
-    """Removes a container that may be running, ending or gone."""
+    """Removes a container that may be running, ending or gone, if the engine is there to do it."""
     try:
         client.remove_container(container, force=True, v=True)
-    except NotFound:
-        pass
     except APIError as error:
-        if error.status_code != 409:  # the engine is removing it already
+        if error.status_code not in (404, 409):  # it is gone, or the engine is removing it already
             raise
+    except OSError:  # no engine any more: it removes the container itself when it comes back
+        return
 
 
 class _Containers:
@@ -138,28 +137,35 @@ class _Containers:
         self._owner = Owner.me()
         self._folder = make_folder(self._owner)
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
 
     def open(self, kind: BoxKind) -> "_Container":
         policy.check_mounts(kind.environment.mounts)
-        with self._lock:
-            number = next(self._numbers)
-        folder = self._folder / str(number)
+        folder = self._folder / str(next(self._numbers))
         folder.mkdir()
         folder.chmod(0o755)
         mounts = (Mount(host=self._folder / "code", inside=_CODE), Mount(host=folder, inside=_BOX))
         wanted = policy.host_config(kind.limits, (*mounts, *kind.environment.mounts), self._runtime)
-        container = self._create(kind, wanted)
-        line = _AttachedLine(self._client, container)
-        box = _Container(self._client, container, folder, line)
+        box = self._make(kind, wanted, folder)
         try:
-            if problems := policy.violations(self._client.inspect_container(container), wanted):
+            if problems := policy.violations(self._client.inspect_container(box.container), wanted):
                 raise PolicyError(f"The engine does not hold the policy: {'; '.join(problems)}.")
             self._start(box, kind)
         except BaseException:
             box.close()
             raise
         return box
+
+    def _make(self, kind: BoxKind, wanted: Mapping[str, Any], folder: Path) -> "_Container":
+        """A container that has not started, with its streams attached."""
+        container = ""
+        try:
+            container = self._create(kind, wanted)
+            line = _AttachedLine(self._client, container)
+        except OSError as error:  # the library's errors are among them
+            if container:
+                _remove(self._client, container)
+            raise SandboxUnavailableError(f"The engine makes no container: {error}.") from error
+        return _Container(self._client, container, folder, line)
 
     def _create(self, kind: BoxKind, wanted: Mapping[str, Any]) -> str:
         config = {
@@ -178,10 +184,7 @@ class _Containers:
             "Tty": False,
             "HostConfig": wanted,
         }
-        try:
-            return str(self._client.create_container_from_config(config)["Id"])
-        except APIError as error:
-            raise SandboxUnavailableError(f"The engine makes no container: {error.explanation}.") from error
+        return str(self._client.create_container_from_config(config)["Id"])
 
     def _variables(self, kind: BoxKind) -> dict[str, str]:
         return policy.variables(kind.environment.python, kind.hash_seed)

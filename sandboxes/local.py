@@ -12,7 +12,6 @@ import select
 import shutil
 import subprocess  # a local box is a process
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -59,12 +58,9 @@ class _Processes:
     def __init__(self) -> None:
         self._folder = make_folder(Owner.me())
         self._numbers = itertools.count()
-        self._lock = threading.Lock()
 
     def open(self, kind: BoxKind) -> "_Process":
-        with self._lock:
-            number = next(self._numbers)
-        folder = self._folder / str(number)
+        folder = self._folder / str(next(self._numbers))
         (folder / "work").mkdir(parents=True)
         try:
             return self._start(kind, folder)
