@@ -49,7 +49,7 @@ class Box(Protocol):
         ...
 
     def close(self) -> None:
-        """Ends it and all that runs in it; never raises for a box that is gone already."""
+        """Ends it and all that runs in it; does nothing to a box that is gone or closed already."""
         ...
 
 
@@ -101,28 +101,25 @@ class WarmBoxes:
         used, healthy = None, False
         try:
             used = self._take(kind)
-            used, digests = self._begin(used, request)
+            digests = self._begin(used, request)
             result, healthy = self._finish(used, request, digests)
         finally:
             self._leave(used, healthy)
         return self._opener.stamp(replace(result, replaced=not healthy), request.limits)
 
-    def _begin(self, used: _Used, request: ExecRequest) -> tuple[_Used, Mapping[str, str]]:
-        """Starts the execution; a box that was lost while it waited is replaced once.
-
-        Returns the box, and the digests of the test's files before.
-        """
+    def _begin(self, used: _Used, request: ExecRequest) -> Mapping[str, str]:
+        """Starts the execution and returns the digests of the test's files; a box that was lost is replaced once."""
         for attempt in (1, 2):
             used.box.stage.place(request)
             digests = used.box.stage.digests(request.test)
             try:
                 used.box.conversation.begin(used.box.order(request))
-                return used, digests
+                return digests
             except (LineEndedError, TimeoutError) as error:
                 if attempt == 2:
                     raise SandboxUnavailableError(f"Two boxes in a row took no order: {error}.") from error
             used.box.close()
-            used = self._open(used.kind)
+            used.box, used.since, used.executions = self._opener.open(used.kind), time.monotonic(), 0
         raise AssertionError("unreachable")
 
     def _finish(self, used: _Used, request: ExecRequest, before: Mapping[str, str]) -> tuple[ExecResult, bool]:
@@ -152,9 +149,6 @@ class WarmBoxes:
         with self._lock:
             if self._waiting[kind]:
                 return self._waiting[kind].pop()
-        return self._open(kind)
-
-    def _open(self, kind: BoxKind) -> _Used:
         return _Used(self._opener.open(kind), kind, time.monotonic())
 
     def _leave(self, used: _Used | None, healthy: bool) -> None:
