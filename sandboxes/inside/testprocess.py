@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import importlib.util
 import os
 import resource
 import signal
@@ -61,10 +62,17 @@ def run_test(order: dict[str, Any], output: int, channel: int, take_secret: Call
     except ImportError as error:
         reporter.send({"kind": "no-pytest", "error": str(error)})
         return _UNSTARTED
-    arguments = ["-q", "--tb=short", "--color=no", "-p", "no:cacheprovider", *order["arguments"], order["test"]]
-    status = int(pytest.main(arguments, plugins=[reporter]))
+    status = int(pytest.main(_arguments(order), plugins=[reporter]))
     reporter.send({"kind": "finished", "status": status})
     return status
+
+
+def _arguments(order: dict[str, Any]) -> list[str]:
+    """What comes after the options of the tree's own configuration: the cache goes elsewhere, workers are not used."""
+    arguments = ["-q", "--tb=short", "--color=no", "-o", "cache_dir=" + str(Path(order["work"], "cache"))]
+    if importlib.util.find_spec("xdist") is not None:
+        arguments.append("-n0")
+    return [*arguments, *order["arguments"], order["test"]]
 
 
 def _take_descriptors(output: int, channel: int) -> None:

@@ -1,7 +1,6 @@
 """What every driver must do alike; the attacks that only containers withstand are in tests/sandbox_attacks."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -76,7 +75,7 @@ def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp("source")
     for name, text in {
         "src/pkg/__init__.py": "VALUE = 1\n",
-        "tests/pytest.ini": "[pytest]\n",
+        "tests/pytest.ini": "[pytest]\naddopts = --failed-first\n",
         "tests/sub/test_a.py": TESTS,
         "tests/sub/test_broken.py": "def test_a(:\n",
     }.items():
@@ -101,7 +100,7 @@ def ask(sandbox, source):
 
     def build(test, file="test_a.py", **changes):
         environment = this_interpreter() if local else Environment()
-        plain = ("-p", "no:hypothesispytest", "-p", "no:xdist") if local else ()
+        plain = ("-p", "no:hypothesispytest") if local else ()
         base = {"source": source, "source_key": "a", "environment": environment, "import_paths": ("src",)}
         return ExecRequest(**{**base, "test": f"tests/sub/{file}::{test}", "arguments": plain, **changes})
 
@@ -212,7 +211,7 @@ def test_test_file_changed_by_the_test_is_a_contradiction(source):
         environment=this_interpreter(),
     )
     with LocalSandbox(unsafe=True) as sandbox:
-        result = sandbox.execute(replace(request, arguments=("-p", "no:xdist")))
+        result = sandbox.execute(request)
     assert (result.verdict, "test_a.py changed" in result.reason) == (Verdict.CONTRADICTION, True)
 
 
