@@ -7,7 +7,20 @@ or to take the box with them. `PREDICTIONS` are texts in the place of a target, 
 from dataclasses import dataclass
 
 from sandboxes.judging import Judgement
-from sandboxes.spec import Verdict
+from sandboxes.spec import MEBIBYTE, Limits, Verdict
+
+SMALL = Limits(
+    wall_seconds=20.0,
+    memory_bytes=192 * MEBIBYTE,
+    processes=64,
+    work_bytes=64 * MEBIBYTE,
+    file_bytes=16 * MEBIBYTE,
+    open_files=256,
+    output_bytes=256 * 1024,
+)
+HEAD = "import os\nimport sys\nfrom pathlib import Path\n\nimport pytest\n\n"
+ANSWER = "def answer():\n    return 42\n\n"
+TEST = "tests/test_attack.py::test_attack"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

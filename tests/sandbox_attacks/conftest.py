@@ -2,21 +2,9 @@ import os
 from dataclasses import replace
 
 import pytest
+from attacks import HEAD, SMALL, TEST
 
-from sandboxes.spec import MEBIBYTE, ExecRequest, Limits
-
-SMALL = Limits(
-    wall_seconds=20.0,
-    memory_bytes=192 * MEBIBYTE,
-    processes=64,
-    work_bytes=64 * MEBIBYTE,
-    file_bytes=16 * MEBIBYTE,
-    open_files=256,
-    output_bytes=256 * 1024,
-)
-HEAD = "import os\nimport sys\nfrom pathlib import Path\n\nimport pytest\n\n"
-ANSWER = "def answer():\n    return 42\n\n"
-TEST = "tests/test_attack.py::test_attack"
+from sandboxes.spec import ExecRequest
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from attacks import CONTAINED, PREDICTIONS, VERDICTS
-from conftest import ANSWER, HEAD, TEST
+from attacks import ANSWER, CONTAINED, HEAD, PREDICTIONS, TEST, VERDICTS
 
 from sandboxes.judging import judge
 from sandboxes.spec import Patch, Verdict
@@ -24,23 +23,12 @@ def test_attack():
 
 
 def check_next_execution(sandbox, request):
+    """Another test, in a tree of its own without a conftest, finds the box empty and gets its verdict."""
+    (request.source / "tests" / "conftest.py").write_bytes(b"")
     patch = Patch(path=TEST.partition("::")[0], content=(HEAD + UNHARMED).encode())
-    empty = Patch(path="tests/conftest.py", content=b"")
-    source = request.source / "tests" / "conftest.py"
-    source.write_bytes(empty.content)
-    result = sandbox.execute(
-        replace(
-            request,
-            source_key=request.source_key + "-next",
-            patch=patch,
-            limits=replace(request.limits, wall_seconds=20.0),
-        )
-    )
+    limits = replace(request.limits, wall_seconds=20.0)
+    result = sandbox.execute(replace(request, source_key=request.source_key + "-next", patch=patch, limits=limits))
     assert (result.verdict, result.replaced) == (Verdict.PASSED, False), f"{result.reason}\n{result.output}"
-
-
-def boxes_of(sandbox):
-    return sum(map(len, sandbox._waiting.values()))
 
 
 @pytest.mark.parametrize("attack", [*CONTAINED, *VERDICTS], ids=lambda attack: attack.name)
