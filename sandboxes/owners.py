@@ -37,7 +37,7 @@ class Owner:
     def me(cls) -> "Owner":
         """This process."""
         pid = os.getpid()
-        return cls(platform.node(), _boot(), _namespace(), str(pid), _started(pid))
+        return cls(platform.node(), _boot(), _namespace(), str(pid), started_at(pid))
 
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
@@ -63,7 +63,7 @@ class Owner:
             return True
         except PermissionError:
             pass
-        return _started(int(self.pid)) != self.started
+        return started_at(int(self.pid)) != self.started
 
 
 def _boot() -> str:
@@ -76,7 +76,7 @@ def _namespace() -> str:
     return "".join(filter(str.isdigit, str(path.readlink()))) if path.is_symlink() else ""
 
 
-def _started(pid: int) -> str:
+def started_at(pid: int) -> str:
     """When the process started, in clock ticks since the machine did (proc(5), field 22); empty without /proc."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

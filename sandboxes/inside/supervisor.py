@@ -90,6 +90,7 @@ def _preload(python: str) -> list[str]:
 
         for name in default_plugins:  # what every start of pytest imports
             importlib.import_module(f"_pytest.{name}")
+        importlib.import_module("pdb")  # and what every start configures
     except ImportError:
         pass  # the forked process tries again, with start-up files, and tells
     finally:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from sandboxes.owners import Owner
+from sandboxes.owners import Owner, started_at
 from sandboxes.spec import Verdict
 
 pytestmark = pytest.mark.docker
@@ -44,11 +44,14 @@ def wait_until(condition, seconds=20):
 def test_nothing_is_left_after_a_sandbox_is_closed(docker_image, tree):
     from sandboxes.docker import DockerSandbox
 
-    before = len(containers(Owner.me()))
+    def mine():
+        return {found["Id"] for found in containers(Owner.me())}
+
+    before = mine()
     with DockerSandbox(docker_image) as sandbox:
         assert sandbox.execute(tree("\n    pass\n")).verdict is Verdict.PASSED
-        assert len(containers(Owner.me())) == before + 1
-    wait_until(lambda: len(containers(Owner.me())) == before)
+        (made,) = mine() - before
+    wait_until(lambda: made not in mine())
 
 
 def test_nothing_is_left_when_the_harness_is_killed_in_the_middle(docker_image, tree):
@@ -59,17 +62,11 @@ def test_nothing_is_left_when_the_harness_is_killed_in_the_middle(docker_image, 
     with harness:
         assert harness.stdout.readline() == "open\n"
         mine = Owner.me()
-        started = Owner(mine.machine, mine.boot, mine.namespace, str(harness.pid), _started(harness.pid))
+        started = Owner(mine.machine, mine.boot, mine.namespace, str(harness.pid), started_at(harness.pid))
         wait_until(lambda: any(found["State"] == "running" for found in containers(started)))
         time.sleep(0.5)
         os.kill(harness.pid, signal.SIGKILL)
     wait_until(lambda: not containers(started))
-
-
-def _started(pid):
-    from sandboxes.owners import _started
-
-    return _started(pid)
 
 
 def test_leftovers_of_a_dead_process_are_swept_and_those_of_a_living_one_stay(docker_image):
