@@ -12,7 +12,7 @@ define stage
 @start=$$(date +%s); echo "== $(1)"; $(2) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: setup demo test test-slow test-ray check format format-check lint types contracts bench clean
+.PHONY: setup demo test test-slow test-ray test-docker check format format-check lint types contracts bench bench-execution clean
 
 # codebleu is the reference that tests compare with; its pins are wrong, not its code (docs/adr/0003), hence --no-deps.
 setup: $(STAMP)
@@ -35,6 +35,10 @@ test-slow: $(STAMP)
 
 test-ray: $(RAY_STAMP)
 	$(call stage,tests on Ray,$(BIN)/python -m pytest -m ray)
+
+# Fails where there is no engine or no base image (sandboxes/base-image makes it); plain `make test` leaves these tests out.
+test-docker: $(STAMP)
+	$(call stage,tests in Docker,REPOBENCH_REQUIRE=docker $(BIN)/python -m pytest -m docker)
 
 $(RAY_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[ray]'
@@ -61,6 +65,10 @@ contracts: $(STAMP)
 # REPOS="PATH ..." and OPTIONS="--repeat 3" go to the benchmark; without REPOS it mines this repository.
 bench: $(VENV)/.peers
 	@$(BIN)/python benchmarks/mining.py $(REPOS) $(OPTIONS)
+
+# Executions in warm containers against a fresh container each.
+bench-execution: $(STAMP)
+	@$(BIN)/python benchmarks/execution.py $(OPTIONS)
 
 $(VENV)/.peers: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[bench]'
