@@ -10,6 +10,7 @@ Legend: `B` rows of a batch, `T` tokens.
 # Upper-case suffixes state the axes of a tensor.
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
 
     from code2lora.backbone import Backbone
 
+logger = logging.getLogger(__name__)
+
 FinishReason = Literal["eos", "stop", "length"]
 _ANCHOR_TOKENS = 8  # prompt tokens decoded before an answer, so that tokenizers which strip a leading space keep it
+_NO_MEMORY = "can't allocate memory"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -73,7 +77,7 @@ def generate(
         backbone: The model and its tokenizer.
         prefixes: Texts to continue. One that is too long loses tokens on its left; an empty one is fed as end-of-text.
         max_new_tokens: Most tokens per answer, from 1 to the context length less one.
-        batch_size: Rows decoded together, at least 1.
+        batch_size: Rows decoded together, at least 1; where they do not fit into memory, half of them from then on.
         stop: Called as `stop(prefix, text)` after each new token of an unfinished row, with the whole prefix and the
             text generated so far; True ends the row, and the text stays as it was shown.
         on_rows: Called before a forward pass whenever the rows of the batch change, with the positions in `prefixes`
@@ -86,15 +90,17 @@ def generate(
         GenerationError: `max_new_tokens` or `batch_size` is out of range, or a prefix is empty and the backbone has no
             end-of-text token.
     """
-    import torch
-
     check_limits(backbone, max_new_tokens=max_new_tokens, batch_size=batch_size)
     room = backbone.context_length - max_new_tokens
     rows = [_new_row(backbone, index, prefix, room) for index, prefix in enumerate(prefixes)]
     by_length = sorted(rows, key=lambda row: -len(row.prompt))  # stable; longest first shows memory trouble at once
-    with torch.inference_mode():
-        for start in range(0, len(rows), batch_size):
-            _Decoder(backbone, by_length[start : start + batch_size], on_rows).run(max_new_tokens, stop)
+    start = 0
+    while start < len(rows):
+        batch = by_length[start : start + batch_size]
+        if _decoded(backbone, batch, max_new_tokens, stop, on_rows):
+            start += batch_size
+        else:
+            batch_size = max(1, len(batch) // 2)
     return tuple(_finish(row) for row in rows)
 
 
@@ -111,6 +117,32 @@ def check_limits(backbone: "Backbone", *, max_new_tokens: int, batch_size: int) 
         )
     if batch_size < 1:
         raise GenerationError(f"batch_size is {batch_size}: choose at least 1.")
+
+
+def _decoded(
+    backbone: "Backbone",
+    rows: list[_Row],
+    max_new_tokens: int,
+    stop: Callable[[str, str], bool],
+    on_rows: Callable[[tuple[int, ...]], None] | None,
+) -> bool:
+    """Decodes a batch; False, with its rows as before, if several rows did not fit into memory. One alone raises."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            _Decoder(backbone, list(rows), on_rows).run(max_new_tokens, stop)
+        return True
+    except RuntimeError as error:  # of torch.OutOfMemoryError too; processors have none of their own
+        if len(rows) == 1 or not (isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY in str(error)):
+            raise
+        logger.warning("a batch of %d rows does not fit into memory: %d from now on", len(rows), len(rows) // 2)
+    # Out here the error has let go of the batch's tensors.
+    for row in rows:
+        row.new, row.text, row.finish_reason = [], "", None
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
 
 
 class _Decoder:
