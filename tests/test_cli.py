@@ -20,7 +20,7 @@ FLAGS = {
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
-    "score": "--data",
+    "score": "--codebleu-backend --data --workers",
     "report": "--families --no-families --out --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",

@@ -2,14 +2,14 @@ import json
 from pathlib import Path
 
 import pytest
-from harness_cases import make_task, make_view
+from harness_cases import HISTORY_LENGTHS, make_score, make_task, make_view
 from rich.console import Console
 
 from harness.errors import RunError
 from harness.manifest import describe_run
 from harness.predictors.protocol import PredictorSettings
 from harness.predictors.scripted import ScriptedPredictor
-from harness.records import Score, Unscored
+from harness.records import Unscored
 from harness.report.files import REPORT_JSON, REPORT_MARKDOWN, find_runs, load_runs, write_report
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import ScoredRun, build_report, label_runs
@@ -29,26 +29,13 @@ def make_manifest(method="m", *, dataset="d", tasks=(), **settings):
     )
 
 
-def make_score(number, right, **fields):
-    task = make_task(number)
-    return Score(
-        **{
-            "task_id": task.task_id,
-            "repo_id": f"r{number % 2}",
-            "track": Track.STATIC,
-            "split": Split.CR_TEST,
-            "family": Family.ASSERT,
-            "em_strict": right,
-            "edit_similarity": float(right),
-            "complete": True,
-            "failed": False,
-            **fields,
-        }
-    )
+def graded(number, right, **fields):
+    usual = {"repo_id": f"r{number % 2}", "track": Track.STATIC, "em_strict": right, "edit_similarity": float(right)}
+    return make_score(number, **{**usual, **fields})
 
 
 def scored(method, rights, *, dataset="d", **fields):
-    scores = tuple(make_score(number, right, **fields) for number, right in enumerate(rights))
+    scores = tuple(graded(number, right, **fields) for number, right in enumerate(rights))
     return ScoredRun(manifest=make_manifest(method, dataset=dataset), scores=scores)
 
 
@@ -86,10 +73,10 @@ def test_markdown_has_the_best_method_first_and_explains_its_intervals():
 
 def test_tracks_splits_and_families_each_have_their_rows_in_a_fixed_order():
     scores = (
-        make_score(0, True, track=Track.EVOLUTION, split=Split.OOD_TEST),
-        make_score(1, True, track=Track.EVOLUTION, split=Split.CR_TEST, family=Family.RAISES),
-        make_score(2, False, track=Track.EVOLUTION, split=Split.CR_TEST),
-        make_score(3, True, family=Family.NUMPY),
+        graded(0, True, track=Track.EVOLUTION, split=Split.OOD_TEST),
+        graded(1, True, track=Track.EVOLUTION, split=Split.CR_TEST, family=Family.RAISES),
+        graded(2, False, track=Track.EVOLUTION, split=Split.CR_TEST),
+        graded(3, True, family=Family.NUMPY),
     )
     report = build_report([ScoredRun(manifest=make_manifest(), scores=scores)])
     assert [(row.track, row.split, row.n) for row in report.rows] == [
@@ -116,16 +103,16 @@ def test_one_repository_shows_no_interval_anywhere():
 
 def test_failures_and_unscored_are_counted_and_failures_stay_in_the_denominator():
     scores = (
-        make_score(0, True),
-        make_score(1, False, failed=True, edit_similarity=0.0),
-        make_score(2, False, edit_similarity=Unscored(reason="longer than 5 characters")),
+        graded(0, True),
+        graded(1, False, failed=True, edit_similarity=0.0),
+        graded(2, False, edit_similarity=Unscored(reason="longer than 5 characters")),
     )
     report = build_report([ScoredRun(manifest=make_manifest(), scores=scores)])
     (row,) = report.rows
     assert (row.n, row.failures, row.unscored, row.edit_similarity.n) == (3, 1, 1, 2)
     assert row.em_percent.mean == pytest.approx(100 / 3)
     assert "1 predictions are too long for EditSim" in to_markdown(report)
-    nothing = (make_score(0, True, edit_similarity=Unscored(reason="x")),)
+    nothing = (graded(0, True, edit_similarity=Unscored(reason="x")),)
     assert build_report([ScoredRun(manifest=make_manifest(), scores=nothing)]).rows[0].edit_similarity is None
 
 
@@ -176,6 +163,7 @@ def test_runs_are_found_loaded_and_reported_byte_for_byte_the_same(tmp_path):
             views=make_view,
             manifest=make_manifest(method, tasks=tasks),
             folder=tmp_path / "runs" / method,
+            history_lengths=HISTORY_LENGTHS,
         )
     (tmp_path / "runs" / "other").mkdir()
     folders = find_runs(tmp_path / "runs")
