@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
 from harness.errors import RunError
-from harness.records import CodeBleuBackend, RunSummary
+from harness.predictors.protocol import Refresh
+from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
-from repopeftbench.schema import Split, Task, Track
+from repopeftbench.schema import Split, State, Task, TaskInput, Track
 
 RUNS_FOLDER = Path("repobench-out/runs")
 REPORT_FOLDER = Path("repobench-out/report")
@@ -26,7 +27,7 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version or pretrained."""
+    """most-frequent, copy-prefix, previous-version, pretrained, code2lora-static or code2lora-evo."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -49,6 +50,17 @@ class RunOptions:
     """Tasks that are answered together."""
     max_new_tokens: int = 64
     """Most tokens of a prediction."""
+    state: State = State.COMMIT
+    """What methods see of a commit on the evolution track: its own production code too (commit), or what came before
+    (parent: the kept commit before). Runs of one state alone are compared."""
+    checkpoint: str | None = None
+    """Hypernetwork of a code2lora method: a folder, a .pt file or a Hub id. Default: the backbone's own."""
+    encoder: str | None = None
+    """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with."""
+    embeddings: Literal["dataset"] | None = None
+    """`dataset` takes the published vectors of imported data in the place of an encoder."""
+    refresh: Refresh = Refresh.EVERY_COMMIT
+    """When code2lora-static takes a new snapshot: at every commit, or never after the last train commit (start)."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
     cache: Path | None = None
@@ -62,7 +74,7 @@ def run(options: RunOptions) -> int:
         options: Options.
     """
     from harness.manifest import describe_run
-    from harness.predictors.protocol import PredictorSettings, build_predictor, weights_of
+    from harness.predictors.protocol import PredictorSettings, build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
@@ -87,8 +99,15 @@ def run(options: RunOptions) -> int:
         dtype=options.dtype,
         batch_size=options.batch_size,
         max_new_tokens=options.max_new_tokens,
+        state=options.state,
+        checkpoint=options.checkpoint,
+        encoder=options.encoder,
+        refresh=options.refresh,
+        embeddings=None if options.embeddings is None else options.data,
     )
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
+    views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
+    first = PredictionRequest(task=TaskInput.of(tasks[0]), view=views.of_task(tasks[0], options.state))
     manifest = describe_run(
         tasks,
         method=options.method,
@@ -96,16 +115,16 @@ def run(options: RunOptions) -> int:
         selection=selection,
         dataset_sha256=dataset.sha256,
         weights_sha256=weights_of(predictor),
+        conditioning=conditioning_of(predictor, first),
     )
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
-    views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
     with Tracker("tasks") as tracker:
         summary = run_method(
             tasks=tasks,
             predictor=predictor,
-            views=lambda task: views.view(task.repo_id, task.commit_sha),
+            views=lambda task: views.of_task(task, options.state),
             manifest=manifest,
             folder=folder,
             history_lengths=history_lengths(dataset.manifest),

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.errors import RunError
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import Report, ScoredRun
 from harness.run_store import MANIFEST, read_run
 from repopeftbench.atomic import write_atomically
+from repopeftbench.schema import State
 
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
@@ -25,12 +27,17 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     """The runs in `folders`, in that order.
 
     Raises:
-        RunError: a folder holds no run, or one that is not complete.
+        RunError: a folder holds no run, or one that is not complete, or the runs saw different states of commits.
     """
     runs = []
+    states: dict[State, Path] = {}
     for folder in folders:
         manifest, scores = read_run(folder)
+        states.setdefault(manifest.settings.state, folder)
         runs.append(ScoredRun(manifest=manifest, scores=scores))
+    if len(states) > 1:
+        seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
+        raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")
     return tuple(runs)
 
 
