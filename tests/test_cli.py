@@ -21,7 +21,8 @@ FLAGS = {
     "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
     "--overwrite --seed --split --track",
     "score": "--codebleu-backend --data --workers",
-    "report": "--families --no-families --out --seed",
+    "report": "--by --data --out --seed",
+    "compare": "--json --limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
     "import-official": "--all-rows --expect-published --out --repo-list",

@@ -16,10 +16,12 @@ from repopeftbench.audit.report import AuditReport, make_report, to_json, write_
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.summary import SummaryTable, summarised
 from repopeftbench.audit.values import VALUES_CHECK
+from repopeftbench.dataset.licences import licences
 from repopeftbench.dataset.manifest import MANIFEST_NAME
 from repopeftbench.dataset.store import AUDIT_MARKDOWN, Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.paper.manifest import MANIFEST_NAME as PUBLISHED_NAME
+from repopeftbench.tombstones import tombstones
 
 CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS, licences, tombstones)
 BASELINES = "trivial-baselines"

@@ -1,4 +1,4 @@
-"""`repobench run`, `score` and `report`: predictions of one method, their scores, and tables of runs."""
+"""`repobench run` and `score`: predictions of one method, and their scores."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,6 @@ from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from harness.errors import RunError
 from harness.predictors.protocol import Refresh
 from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
@@ -18,7 +17,6 @@ from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, State, Task, TaskInput, Track
 
 RUNS_FOLDER = Path("repobench-out/runs")
-REPORT_FOLDER = Path("repobench-out/report")
 
 
 @Parameter(name="*", negative="")
@@ -161,39 +159,6 @@ def score(
     summary = score_run(run_folder, facts, backend=codebleu_backend, workers=workers)
     show(f"{run_folder}: {_in_words(summary)}")
     return 0
-
-
-def report(
-    *runs: Path,
-    out: Annotated[Path, Parameter(name=("--out", "-o"))] = REPORT_FOLDER,
-    seed: int = 0,
-    families: bool = True,
-) -> int:
-    """Compare runs: exact match and edit similarity with intervals over repositories.
-
-    Args:
-        runs: Folders of runs, or of folders of runs. Default: every run in repobench-out/runs.
-        out: Folder of report.md and report.json.
-        seed: Seed of the bootstrap.
-        families: Break the tables down by family.
-    """
-    from harness.report.files import find_runs, load_runs, write_report
-    from harness.report.tables import build_report
-    from harness.report.terminal import to_terminal
-    from harness.run_store import has_finished
-
-    folders = [folder for root in (runs or (RUNS_FOLDER,)) for folder in find_runs(root)]
-    if not folders:
-        where = ", ".join(str(root) for root in (runs or (RUNS_FOLDER,)))
-        raise RunError(f"no run in {where}: name the folder of a run, or run a method first")
-    unfinished = [folder for folder in folders if not has_finished(folder)]
-    for folder in unfinished:
-        say(f"left out: {folder} is not finished; start the same run again to finish it")
-    made = build_report(load_runs(folder for folder in folders if folder not in unfinished), seed=seed)
-    show(to_terminal(made, families=families))
-    markdown, _ = write_report(made, out)
-    say(f"written to {markdown}")
-    return 1 if unfinished else 0
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
