@@ -169,6 +169,11 @@ def check_head_fits(checkpoint: Checkpoint, model: torch.nn.Module, name: str) -
         raise CheckpointError(f"the checkpoint does not fit backbone {name!r}: {error}") from error
 
 
+def assertion_task(tasks: Sequence[str]) -> str | None:
+    """The task that a head is asked for: the completion of assertions, where it has several and names that one."""
+    return ASSERTION_TASK if ASSERTION_TASK in tasks else None
+
+
 def _gru_of(checkpoint: Checkpoint, vectors: StateVectors) -> CommitGRU:
     gru = checkpoint.gru
     if gru is None:
@@ -189,7 +194,8 @@ def _check_width(what: str, takes: int, gives: int) -> None:
 
 def _adapter_of(checkpoint: Checkpoint, context_E: torch.Tensor) -> Adapter:
     head = checkpoint.head
-    task = checkpoint.tasks.index(ASSERTION_TASK) if ASSERTION_TASK in checkpoint.tasks else None
+    named = assertion_task(checkpoint.tasks)
+    task = None if named is None else checkpoint.tasks.index(named)
     device = next(head.parameters()).device
     with torch.no_grad():
         return head(context_E[None].to(device), task)  # type: ignore[no-any-return]

@@ -54,7 +54,9 @@ class Hypernetwork:
         vectors: What they are conditioned on.
         conditioner: Makes adapters of views.
         encoder_sha256: The encoder's weights; None where published vectors take its place.
-        store: Where vectors are kept; to be closed.
+        store: Where vectors are kept.
+
+    A context manager that closes the store.
     """
 
     backbone: Backbone
@@ -63,6 +65,13 @@ class Hypernetwork:
     conditioner: Conditioner
     encoder_sha256: str | None
     store: SqliteVectorStore | None
+
+    def __enter__(self) -> "Hypernetwork":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.store is not None:
+            self.store.close()
 
 
 def vector_store_path() -> Path:
