@@ -3,7 +3,10 @@
 What was fetched stays in the client's own cache; offline, that is where it is found.
 """
 
+import contextlib
+import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from code2lora.checkpoints import CHECKPOINT_NAME, WEIGHTS_NAME
@@ -40,7 +43,8 @@ def fetch_checkpoint(name: str) -> Path:
         raise CheckpointError("Package 'huggingface_hub' is needed to fetch checkpoints: install it.") from error
     wanted = (match["file"],) if match["file"] else (WEIGHTS_NAME, CHECKPOINT_NAME)
     try:
-        paths = [Path(hf_hub_download(match["repo"], file)) for file in wanted]
+        with _quiet():
+            paths = [Path(hf_hub_download(match["repo"], file)) for file in wanted]
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise CheckpointError(
@@ -48,3 +52,15 @@ def fetch_checkpoint(name: str) -> Path:
             "or fetch it by hand and name its folder or file."
         ) from error
     return paths[0] if match["file"] else paths[0].parent
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences the client's lines on every retry; what comes of them is told in one sentence."""
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        client.setLevel(level)
