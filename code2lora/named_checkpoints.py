@@ -47,6 +47,11 @@ class NamedCheckpoint:
     recipes: Recipes
 
 
+def is_bundled(method: str) -> bool:
+    """Whether a method's checkpoint for nano is in the package."""
+    return (ASSETS / method / CHECKPOINT_NAME).is_file()
+
+
 def default_checkpoint(method: str, backbone: str) -> str:
     """The name of the checkpoint of a method for a backbone, where the user names none.
 
@@ -57,9 +62,8 @@ def default_checkpoint(method: str, backbone: str) -> str:
     Raises:
         CheckpointError: there is none.
     """
-    bundled = ASSETS / method
-    if backbone == _BUNDLED_FOR and (bundled / CHECKPOINT_NAME).is_file():
-        return str(bundled)
+    if backbone == _BUNDLED_FOR and is_bundled(method):
+        return str(ASSETS / method)
     found = _PUBLISHED.get((backbone, method))
     if found is None:
         raise CheckpointError(
