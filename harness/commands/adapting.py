@@ -73,7 +73,9 @@ def adapt(repository: str, /, *, options: AdaptOptions) -> int:
     with network:
         if options.evo:
             made = adapt_history(history, network, walk_file(options.out))
-            say(f"{made.steps:,} of {made.source.commits_walked:,} kept commits were walked over now, the others before")
+            say(
+                f"{made.steps:,} of {made.source.commits_walked:,} kept commits were walked over now, the others before"
+            )
         else:
             made = adapt_snapshot(history, network)
         place = write_adapter(options.out, made, network, gguf=options.format == "gguf")

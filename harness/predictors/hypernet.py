@@ -86,6 +86,7 @@ class HypernetPredictor:
                     batch_size=self._settings.batch_size,
                     stop=is_complete,
                     on_rows=lambda rows: injection.use(_of_rows([adapters[row] for row in rows])),
+                    kinds=[id(adapter) for adapter in adapters],
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
