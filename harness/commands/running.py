@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from harness.predictors.protocol import Refresh
+from harness.predictors.protocol import PredictorSettings, Refresh
 from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
@@ -72,7 +72,7 @@ def run(options: RunOptions) -> int:
         options: Options.
     """
     from harness.manifest import describe_run
-    from harness.predictors.protocol import PredictorSettings, build_predictor, conditioning_of, weights_of
+    from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
@@ -91,18 +91,7 @@ def run(options: RunOptions) -> int:
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
-    settings = PredictorSettings(
-        backbone=options.backbone,
-        device=options.device,
-        dtype=options.dtype,
-        batch_size=options.batch_size,
-        max_new_tokens=options.max_new_tokens,
-        state=options.state,
-        checkpoint=options.checkpoint,
-        encoder=options.encoder,
-        refresh=options.refresh,
-        embeddings=None if options.embeddings is None else options.data,
-    )
+    settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
     views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
     first = PredictionRequest(task=TaskInput.of(tasks[0]), view=views.of_task(tasks[0], options.state))
@@ -170,6 +159,21 @@ def _tasks(dataset: Dataset, splits: tuple[Split, ...]) -> Iterator[Task]:
     for track in Track:
         for split in splits:
             yield from dataset.tasks(track, split)
+
+
+def _settings(options: RunOptions) -> PredictorSettings:
+    return PredictorSettings(
+        backbone=options.backbone,
+        device=options.device,
+        dtype=options.dtype,
+        batch_size=options.batch_size,
+        max_new_tokens=options.max_new_tokens,
+        state=options.state,
+        checkpoint=options.checkpoint,
+        encoder=options.encoder,
+        refresh=options.refresh,
+        embeddings=None if options.embeddings is None else options.data,
+    )
 
 
 def _default_name(options: RunOptions) -> str:
