@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from harness.predictors.protocol import PredictorSettings, Refresh
+from harness.predictors.protocol import Refresh
 from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, State, Task, TaskInput, Track
+
+if TYPE_CHECKING:
+    from harness.predictors.protocol import PredictorSettings
 
 RUNS_FOLDER = Path("repobench-out/runs")
 
@@ -161,7 +164,9 @@ def _tasks(dataset: Dataset, splits: tuple[Split, ...]) -> Iterator[Task]:
             yield from dataset.tasks(track, split)
 
 
-def _settings(options: RunOptions) -> PredictorSettings:
+def _settings(options: RunOptions) -> "PredictorSettings":
+    from harness.predictors.protocol import PredictorSettings
+
     return PredictorSettings(
         backbone=options.backbone,
         device=options.device,
