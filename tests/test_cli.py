@@ -18,8 +18,9 @@ FLAGS = {
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "check": "--baselines --json --no-baselines --no-json",
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
-    "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
-    "--overwrite --seed --split --track",
+    "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
+    "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
+    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",
