@@ -53,7 +53,16 @@ class PublishRunOptions(HubOptions):
     """Licence for the card, as the Hub calls it (`apache-2.0`). Default: the card names none."""
 
 
-def publish(data: Path = DATA_FOLDER, /, *, options: HubOptions) -> int:
+@Parameter(name="*", negative="")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishDatasetOptions(HubOptions):
+    """What `publish` can be told."""
+
+    tombstones: Path | None = None
+    """TOML list of repositories that were taken down on request, beside the bundled one."""
+
+
+def publish(data: Path = DATA_FOLDER, /, *, options: PublishDatasetOptions) -> int:
     """Publish a dataset on the Hugging Face Hub, in one commit.
 
     Args:
@@ -62,22 +71,23 @@ def publish(data: Path = DATA_FOLDER, /, *, options: HubOptions) -> int:
     """
     from repopeftbench.dataset import hub
     from repopeftbench.dataset.croissant import CROISSANT_NAME, first_published
-    from repopeftbench.dataset.publication import OWNERSHIP, build_publication, local_sources, publishable_findings
+    from repopeftbench.dataset.publication import OWNERSHIP, build_publication, publishable_audit
+    from repopeftbench.tombstones import listed_tombstones
 
     hub.check_repo_id(options.repo_id)
+    listed = listed_tombstones(options.tombstones)
     dataset = Dataset(data)
-    findings = publishable_findings(dataset)
+    audit = publishable_audit(dataset, listed)
     target = HubTarget(repo_id=options.repo_id, revision=options.revision)
     remote = _asked(target, OWNERSHIP, options)
     earlier = hub.read_remote_file(target, remote, CROISSANT_NAME) or b""
     published = first_published(earlier.decode(errors="replace")) or dt.datetime.now(dt.UTC).date()
     with Tracker("configs") as tracker:
-        folder = build_publication(
-            dataset, findings, options.repo_id, published, lambda done, total: tracker.update("layout", done, total)
-        )
-    places = local_sources(dataset)
-    if places:
-        say(f"manifest.json names folders of this machine ({places[0]}): mine from URLs to avoid it")
+
+        def report(done: int, total: int) -> None:
+            tracker.update("layout", done, total)
+
+        folder = build_publication(dataset, audit, options.repo_id, published, listed, report)
     return _publish_folder(folder, remote, target, OWNERSHIP, options)
 
 

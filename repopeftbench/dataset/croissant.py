@@ -235,11 +235,14 @@ def _split_field(config: str, splits: str) -> dict[str, Any]:
 
 
 def _field(config: str, field: pa.Field) -> dict[str, Any]:
+    is_list = pa.types.is_fixed_size_list(field.type)
+    kind = field.type.value_type if is_list else field.type
     return {
         "@type": "cr:Field",
         "@id": f"{config}/{field.name}",
         "name": field.name,
         "description": MEANINGS[field.name],
-        "dataType": next((name for is_of, name in _TYPES if is_of(field.type)), "sc:Text"),
+        "dataType": next((name for is_of, name in _TYPES if is_of(kind)), "sc:Text"),
+        **({"repeated": True} if is_list else {}),
         "source": {"fileSet": {"@id": f"{config}-files"}, "extract": {"column": field.name}},
     }

@@ -33,7 +33,7 @@ class RepositoryEntry(_Strict):
 
     repo_id: str
     location: str
-    """The URL, or the local path, it was mined from."""
+    """The URL, or the local path, it was mined from; in published data the id in place of a path."""
     revision: str
     """SHA of the last commit of the mined history; the static track's snapshot."""
     licence: str | None
@@ -107,6 +107,11 @@ def current_versions() -> Versions:
         tree_sitter_python=version("tree-sitter-python"),
         pygit2=version("pygit2"),
     )
+
+
+def manifest_json(manifest: Manifest) -> bytes:
+    """The content of `manifest.json`."""
+    return (manifest.model_dump_json(indent=2) + "\n").encode()
 
 
 def read_manifest(folder: Path) -> Manifest:

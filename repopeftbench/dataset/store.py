@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
 from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME, ROWS_PER_EMBEDDING_GROUP
-from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, read_manifest
+from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, manifest_json, read_manifest
 from repopeftbench.dataset.snapshot_assembly import SnapshotSummary, assemble_snapshots
 from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
 from repopeftbench.dataset.tables import Record, check_schema, from_table, schema_of, to_table
@@ -160,7 +160,7 @@ class DatasetWriter:
         for name in CONTENTS:
             if (self._new / name).exists():
                 (self._new / name).replace(self._folder / name)
-        write_atomically(self._folder / MANIFEST_NAME, (manifest.model_dump_json(indent=2) + "\n").encode())
+        write_atomically(self._folder / MANIFEST_NAME, manifest_json(manifest))
         shutil.rmtree(self._new)
 
     def _append(self, kind: type[Record], name: str, rows: pa.Table) -> None:

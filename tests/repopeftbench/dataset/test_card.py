@@ -6,6 +6,7 @@ import logging
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from card_cases import MIT, build_case, write_layout
 
 from repopeftbench.audit.findings import Findings, Measure, Problem, Severity
@@ -14,6 +15,9 @@ from repopeftbench.dataset.card import MOST_IN_CARD, card_of, dataset_card
 from repopeftbench.dataset.columns import MEANINGS, column_table
 from repopeftbench.dataset.description import describe
 from repopeftbench.dataset.documents import hub_documents
+from repopeftbench.dataset.embeddings import EMBEDDINGS
+from repopeftbench.dataset.front_matter import front_matter
+from repopeftbench.dataset.hub_records import HubConfig, HubFile, HubSplit
 from repopeftbench.dataset.snapshot_tables import FILES, TREES
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.schema import Split, Track
@@ -75,6 +79,15 @@ def test_header_tells_features_and_rows_of_every_config(case):
         assert {split["name"]: split["num_examples"] for split in info["splits"]} == rows
 
 
+def test_header_tells_the_length_of_embeddings():
+    from datasets import Features
+
+    split = HubSplit(name="train", files=(HubFile(path="data/e/t.parquet", rows=1, size_bytes=9, sha256="0" * 64),))
+    config = HubConfig(name="embeddings", description="", schema=EMBEDDINGS, splits=(split,))
+    info = yaml.safe_load(front_matter("org/x", "x", 1, (), (config,)).strip("-"))["dataset_info"][0]
+    assert Features._from_yaml_list(info["features"]).arrow_schema.types == EMBEDDINGS.types
+
+
 def test_one_licence_is_named_by_its_id(tmp_path):
     dataset = build_case(tmp_path, {"org/a": ("MIT", {"LICENSE": MIT}), "org/b": (None, {"LICENSE": MIT})})
     configs = write_layout(dataset, tmp_path / "hub")
@@ -104,9 +117,9 @@ def test_counts_of_tasks_are_those_of_the_dataset(case):
 
 
 def test_no_column_lacks_its_meaning_and_no_meaning_its_column():
-    columns = {name for schema in (TASKS, COMMITS, REJECTS, FILES, TREES) for name in schema.names}
-    assert set(MEANINGS) == columns
-    for schema in (TASKS, COMMITS, REJECTS, FILES, TREES):
+    schemas = (TASKS, COMMITS, REJECTS, FILES, TREES, EMBEDDINGS)
+    assert set(MEANINGS) == {name for schema in schemas for name in schema.names}
+    for schema in schemas:
         assert [line.split("`")[1] for line in column_table(schema).splitlines()[2:]] == schema.names
 
 
@@ -120,7 +133,7 @@ def test_card_has_the_columns_of_every_config(case):
 
 def test_every_repository_is_named_with_licence_role_and_tasks(case):
     dataset, folder, configs = case
-    documents = hub_documents(dataset, None, NAME, configs)
+    documents = hub_documents(describe(dataset), None, NAME, configs)
     for entry in dataset.manifest.repositories:
         tasks = sum(t.repo_id == entry.repo_id for x in Track for split in Split for t in dataset.tasks(x, split))
         declared = {"org/none": "unknown", "org/dual": "unknown", "org/bsd": "BSD-3-Clause"}
@@ -208,8 +221,8 @@ def test_protocol_and_cutoff_are_told(case):
 def test_documents_are_the_same_bytes_every_time_and_hold_no_other_date(case):
     dataset, _, configs = case
     day = dt.date(2026, 2, 3)
-    once, again = (hub_documents(dataset, None, NAME, configs, day) for _ in range(2))
+    once, again = (hub_documents(describe(dataset), None, NAME, configs, day) for _ in range(2))
     assert once == again
     assert {"README.md", "ATTRIBUTION.md", "croissant.json", "licenses/org__mit/LICENSE"} <= set(once)
     assert once["licenses/org__mit/LICENSE"] == MIT.encode()
-    assert once["croissant.json"] != hub_documents(dataset, None, NAME, configs)["croissant.json"]
+    assert once["croissant.json"] != hub_documents(describe(dataset), None, NAME, configs)["croissant.json"]
