@@ -34,12 +34,11 @@ from repopeftbench.dataset.snapshot_tables import (
     shards,
 )
 from repopeftbench.dataset.snapshots import has_snapshots
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.store import DATA_NAME, Dataset
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import Split, Track
 
-DATA_NAME = "data"
 SPLITS = ("train", "cr_val", "cr_test", "ir_val", "ir_test", "ood_test")
 """The Hub's splits in their order: `train` is our `ir_train`, the others are called as here."""
 _LAYOUT = 2

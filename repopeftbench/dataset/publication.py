@@ -17,11 +17,11 @@ from repopeftbench.audit.report import AuditReport, read_audit, write_audit
 from repopeftbench.dataset.description import describe
 from repopeftbench.dataset.documents import hub_documents
 from repopeftbench.dataset.hub_changes import Ownership
-from repopeftbench.dataset.hub_layout import DATA_NAME, write_hub_folder
+from repopeftbench.dataset.hub_layout import write_hub_folder
 from repopeftbench.dataset.licences import TEXTS_NAME
 from repopeftbench.dataset.manifest import MANIFEST_NAME, manifest_json
 from repopeftbench.dataset.published_manifest import published_manifest
-from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, HUB, Dataset
+from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, DATA_NAME, HUB, Dataset
 from repopeftbench.errors import HubError
 from repopeftbench.tombstones import PUBLISHED_NAME, Tombstone, tombstones, tombstones_toml
 

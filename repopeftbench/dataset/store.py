@@ -38,6 +38,8 @@ AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
 """What an audit leaves in a dataset folder; another dataset in its place has none yet."""
 HUB = ".hub"
 """Where a publication is prepared; it may be deleted."""
+DATA_NAME = "data"
+"""Where the tables of a publication are."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -51,6 +53,11 @@ class Dataset:
         Raises:
             DatasetError: the folder is no complete dataset of this schema.
         """
+        if (folder / DATA_NAME).is_dir() and not (folder / TASKS_NAME).is_dir():
+            raise DatasetError(
+                f"{folder} has the layout of the Hub, not that of a dataset: read it with load_dataset, or name the "
+                "folder that it was published from"
+            )
         self.folder = folder
         self.manifest = read_manifest(folder)
         self.sha256 = file_sha256(folder / MANIFEST_NAME)
