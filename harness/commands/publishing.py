@@ -22,7 +22,7 @@ from repopeftbench.dataset.hub_changes import (
     compare_folder,
     needs_commit,
 )
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.store import Dataset, writing
 
 
 @Parameter(name="*", negative="")
@@ -82,13 +82,14 @@ def publish(data: Path = DATA_FOLDER, /, *, options: PublishDatasetOptions) -> i
     remote = _asked(target, OWNERSHIP, options)
     earlier = hub.read_remote_file(target, remote, CROISSANT_NAME) or b""
     published = first_published(earlier.decode(errors="replace")) or dt.datetime.now(dt.UTC).date()
-    with Tracker("configs") as tracker:
+    with writing(dataset.folder):
+        with Tracker("configs") as tracker:
 
-        def report(done: int, total: int) -> None:
-            tracker.update("layout", done, total)
+            def report(done: int, total: int) -> None:
+                tracker.update("layout", done, total)
 
-        folder = build_publication(dataset, audit, options.repo_id, published, listed, report)
-    return _publish_folder(folder, remote, target, OWNERSHIP, options)
+            folder = build_publication(dataset, audit, options.repo_id, published, listed, report)
+        return _publish_folder(folder, remote, target, OWNERSHIP, options)
 
 
 def publish_run(folder: Path, /, *, options: PublishRunOptions) -> int:
@@ -133,7 +134,10 @@ def _publish_folder(
     _show_changes(target, changes)
     if remote.commit is None and options.dry_run:
         say(f"{target.repo_id} is not on the Hub, as far as this token may see: it would be made")
-    if not needs_commit(changes):
+    new_branch = remote.commit is not None and not remote.has_revision
+    if new_branch and options.dry_run:
+        say(f"{target.repo_id} has no branch {target.revision}: it would be made from its main branch")
+    if not needs_commit(changes) and not new_branch:
         show(f"{target.repo_id} ({target.revision}) holds the same already: nothing to publish")
     elif options.dry_run:
         show("nothing was changed on the Hub")

@@ -5,6 +5,8 @@ embeddings.parquet (imported data alone)
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -102,13 +104,42 @@ class Dataset:
         yield from read_records(Reject, self.folder / REJECTS_NAME)
 
 
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Holds a folder, made where it is missing, against other commands that write it; the system frees it after a kill.
+
+    The folder itself is locked, so nothing is left in it. It binds the processes of one machine; where a file system
+    has no such locks, it binds nobody.
+
+    Raises:
+        DatasetError: another command holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise DatasetError(f"another command is writing {folder}: wait until it has ended") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class DatasetWriter:
     """Writes a dataset, repository by repository; on success it replaces what was in the folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepares to write to `folder`, which must be absent, empty or a dataset."""
+        """Prepares to write to `folder`, which must be absent, empty or a dataset.
+
+        Raises:
+            DatasetError: another command is writing it.
+        """
         self._folder = folder
         self._new = folder / NEW
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(writing(folder))
         if self._new.exists():
             shutil.rmtree(self._new)
         self._new.mkdir(parents=True)
@@ -123,6 +154,7 @@ class DatasetWriter:
             for table in self._tables.values():
                 with contextlib.suppress(OSError, ValueError):
                     table.close()
+        self._held.close()
 
     def add_tasks(self, track: Track, split: Split, rows: pa.Table) -> None:
         """Appends tasks of a track and split."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from repopeftbench.dataset.manifest import REBUILT_NAME, is_dataset
+from repopeftbench.dataset.manifest import MANIFEST_NAME, REBUILT_NAME, is_dataset
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.official.columns import (
@@ -40,8 +40,10 @@ HUB_PATTERNS = (
     "*.parquet",
     *(f"{folder}{name}.json" for folder in ("", "splits/", "splits/main/") for name in STATIC_SPLITS),
     "*README*",
+    MANIFEST_NAME,
 )
-"""What is downloaded of a published set: not the caches, results and wider splits that lie beside."""
+"""What is downloaded of a published set: not the caches, results and wider splits that lie beside; and the manifest by
+which a publication of ours is told from one."""
 _SWEEP = "expanded"
 
 

@@ -28,7 +28,7 @@ from repopeftbench.dataset.hub_changes import (
     compare_folder,
 )
 from repopeftbench.dataset.hub_layout import split_name
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.store import Dataset, writing
 from repopeftbench.errors import HubError
 from repopeftbench.schema import Split, Track
 
@@ -199,6 +199,25 @@ def test_private_branch_and_pull_request(data, hub, repobench):
     done = repobench("publish", data, "--repo-id", NAME, *options[3:])
     assert (done.code, f"{NAME}/discussions/1" in done.out) == (0, True)
     assert (known.head("main"), published(hub, "refs/pr/1")) == (head, published(hub, "v2"))
+
+
+def test_new_branch_of_what_is_published_already_is_made_and_has_no_commit_of_its_own(data, hub, repobench):
+    repobench("publish", data, "--repo-id", NAME)
+    known = hub.repository(NAME)
+    dry = repobench("publish", data, "--repo-id", NAME, "--revision", "v1", "--dry-run")
+    assert (dry.code, "has no branch v1: it would be made" in dry.err, known.refs.keys()) == (0, True, {"main"})
+    done = repobench("publish", data, "--repo-id", NAME, "--revision", "v1")
+    assert (done.code, f"datasets/{NAME}/tree/v1" in done.out) == (0, True)
+    assert known.head("v1") == known.head("main")
+    again = repobench("publish", data, "--repo-id", NAME, "--revision", "v1")
+    assert "(v1) holds the same already: nothing to publish" in again.out
+
+
+def test_dataset_that_another_command_writes_is_not_published(data, hub, repobench):
+    with writing(data):
+        done = repobench("publish", data, "--repo-id", NAME)
+    assert (done.code, f"another command is writing {data}: wait" in done.sentence, hub.writes()) == (2, True, [])
+    assert repobench("publish", data, "--repo-id", NAME).code == 0
 
 
 @pytest.mark.parametrize("name", ["bench", "org/ben ch", "org/bench/x", "org/", "-org/bench", "org/be..nch"])
