@@ -120,6 +120,14 @@ def test_check_that_is_left_out_without_another_error_is_one_and_forbids_publish
     assert "Not fit to be published: 1 error" in out
 
 
+def test_folder_that_cannot_be_written_is_one_sentence_after_the_report(data, capsys):
+    (data / "audit.md").mkdir()
+    code, out, err = run(capsys, "check", data, "--no-baselines")
+    assert (code, "Nothing forbids publishing" in out) == (2, True)
+    assert f"the audit cannot be written to {data}" in err
+    assert len(err.strip().splitlines()) == 1
+
+
 def test_value_that_no_record_can_hold_is_an_error_and_no_crash(data, capsys):
     import pyarrow as pa
     import pyarrow.parquet as pq
