@@ -29,6 +29,7 @@ from repopeftbench.dataset.snapshot_tables import (
     TREES,
     TREES_NAME,
     blob_keys,
+    contained,
     open_table,
     read_group,
     shards,
@@ -220,7 +221,7 @@ def _file_rows(dataset: Dataset) -> _Rows:
     for path, table in _groups(dataset.folder / FILES_NAME, FILES):
         keys = blob_keys(table.column("blob"), path)
         for split, blobs in needed.items():
-            yield split, table.filter(pa.array(_contained(keys, blobs)))
+            yield split, table.filter(pa.array(contained(keys, blobs)))
 
 
 def _blobs_by_split(dataset: Dataset) -> dict[str, npt.NDArray[np.bytes_]]:
@@ -230,13 +231,6 @@ def _blobs_by_split(dataset: Dataset) -> dict[str, npt.NDArray[np.bytes_]]:
         named = pc.unique(table.column("blob").drop_null())
         found.setdefault(split, []).append(np.unique(blob_keys(pa.chunked_array([named]), dataset.folder / TREES_NAME)))
     return {split: np.unique(np.concatenate(found[split])) for split in SPLITS if split in found}
-
-
-def _contained(keys: npt.NDArray[np.bytes_], blobs: npt.NDArray[np.bytes_]) -> npt.NDArray[np.bool_]:
-    if len(blobs) == 0:
-        return np.zeros(len(keys), dtype=np.bool_)
-    nearest = np.minimum(np.searchsorted(blobs, keys), len(blobs) - 1)
-    return np.asarray(blobs[nearest] == keys, dtype=np.bool_)
 
 
 def _groups(folder: Path, schema: pa.Schema) -> Iterator[tuple[Path, pa.Table]]:
