@@ -42,7 +42,7 @@ def snapshots_of_tasks(dataset: Dataset) -> Findings:
 
 
 def _stored(folder: Path) -> npt.NDArray[np.bytes_]:
-    """The ids of all blobs, ascending: 20 bytes each, where a set of them as text takes seven times that."""
+    """The ids of all blobs, ascending: 20 bytes each, where a set of texts takes six times that."""
     keys = [blob_keys(table["blob"], folder) for table in shard_tables(folder, FILES, ("blob",))]
     return np.sort(np.concatenate([np.empty(0, dtype="S20"), *keys]))
 

@@ -11,7 +11,7 @@ from card_cases import MIT, build_case, write_layout
 
 from repopeftbench.audit.findings import Findings, Measure, Problem, Severity
 from repopeftbench.dataset.attribution import Attribution, attribution_file, repository_url
-from repopeftbench.dataset.card import MOST_IN_CARD, card_of, dataset_card
+from repopeftbench.dataset.card import MOST_IN_CARD, card_of
 from repopeftbench.dataset.columns import MEANINGS, column_table
 from repopeftbench.dataset.description import describe
 from repopeftbench.dataset.documents import hub_documents
@@ -31,7 +31,7 @@ def case(tmp_path_factory):
     folder = tmp_path_factory.mktemp("card")
     dataset = build_case(folder)
     configs = write_layout(dataset, folder / "hub")
-    (folder / "hub" / "README.md").write_text(dataset_card(dataset, None, NAME, configs), "utf-8")
+    (folder / "hub" / "README.md").write_text(card_of(describe(dataset), None, NAME, configs), "utf-8")
     return dataset, folder / "hub", configs
 
 
@@ -91,7 +91,7 @@ def test_header_tells_the_length_of_embeddings():
 def test_one_licence_is_named_by_its_id(tmp_path):
     dataset = build_case(tmp_path, {"org/a": ("MIT", {"LICENSE": MIT}), "org/b": (None, {"LICENSE": MIT})})
     configs = write_layout(dataset, tmp_path / "hub")
-    card = dataset_card(dataset, None, NAME, configs)
+    card = card_of(describe(dataset), None, NAME, configs)
     assert "\nlicense: mit\n" in card
     assert "license_name" not in card
     assert "All repositories are under MIT. Their texts are in `licenses/`" in card
@@ -190,15 +190,15 @@ def test_audit_is_summed_up_over_repositories(case):
             ("in prefix", Split.IR_TEST, "org/a", 3),
         )
     )
-    audit = dataset_card(dataset, Findings(problems=problems, measures=measures), NAME, configs).partition("## Audit")[
-        2
-    ]
+    audit = card_of(describe(dataset), Findings(problems=problems, measures=measures), NAME, configs).partition(
+        "## Audit"
+    )[2]
     assert "found 0 errors, 1 warning, 1 note." in audit
     assert "- warning `x`, org/a: odd \\| thing" in audit
     assert "harmless" not in audit
     assert "| em copy-prefix, static | 25.0 % |" in audit
     assert "| in prefix, static | 30.0 % |" in audit
-    assert "was not audited" in dataset_card(dataset, None, NAME, configs)
+    assert "was not audited" in card_of(describe(dataset), None, NAME, configs)
 
 
 def test_protocol_and_cutoff_are_told(case):

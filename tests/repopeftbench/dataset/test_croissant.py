@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from card_cases import build_case, write_layout
 
-from repopeftbench.dataset.croissant import SPLIT_FIELD, croissant_json, first_published
-from repopeftbench.dataset.description import known_limits
+from repopeftbench.dataset.croissant import SPLIT_FIELD, croissant_of, first_published
+from repopeftbench.dataset.description import describe, known_limits
 from repopeftbench.dataset.embeddings import EMBEDDINGS, WIDTH
 from repopeftbench.dataset.hub_records import HubConfig, HubFile, HubSplit
 from repopeftbench.dataset.manifest import file_sha256
@@ -31,7 +31,7 @@ def case(tmp_path_factory):
     folder = tmp_path_factory.mktemp("croissant")
     dataset = build_case(folder)
     configs = write_layout(dataset, folder / "hub")
-    return dataset, folder / "hub", configs, croissant_json(dataset, NAME, configs, DAY)
+    return dataset, folder / "hub", configs, croissant_of(describe(dataset), NAME, configs, DAY)
 
 
 def test_description_is_valid_without_a_warning(case, caplog):
@@ -94,7 +94,7 @@ def test_embeddings_are_lists_of_numbers(case, tmp_path):
     )
     split = HubSplit(name="train", files=(file,))
     config = HubConfig(name="embeddings", description="Vectors.", schema=EMBEDDINGS, splits=(split,))
-    described = croissant_json(dataset, NAME, (config,), DAY)
+    described = croissant_of(describe(dataset), NAME, (config,), DAY)
     read = mlcroissant.Dataset(jsonld=json.loads(json.dumps(described)), mapping={"repo": str(tmp_path)})
     assert (read.metadata.issues.errors, read.metadata.issues.warnings) == (set(), set())
     first, second = read.records("embeddings")
