@@ -155,7 +155,7 @@ def tombstones(dataset: Dataset, listed: Sequence[Tombstone] | None = None) -> F
                     severity=Severity.ERROR,
                     where=entry.repo_id,
                     message=f"the repository was {tombstone.sentence}",
-                    fix="mine the dataset again: the repository is left out then",
+                    fix="mine the dataset again with the same tombstones: the repository is left out then",
                 )
             )
     return Findings(problems=tuple(problems))

@@ -24,7 +24,7 @@ FLAGS = {
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",
-    "publish": "--create-pr --dry-run --message --private --repo-id --revision",
+    "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
     "import-official": "--all-rows --expect-published --out --repo-list",
     "synth": "--commits --count --seed",

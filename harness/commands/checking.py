@@ -7,7 +7,7 @@ from rich.text import Text
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from repopeftbench.audit.checks import Check, run_check
+from repopeftbench.audit.checks import Check, explained, run_check
 from repopeftbench.audit.findings import Findings, Severity, combined
 from repopeftbench.audit.leakage import LEAKAGE_CHECKS
 from repopeftbench.audit.markdown import verdict
@@ -17,10 +17,7 @@ from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.summary import SummaryTable, summarised
 from repopeftbench.audit.values import VALUES_CHECK
 from repopeftbench.dataset.licences import licences
-from repopeftbench.dataset.manifest import MANIFEST_NAME
 from repopeftbench.dataset.store import AUDIT_MARKDOWN, Dataset
-from repopeftbench.errors import DatasetError
-from repopeftbench.paper.manifest import MANIFEST_NAME as PUBLISHED_NAME
 from repopeftbench.tombstones import tombstones
 
 CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS, licences, tombstones)
@@ -38,7 +35,7 @@ def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = 
         json: Print the report as JSON.
         baselines: Answer val and test with the trivial baselines, which takes most of the time.
     """
-    dataset = _opened(data)
+    dataset = Dataset(data)
     with Tracker("checks") as tracker:
         findings = _checked(dataset, "structure", STRUCTURE_CHECKS, tracker)
         readable = not any(problem.check == VALUES_CHECK for problem in findings.problems)
@@ -48,7 +45,7 @@ def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = 
         findings = combined([findings, _baselines(dataset)])
     if not readable:
         say("quality, leakage and baselines are left out: there are values that no record can hold")
-    report = make_report(findings, dataset_sha256=dataset.sha256)
+    report = make_report(explained(findings), dataset_sha256=dataset.sha256)
     if json:
         show(Text(to_json(report).rstrip()))
     else:
@@ -56,15 +53,6 @@ def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = 
     write_audit(report, data)
     say(f"written to {data / AUDIT_MARKDOWN}")
     return HAS_ERRORS if report.count(Severity.ERROR) else 0
-
-
-def _opened(folder: Path) -> Dataset:
-    if not (folder / MANIFEST_NAME).is_file() and (folder / PUBLISHED_NAME).is_file():
-        raise DatasetError(
-            f"{folder} has the published layout, which is not audited as it is: "
-            f"run repobench import-official {folder} -o DATA, then repobench check DATA"
-        )
-    return Dataset(folder)
 
 
 def _checked(dataset: Dataset, name: str, checks: tuple[Check, ...], tracker: Tracker) -> Findings:

@@ -41,7 +41,7 @@ def diff(
 
 def _show(changes: DatasetChanges) -> None:
     if changes.equal:
-        show(f"No difference: {changes.unchanged:,} tasks, and every file is the same.")
+        show(f"No difference: {changes.unchanged:,} tasks, and both manifests name the same files.")
         return
     if changes.options:
         show(_differences("Options and versions", changes.options))

@@ -22,7 +22,7 @@ from repopeftbench.dataset.hub_changes import (
     compare_folder,
     needs_commit,
 )
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.store import Dataset, writing
 
 
 @Parameter(name="*", negative="")
@@ -53,7 +53,16 @@ class PublishRunOptions(HubOptions):
     """Licence for the card, as the Hub calls it (`apache-2.0`). Default: the card names none."""
 
 
-def publish(data: Path = DATA_FOLDER, /, *, options: HubOptions) -> int:
+@Parameter(name="*", negative="")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishDatasetOptions(HubOptions):
+    """What `publish` can be told."""
+
+    tombstones: Path | None = None
+    """TOML list of repositories that were taken down on request, beside the bundled one."""
+
+
+def publish(data: Path = DATA_FOLDER, /, *, options: PublishDatasetOptions) -> int:
     """Publish a dataset on the Hugging Face Hub, in one commit.
 
     Args:
@@ -62,23 +71,25 @@ def publish(data: Path = DATA_FOLDER, /, *, options: HubOptions) -> int:
     """
     from repopeftbench.dataset import hub
     from repopeftbench.dataset.croissant import CROISSANT_NAME, first_published
-    from repopeftbench.dataset.publication import OWNERSHIP, build_publication, local_sources, publishable_findings
+    from repopeftbench.dataset.publication import OWNERSHIP, build_publication, publishable_audit
+    from repopeftbench.tombstones import listed_tombstones
 
     hub.check_repo_id(options.repo_id)
+    listed = listed_tombstones(options.tombstones)
     dataset = Dataset(data)
-    findings = publishable_findings(dataset)
+    audit = publishable_audit(dataset, listed)
     target = HubTarget(repo_id=options.repo_id, revision=options.revision)
     remote = _asked(target, OWNERSHIP, options)
     earlier = hub.read_remote_file(target, remote, CROISSANT_NAME) or b""
     published = first_published(earlier.decode(errors="replace")) or dt.datetime.now(dt.UTC).date()
-    with Tracker("configs") as tracker:
-        folder = build_publication(
-            dataset, findings, options.repo_id, published, lambda done, total: tracker.update("layout", done, total)
-        )
-    places = local_sources(dataset)
-    if places:
-        say(f"manifest.json names folders of this machine ({places[0]}): mine from URLs to avoid it")
-    return _publish_folder(folder, remote, target, OWNERSHIP, options)
+    with writing(dataset.folder):
+        with Tracker("configs") as tracker:
+
+            def report(done: int, total: int) -> None:
+                tracker.update("layout", done, total)
+
+            folder = build_publication(dataset, audit, options.repo_id, published, listed, report)
+        return _publish_folder(folder, remote, target, OWNERSHIP, options)
 
 
 def publish_run(folder: Path, /, *, options: PublishRunOptions) -> int:
@@ -123,7 +134,10 @@ def _publish_folder(
     _show_changes(target, changes)
     if remote.commit is None and options.dry_run:
         say(f"{target.repo_id} is not on the Hub, as far as this token may see: it would be made")
-    if not needs_commit(changes):
+    new_branch = remote.commit is not None and not remote.has_revision
+    if new_branch and options.dry_run:
+        say(f"{target.repo_id} has no branch {target.revision}: it would be made from its main branch")
+    if not needs_commit(changes) and not new_branch:
         show(f"{target.repo_id} ({target.revision}) holds the same already: nothing to publish")
     elif options.dry_run:
         show("nothing was changed on the Hub")

@@ -19,8 +19,9 @@ from harness.report.rendering import to_markdown
 from harness.report.tables import build_report
 from harness.run_store import MANIFEST, SCORES, has_finished, reopen_run
 from repopeftbench.dataset.hub_changes import Ownership
-from repopeftbench.dataset.hub_layout import DATA_NAME, SPLITS, split_name
+from repopeftbench.dataset.hub_layout import SPLITS, split_name
 from repopeftbench.dataset.hub_shards import ShardedSplit
+from repopeftbench.dataset.store import DATA_NAME
 from repopeftbench.schema import Split
 
 RUN_NAME = "run.json"

@@ -56,10 +56,15 @@ def write_audit(report: AuditReport, folder: Path) -> None:
     """Puts `audit.json` and `audit.md` into a dataset folder, in the place of earlier ones.
 
     Raises:
-        OSError: the folder cannot be written.
+        DatasetError: the folder cannot be written.
     """
-    write_atomically(folder / AUDIT_MARKDOWN, to_markdown(report.problems, report.measures).encode())
-    write_atomically(folder / AUDIT_JSON, to_json(report).encode())
+    try:
+        write_atomically(folder / AUDIT_MARKDOWN, to_markdown(report.problems, report.measures).encode())
+        write_atomically(folder / AUDIT_JSON, to_json(report).encode())
+    except OSError as error:
+        raise DatasetError(
+            f"the audit cannot be written to {folder} ({error.strerror}): check a copy where you may write"
+        ) from error
 
 
 def read_audit(folder: Path) -> AuditReport | None:

@@ -15,7 +15,6 @@ from repopeftbench.dataset.description import (
     PAPER_TITLE,
     PAPER_URL,
     Description,
-    describe,
     known_limits,
     toolkit_bibtex,
 )
@@ -23,7 +22,6 @@ from repopeftbench.dataset.front_matter import common_licence, front_matter
 from repopeftbench.dataset.hub_records import HubConfig
 from repopeftbench.dataset.licences import TEXTS_NAME
 from repopeftbench.dataset.manifest import Manifest, MiningConfig
-from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Family, Split, TargetType, Track
 from repopeftbench.tasks.select import CAP_PER_COMMIT, CAP_PER_FILE
 
@@ -37,23 +35,15 @@ _ROLES = {
 }
 
 
-def dataset_card(dataset: Dataset, findings: Findings | None, repo_id: str, configs: Sequence[HubConfig]) -> str:
+def card_of(description: Description, findings: Findings | None, repo_id: str, configs: Sequence[HubConfig]) -> str:
     """The card of a dataset, with its YAML header.
 
     Args:
-        dataset: the dataset.
+        description: of the dataset.
         findings: of its audit; None where it was not audited, which the card then says.
         repo_id: the name that it has, or will have, on the Hub (`ORG/NAME`).
         configs: what `load_dataset` reads there.
-
-    Raises:
-        DatasetError: the dataset cannot be read.
     """
-    return card_of(describe(dataset), findings, repo_id, configs)
-
-
-def card_of(description: Description, findings: Findings | None, repo_id: str, configs: Sequence[HubConfig]) -> str:
-    """The card from what is known of a dataset already; arguments as `dataset_card`."""
     title = repo_id.rpartition("/")[2]
     header = front_matter(repo_id, title, description.statistics.tasks, description.licences, configs)
     sections = (

@@ -47,6 +47,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "is_test": "Whether the content stands at paths of tests alone.",
         "text": "The content as text; null where `problem` says why.",
         "problem": "Why a content has no text; null where it has one.",
+        "diff_embedding": "Published embedding of `production_diff` [2048]; null where it was zero throughout.",
+        "repo_state_embedding": "Published embedding of every `.py` file at the commit, tests included [2048]; null "
+        "where it was zero throughout.",
         "path": "A path that changed since the kept commit before; null in the one row of a commit that changed none.",
     }
 )

@@ -15,11 +15,10 @@ import pyarrow as pa
 
 from repopeftbench.dataset.attribution import ATTRIBUTION_NAME, repository_url
 from repopeftbench.dataset.columns import MEANINGS
-from repopeftbench.dataset.description import PAPER_BIBTEX, PAPER_URL, SENSITIVE, Description, describe, known_limits
+from repopeftbench.dataset.description import PAPER_BIBTEX, PAPER_URL, SENSITIVE, Description, known_limits
 from repopeftbench.dataset.front_matter import TAGS
 from repopeftbench.dataset.hub_records import HubConfig
 from repopeftbench.dataset.licences import RepositoryLicence
-from repopeftbench.dataset.store import Dataset
 
 CROISSANT_NAME = "croissant.json"
 CONFORMS_TO = ("http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0")
@@ -36,27 +35,17 @@ _TERMS = (
 _TYPES = ((pa.types.is_boolean, "sc:Boolean"), (pa.types.is_integer, "sc:Integer"), (pa.types.is_floating, "sc:Float"))
 
 
-def croissant_json(
-    dataset: Dataset, repo_id: str, configs: Sequence[HubConfig], published: dt.date | None = None
+def croissant_of(
+    description: Description, repo_id: str, configs: Sequence[HubConfig], published: dt.date | None
 ) -> dict[str, Any]:
     """The description, ready for `json.dumps`.
 
     Args:
-        dataset: the dataset.
+        description: of the dataset.
         repo_id: the name that it has on the Hub (`ORG/NAME`).
         configs: what is published.
         published: the day it was published for the first time, which the specification asks for (`first_published`).
-
-    Raises:
-        DatasetError: the dataset cannot be read.
     """
-    return croissant_of(describe(dataset), repo_id, configs, published)
-
-
-def croissant_of(
-    description: Description, repo_id: str, configs: Sequence[HubConfig], published: dt.date | None
-) -> dict[str, Any]:
-    """The description from what is known of a dataset already; arguments as `croissant_json`."""
     manifest = description.manifest
     date = {} if published is None else {"datePublished": published.isoformat()}
     return {
@@ -235,11 +224,14 @@ def _split_field(config: str, splits: str) -> dict[str, Any]:
 
 
 def _field(config: str, field: pa.Field) -> dict[str, Any]:
+    is_list = pa.types.is_fixed_size_list(field.type)
+    kind = field.type.value_type if is_list else field.type
     return {
         "@type": "cr:Field",
         "@id": f"{config}/{field.name}",
         "name": field.name,
         "description": MEANINGS[field.name],
-        "dataType": next((name for is_of, name in _TYPES if is_of(field.type)), "sc:Text"),
+        "dataType": next((name for is_of, name in _TYPES if is_of(kind)), "sc:Text"),
+        **({"repeated": True} if is_list else {}),
         "source": {"fileSet": {"@id": f"{config}-files"}, "extract": {"column": field.name}},
     }

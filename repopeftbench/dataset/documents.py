@@ -11,16 +11,15 @@ from repopeftbench.audit.findings import Findings
 from repopeftbench.dataset.attribution import ATTRIBUTION_NAME, attribution_file
 from repopeftbench.dataset.card import card_of
 from repopeftbench.dataset.croissant import CROISSANT_NAME, croissant_of
-from repopeftbench.dataset.description import describe
+from repopeftbench.dataset.description import Description
 from repopeftbench.dataset.hub_records import HubConfig
 from repopeftbench.dataset.licences import licence_files
-from repopeftbench.dataset.store import Dataset
 
 CARD_NAME = "README.md"
 
 
 def hub_documents(
-    dataset: Dataset,
+    description: Description,
     findings: Findings | None,
     repo_id: str,
     configs: Sequence[HubConfig],
@@ -31,16 +30,12 @@ def hub_documents(
     The list of what was taken down is not among them (`tombstones.tombstones_toml`).
 
     Args:
-        dataset: the dataset.
+        description: of the dataset, with the manifest that is published.
         findings: of its audit, None where it was not audited.
         repo_id: the name that it has on the Hub (`ORG/NAME`).
         configs: what is published.
         published: the day it was published for the first time (`croissant.first_published`).
-
-    Raises:
-        DatasetError: the dataset cannot be read.
     """
-    description = describe(dataset)
     croissant = croissant_of(description, repo_id, configs, published)
     texts = {
         CARD_NAME: card_of(description, findings, repo_id, configs),

@@ -96,9 +96,14 @@ def _info(config: HubConfig) -> dict[str, Any]:
     }
 
 
-def _feature(field: pa.Field) -> dict[str, str]:
-    kind = str(field.type)
-    return {"name": field.name, "dtype": _TYPES.get(kind, kind)}
+def _feature(field: pa.Field) -> dict[str, str | int]:
+    if pa.types.is_fixed_size_list(field.type):
+        return {"name": field.name, "list": _type_name(field.type.value_type), "length": field.type.list_size}
+    return {"name": field.name, "dtype": _type_name(field.type)}
+
+
+def _type_name(kind: pa.DataType) -> str:
+    return _TYPES.get(str(kind), str(kind))
 
 
 def _mapping(data: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from repopeftbench.dataset.hub_changes import Change, FileChange, HubTarget, RemoteFile, RemoteState
 from repopeftbench.errors import ConfigError, HubError
@@ -136,13 +137,15 @@ def publish_folder(
 ) -> Published:
     """Makes the changes in one commit on top of `remote`; repository and branch are made where they are missing.
 
+    Where nothing changes, the branch alone is made, and the commit that is named is the one it begins at.
+
     Large files that an interrupted call uploaded are not sent again: the Hub knows them by their content.
 
     Args:
         folder: holds what is added and changed.
         target: where it goes.
         remote: the state that `changes` were computed with.
-        changes: what becomes of each file; at least one must change.
+        changes: what becomes of each file.
         options: how.
 
     Raises:
@@ -170,6 +173,8 @@ def publish_folder(
             for change in changes
             if change.change is not Change.UNCHANGED
         ]
+        if not operations:
+            return Published(commit=str(parent), url=f"{_page(target)}/tree/{quote(target.revision)}")
         made = api.create_commit(
             repo,
             repo_type=kind,
@@ -195,6 +200,13 @@ def download_dataset(target: HubTarget, patterns: Sequence[str] = ("*",)) -> Pat
     with _translated(target):
         commit = str(api.repo_info(repo, repo_type=kind, revision=target.revision).sha)
         return Path(api.snapshot_download(repo, repo_type=kind, revision=commit, allow_patterns=list(patterns)))
+
+
+def _page(target: HubTarget) -> str:
+    from huggingface_hub import constants
+
+    kind = "datasets/" if target.repo_type == "dataset" else ""
+    return f"{constants.ENDPOINT}/{kind}{target.repo_id}"
 
 
 def _client() -> "HfApi":

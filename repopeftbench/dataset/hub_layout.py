@@ -1,16 +1,17 @@
 """A dataset folder in the form that the Hub shows and `load_dataset` reads (io): configs, splits, numbered shards.
 
-data/<config>/<split>-<shard>-of-<shards>.parquet   manifest.json   audit.json   audit.md
+data/<config>/<split>-<shard>-of-<shards>.parquet
 
-Tasks and commits are divided by their own split, trees by the role of their repository; `files` has in each split the
-blobs that the trees of that split name, each once. Rows are the store's, column for column. It does not know the Hub.
+Tasks and commits are divided by their own split, rejects, trees and embeddings by the role of their repository; `files`
+has in each split the blobs that the trees of that split name, each once. Rows are the store's, column for column. It
+does not know the Hub, nor the documents beside the data.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import numpy.typing as npt
@@ -18,31 +19,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME, embedding_tables, has_embeddings
 from repopeftbench.dataset.hub_records import HubConfig, HubFile, HubSplit
 from repopeftbench.dataset.hub_shards import ShardedSplit
-from repopeftbench.dataset.manifest import MANIFEST_NAME, file_sha256
+from repopeftbench.dataset.manifest import file_sha256
 from repopeftbench.dataset.snapshot_tables import (
     FILES,
     FILES_NAME,
     TREES,
     TREES_NAME,
     blob_keys,
+    contained,
     open_table,
     read_group,
     shards,
 )
 from repopeftbench.dataset.snapshots import has_snapshots
-from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, Dataset
-from repopeftbench.dataset.tables import COMMITS, TASKS
+from repopeftbench.dataset.store import DATA_NAME, Dataset
+from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import Split, Track
 
-DATA_NAME = "data"
 SPLITS = ("train", "cr_val", "cr_test", "ir_val", "ir_test", "ood_test")
 """The Hub's splits in their order: `train` is our `ir_train`, the others are called as here."""
-_LAYOUT = 1
+_LAYOUT = 2
 """Counts up when other bytes are made of the same dataset."""
 _GROUP_BYTES = 8 << 20
+_BY_ROLE = "by the role of the whole repository: those of ir_val and ir_test are in train."
 
 _Rows = Iterator[tuple[str, pa.Table]]
 
@@ -96,9 +99,6 @@ def write_hub_folder(
                 HubConfig(name=source.name, description=source.description, schema=source.schema, splits=splits)
             )
     progress(len(sources), len(sources))
-    for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN):
-        if (dataset.folder / name).is_file():
-            write_atomically(folder / name, (dataset.folder / name).read_bytes())
     return tuple(configs)
 
 
@@ -122,11 +122,25 @@ def _sources(dataset: Dataset) -> tuple[_Source, ...]:
             schema=COMMITS,
             rows=_commit_rows,
         ),
+        _Source(
+            name="rejects",
+            description=f"Assertions and test files that are no tasks, with the reason, {_BY_ROLE}",
+            schema=REJECTS,
+            rows=_reject_rows,
+        ),
     )
+    embeddings = _Source(
+        name=PurePath(EMBEDDINGS_NAME).stem,
+        description=f"Embeddings of commits as they were published, {_BY_ROLE}",
+        schema=EMBEDDINGS,
+        rows=_embedding_rows,
+    )
+    beside = (embeddings,) if has_embeddings(dataset.folder) else ()
     if not has_snapshots(dataset.folder):
-        return tasks
+        return (*tasks, *beside)
     return (
         *tasks,
+        *beside,
         _Source(
             name=FILES_NAME,
             description="Texts by blob id: in each split those that its trees name, each once.",
@@ -135,8 +149,7 @@ def _sources(dataset: Dataset) -> tuple[_Source, ...]:
         ),
         _Source(
             name=TREES_NAME,
-            description="Paths that changed since the kept commit before, by the role of the whole repository: "
-            "those of ir_val and ir_test are in train.",
+            description=f"Paths that changed since the kept commit before, {_BY_ROLE}",
             schema=TREES,
             rows=_tree_rows,
             # A row group of trees is of one repository, here as in the dataset.
@@ -177,6 +190,22 @@ def _commit_rows(dataset: Dataset) -> _Rows:
             yield split_name(split), table.filter(pc.equal(table.column("split"), split.value))
 
 
+def _reject_rows(dataset: Dataset) -> _Rows:
+    return _by_role(dataset, dataset.reject_tables(REJECTS.names))
+
+
+def _embedding_rows(dataset: Dataset) -> _Rows:
+    return _by_role(dataset, embedding_tables(dataset.folder))
+
+
+def _by_role(dataset: Dataset, tables: Iterable[pa.Table]) -> _Rows:
+    entries = dataset.manifest.repositories
+    names = {role: pa.array([entry.repo_id for entry in entries if entry.role == role]) for role in SPLITS}
+    for table in tables:
+        for role, own in names.items():
+            yield role, table.filter(pc.is_in(table.column("repo_id"), own.cast(pa.string())))
+
+
 def _tree_rows(dataset: Dataset) -> _Rows:
     roles = {repository.repo_id: repository.role for repository in dataset.manifest.repositories}
     for path, table in _groups(dataset.folder / TREES_NAME, TREES):
@@ -192,7 +221,7 @@ def _file_rows(dataset: Dataset) -> _Rows:
     for path, table in _groups(dataset.folder / FILES_NAME, FILES):
         keys = blob_keys(table.column("blob"), path)
         for split, blobs in needed.items():
-            yield split, table.filter(pa.array(_contained(keys, blobs)))
+            yield split, table.filter(pa.array(contained(keys, blobs)))
 
 
 def _blobs_by_split(dataset: Dataset) -> dict[str, npt.NDArray[np.bytes_]]:
@@ -202,13 +231,6 @@ def _blobs_by_split(dataset: Dataset) -> dict[str, npt.NDArray[np.bytes_]]:
         named = pc.unique(table.column("blob").drop_null())
         found.setdefault(split, []).append(np.unique(blob_keys(pa.chunked_array([named]), dataset.folder / TREES_NAME)))
     return {split: np.unique(np.concatenate(found[split])) for split in SPLITS if split in found}
-
-
-def _contained(keys: npt.NDArray[np.bytes_], blobs: npt.NDArray[np.bytes_]) -> npt.NDArray[np.bool_]:
-    if len(blobs) == 0:
-        return np.zeros(len(keys), dtype=np.bool_)
-    nearest = np.minimum(np.searchsorted(blobs, keys), len(blobs) - 1)
-    return np.asarray(blobs[nearest] == keys, dtype=np.bool_)
 
 
 def _groups(folder: Path, schema: pa.Schema) -> Iterator[tuple[Path, pa.Table]]:

@@ -13,6 +13,8 @@ import repopeftbench
 from repopeftbench.errors import DatasetError
 
 MANIFEST_NAME = "manifest.json"
+REBUILT_NAME = "README.json"
+"""The manifest of a folder in the published layout, which `repopeftbench.paper` writes."""
 SCHEMA_VERSION = 3
 
 
@@ -33,7 +35,7 @@ class RepositoryEntry(_Strict):
 
     repo_id: str
     location: str
-    """The URL, or the local path, it was mined from."""
+    """The URL, or the local path, it was mined from; in published data the id in place of a path."""
     revision: str
     """SHA of the last commit of the mined history; the static track's snapshot."""
     licence: str | None
@@ -109,6 +111,11 @@ def current_versions() -> Versions:
     )
 
 
+def manifest_json(manifest: Manifest) -> bytes:
+    """The content of `manifest.json`."""
+    return (manifest.model_dump_json(indent=2) + "\n").encode()
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a dataset folder.
 
@@ -117,10 +124,11 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST_NAME
     if not path.is_file():
-        hint = "mining did not finish, run the same mine again" if folder.is_dir() else "run repobench mine first"
-        raise DatasetError(f"{folder} is not a dataset (no {MANIFEST_NAME}): {hint}")
+        raise DatasetError(f"{folder} is not a dataset (no {MANIFEST_NAME}): {_hint(folder)}")
     try:
         raw = json.loads(path.read_text("utf-8"))
+        if not isinstance(raw, dict):
+            raise DatasetError(f"{path} is damaged, it holds no object: mine the dataset again")
         found = raw.get("schema_version")
         if found != SCHEMA_VERSION:
             newer = isinstance(found, int) and found > SCHEMA_VERSION
@@ -131,8 +139,17 @@ def read_manifest(folder: Path) -> Manifest:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise DatasetError(f"{path} is damaged, {place}: {first['msg']}: mine the dataset again") from error
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise DatasetError(f"{path} is damaged: {error}: mine the dataset again") from error
+
+
+def _hint(folder: Path) -> str:
+    """What to do with a folder that has no manifest."""
+    if (folder / REBUILT_NAME).is_file():
+        return f"it has the published layout, run repobench import-official {folder} -o DATA and use DATA"
+    if folder.is_dir() and any(folder.iterdir()):
+        return "mining or importing did not finish, run the same command again"
+    return "run repobench mine first"
 
 
 def is_dataset(folder: Path) -> bool:

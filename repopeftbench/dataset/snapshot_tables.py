@@ -110,6 +110,14 @@ def blob_keys(blobs: pa.ChunkedArray, path: Path) -> npt.NDArray[np.bytes_]:
         raise DatasetError(f"{path} holds a blob id that is no SHA-1: mine the dataset again") from error
 
 
+def contained(keys: npt.NDArray[np.bytes_], blobs: npt.NDArray[np.bytes_]) -> npt.NDArray[np.bool_]:
+    """Which of some blob ids are among others, which are ascending; both as `blob_keys` gives them."""
+    if len(blobs) == 0:
+        return np.zeros(len(keys), dtype=np.bool_)
+    nearest = np.minimum(np.searchsorted(blobs, keys), len(blobs) - 1)
+    return np.asarray(blobs[nearest] == keys, dtype=np.bool_)
+
+
 def run_starts(column: pa.ChunkedArray) -> list[int]:
     """The rows at which a column's value differs from the row before, row 0 included."""
     values = column.combine_chunks()

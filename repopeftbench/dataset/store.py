@@ -5,6 +5,8 @@ embeddings.parquet (imported data alone)
 """
 
 import contextlib
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
 from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME, ROWS_PER_EMBEDDING_GROUP
-from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, read_manifest
+from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, manifest_json, read_manifest
 from repopeftbench.dataset.snapshot_assembly import SnapshotSummary, assemble_snapshots
 from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
 from repopeftbench.dataset.tables import Record, check_schema, from_table, schema_of, to_table
@@ -38,6 +40,8 @@ AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
 """What an audit leaves in a dataset folder; another dataset in its place has none yet."""
 HUB = ".hub"
 """Where a publication is prepared; it may be deleted."""
+DATA_NAME = "data"
+"""Where the tables of a publication are."""
 
 _R = TypeVar("_R", Task, Reject, CommitRecord)
 
@@ -51,6 +55,11 @@ class Dataset:
         Raises:
             DatasetError: the folder is no complete dataset of this schema.
         """
+        if (folder / DATA_NAME).is_dir() and not (folder / TASKS_NAME).is_dir():
+            raise DatasetError(
+                f"{folder} has the layout of the Hub, not that of a dataset: read it with load_dataset, or name the "
+                "folder that it was published from"
+            )
         self.folder = folder
         self.manifest = read_manifest(folder)
         self.sha256 = file_sha256(folder / MANIFEST_NAME)
@@ -95,13 +104,42 @@ class Dataset:
         yield from read_records(Reject, self.folder / REJECTS_NAME)
 
 
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Holds a folder, made where it is missing, against other commands that write it; the system frees it after a kill.
+
+    The folder itself is locked, so nothing is left in it. It binds the processes of one machine; where a file system
+    has no such locks, it binds nobody.
+
+    Raises:
+        DatasetError: another command holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise DatasetError(f"another command is writing {folder}: wait until it has ended") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class DatasetWriter:
     """Writes a dataset, repository by repository; on success it replaces what was in the folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepares to write to `folder`, which must be absent, empty or a dataset."""
+        """Prepares to write to `folder`, which must be absent, empty or a dataset.
+
+        Raises:
+            DatasetError: another command is writing it.
+        """
         self._folder = folder
         self._new = folder / NEW
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(writing(folder))
         if self._new.exists():
             shutil.rmtree(self._new)
         self._new.mkdir(parents=True)
@@ -116,6 +154,7 @@ class DatasetWriter:
             for table in self._tables.values():
                 with contextlib.suppress(OSError, ValueError):
                     table.close()
+        self._held.close()
 
     def add_tasks(self, track: Track, split: Split, rows: pa.Table) -> None:
         """Appends tasks of a track and split."""
@@ -160,7 +199,7 @@ class DatasetWriter:
         for name in CONTENTS:
             if (self._new / name).exists():
                 (self._new / name).replace(self._folder / name)
-        write_atomically(self._folder / MANIFEST_NAME, (manifest.model_dump_json(indent=2) + "\n").encode())
+        write_atomically(self._folder / MANIFEST_NAME, manifest_json(manifest))
         shutil.rmtree(self._new)
 
     def _append(self, kind: type[Record], name: str, rows: pa.Table) -> None:

@@ -89,7 +89,6 @@ def import_published(roots: Sequence[Root], options: ImportOptions, report: Repo
         raise DatasetError(
             f"{roots[0].folder} has tasks but no commits: name the folder with their commits/*.parquet beside it"
         )
-    options.folder.mkdir(parents=True, exist_ok=True)
     with DatasetWriter(options.folder) as writer:
         rows = _Rows(writer)
         _add_evolution(rows, [source for source in sources if source.homes], commits, options, report)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from repopeftbench.dataset.manifest import is_dataset
+from repopeftbench.dataset.manifest import MANIFEST_NAME, REBUILT_NAME, is_dataset
+from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.official.columns import (
     ANCHOR_MARKS,
@@ -23,7 +24,6 @@ from repopeftbench.official.columns import (
     column_types,
     row_count,
 )
-from repopeftbench.paper.manifest import MANIFEST_NAME as REBUILT_NAME
 from repopeftbench.paper.manifest import PaperManifest
 from repopeftbench.schema import Split
 
@@ -40,8 +40,10 @@ HUB_PATTERNS = (
     "*.parquet",
     *(f"{folder}{name}.json" for folder in ("", "splits/", "splits/main/") for name in STATIC_SPLITS),
     "*README*",
+    MANIFEST_NAME,
 )
-"""What is downloaded of a published set: not the caches, results and wider splits that lie beside."""
+"""What is downloaded of a published set: not the caches, results and wider splits that lie beside; and the manifest by
+which a publication of ours is told from one."""
 _SWEEP = "expanded"
 
 
@@ -104,6 +106,7 @@ def survey(roots: Sequence[Root]) -> Survey:
         if not root.folder.is_dir():
             raise DatasetError(f"{root.folder} is no folder: name the folder that holds commits/ and qna/")
         if is_dataset(root.folder):
+            Dataset(root.folder)
             raise DatasetError(f"{root.folder} is a dataset already: use it as it is, nothing is to be imported")
         found = [_taken(root, path) for path in sorted(root.folder.rglob("*")) if _is_shown(root.folder, path)]
         if all(file.kind in (Kind.SIDE, Kind.LEFT) for file in found):

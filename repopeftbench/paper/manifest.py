@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from repopeftbench.dataset.manifest import FileEntry, Versions
+from repopeftbench.dataset.manifest import REBUILT_NAME, FileEntry, Versions
 
-MANIFEST_NAME = "README.json"
+MANIFEST_NAME = REBUILT_NAME
 
 
 class _Strict(BaseModel):

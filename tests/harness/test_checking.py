@@ -10,6 +10,7 @@ from harness.cli import run_command
 from repopeftbench.audit.findings import Findings
 from repopeftbench.audit.report import read_audit
 from repopeftbench.dataset.store import Dataset
+from repopeftbench.errors import DatasetError
 from repopeftbench.gitrepo import write_history
 from repopeftbench.schema import Split, Track
 
@@ -106,6 +107,27 @@ def test_truncated_table_ends_with_1_and_every_check_that_needs_it_left_out(data
     assert all(str(data) not in message for message in notes.values())
 
 
+def test_check_that_is_left_out_without_another_error_is_one_and_forbids_publishing(data, capsys, monkeypatch):
+    from harness.commands import checking
+
+    def clocks(dataset):
+        raise DatasetError("the clock cannot be read")
+
+    monkeypatch.setattr(checking, "STRUCTURE_CHECKS", (clocks,))
+    code, out, _ = run(capsys, "check", data, "--no-baselines")
+    errors = [problem for problem in read_audit(data).problems if problem.severity == "error"]
+    assert (code, [problem.message for problem in errors]) == (1, ["left out: the clock cannot be read"])
+    assert "Not fit to be published: 1 error" in out
+
+
+def test_folder_that_cannot_be_written_is_one_sentence_after_the_report(data, capsys):
+    (data / "audit.md").mkdir()
+    code, out, err = run(capsys, "check", data, "--no-baselines")
+    assert (code, "Nothing forbids publishing" in out) == (2, True)
+    assert f"the audit cannot be written to {data}" in err
+    assert len(err.strip().splitlines()) == 1
+
+
 def test_value_that_no_record_can_hold_is_an_error_and_no_crash(data, capsys):
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -128,10 +150,12 @@ def test_value_that_no_record_can_hold_is_an_error_and_no_crash(data, capsys):
         (lambda folder: folder.mkdir(), "is not a dataset (no manifest.json)"),
         (lambda folder: _with(folder, "manifest.json", '{"schema_version": 99}'), "install a newer repobench"),
         (lambda folder: _with(folder, "manifest.json", "{"), "is damaged"),
-        (lambda folder: _with(folder, "manifest.json", "[]"), "is damaged"),
+        (lambda folder: _with(folder, "manifest.json", "[]"), "is damaged, it holds no object: mine"),
         (lambda folder: _with(folder, "manifest.json", "\udcff"), "is damaged"),
         (lambda folder: _with(folder, "manifest.json", '{"schema_version": 3}'), "is damaged, config: Field required"),
         (lambda folder: _with(folder, "README.json", "{}"), "run repobench import-official"),
+        (lambda folder: _with(folder, "half", ""), "did not finish, run the same command again"),
+        (lambda folder: (folder / "data").mkdir(parents=True), "has the layout of the Hub"),
     ],
 )
 def test_what_is_no_dataset_ends_with_2_and_one_sentence(tmp_path, capsys, make, message):

@@ -1,16 +1,19 @@
 """The Hub's layout holds the rows of the store, each in the split it belongs to, in the same bytes every time."""
 
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from repopeftbench.dataset import hub_layout, hub_shards
+from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME, WIDTH
 from repopeftbench.dataset.hub_layout import SPLITS, split_name, write_hub_folder
 from repopeftbench.dataset.snapshots import SnapshotStore
 from repopeftbench.dataset.store import Dataset, read_records
-from repopeftbench.schema import CommitRecord, Split, Task, Track
+from repopeftbench.schema import CommitRecord, Reject, Split, Task, Track
 
 
 @pytest.fixture
@@ -39,10 +42,10 @@ def records_of(kind, folder, config, split):
 
 def test_configs_and_splits_are_those_that_have_rows(mined, written):
     _, configs = written
-    assert list(configs) == ["static", "evolution", "commits", "files", "trees"]
+    assert list(configs) == ["static", "evolution", "commits", "rejects", "files", "trees"]
     names = {name: [split.name for split in config.splits] for name, config in configs.items()}
     assert names["evolution"] == names["commits"] == list(SPLITS)
-    assert names["files"] == names["trees"] == ["train", "cr_val", "cr_test", "ood_test"]
+    assert names["rejects"] == names["files"] == names["trees"] == ["train", "cr_val", "cr_test", "ood_test"]
     assert set(names["static"]) == {split_name(split) for split in mined.splits(Track.STATIC)}
 
 
@@ -60,6 +63,29 @@ def test_commits_are_the_stores_by_their_split(mined, written):
     for split in Split:
         found = records_of(CommitRecord, folder, configs["commits"], split_name(split))
         assert found == [commit for commit in mined.commits() if commit.split is split] != []
+
+
+def test_rejects_are_the_stores_by_the_role_of_their_repository(mined, written):
+    folder, configs = written
+    for role in ("train", "cr_val", "cr_test", "ood_test"):
+        own = {entry.repo_id for entry in mined.manifest.repositories if entry.role == role}
+        found = records_of(Reject, folder, configs["rejects"], role)
+        assert found == [reject for reject in mined.rejects() if reject.repo_id in own] != []
+
+
+def test_published_embeddings_are_a_config_of_their_own(mined, tmp_path):
+    copy = Path(shutil.copytree(mined.folder, tmp_path / "copy", ignore=shutil.ignore_patterns(".hub")))
+    commits = list(mined.commits())
+    vectors = [np.full(WIDTH, number, dtype=np.float16) for number, _ in enumerate(commits)]
+    columns = ([c.repo_id for c in commits], [c.commit_sha for c in commits], [None] * len(commits), vectors)
+    table = pa.table([pa.array(c, f.type) for c, f in zip(columns, EMBEDDINGS, strict=True)], schema=EMBEDDINGS)
+    pq.write_table(table, copy / EMBEDDINGS_NAME)
+    configs = {config.name: config for config in write_hub_folder(Dataset(copy), tmp_path / "hub")}
+    found = pa.concat_tables(
+        rows_of(tmp_path / "hub", configs["embeddings"], split.name) for split in configs["embeddings"].splits
+    )
+    assert [split.name for split in configs["embeddings"].splits] == ["train", "cr_val", "cr_test", "ood_test"]
+    assert found.sort_by("commit_sha") == table.sort_by("commit_sha")
 
 
 def test_each_split_of_files_has_the_blobs_of_its_trees_once(mined, written):
@@ -142,5 +168,5 @@ def test_another_dataset_keeps_nothing(mined, written, tmp_path):
     (copy / "manifest.json").write_text((copy / "manifest.json").read_text() + "\n")
     shutil.rmtree(copy / "trees")
     configs = write_hub_folder(Dataset(copy), folder)
-    assert [config.name for config in configs] == ["static", "evolution", "commits"]
+    assert [config.name for config in configs] == ["static", "evolution", "commits", "rejects"]
     assert not list(folder.glob("data/trees*"))

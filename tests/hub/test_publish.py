@@ -1,6 +1,6 @@
 """`repobench publish` against a Hub: one commit or none, only what changed, and one sentence where it cannot be."""
 
-import datetime as dt
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +16,6 @@ from audits import with_audit
 from clients import STRANGER, TOKEN, client, environment
 from server import CUT, LOST, Blob
 
-from repopeftbench import tombstones
 from repopeftbench.audit.findings import Problem, Severity
 from repopeftbench.dataset.hub import check_card
 from repopeftbench.dataset.hub_changes import (
@@ -29,11 +28,9 @@ from repopeftbench.dataset.hub_changes import (
     compare_folder,
 )
 from repopeftbench.dataset.hub_layout import split_name
-from repopeftbench.dataset.publication import publishable_findings
-from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.store import Dataset, writing
 from repopeftbench.errors import HubError
 from repopeftbench.schema import Split, Track
-from repopeftbench.tombstones import Tombstone
 
 NAME = "org/bench"
 
@@ -204,6 +201,25 @@ def test_private_branch_and_pull_request(data, hub, repobench):
     assert (known.head("main"), published(hub, "refs/pr/1")) == (head, published(hub, "v2"))
 
 
+def test_new_branch_of_what_is_published_already_is_made_and_has_no_commit_of_its_own(data, hub, repobench):
+    repobench("publish", data, "--repo-id", NAME)
+    known = hub.repository(NAME)
+    dry = repobench("publish", data, "--repo-id", NAME, "--revision", "v1", "--dry-run")
+    assert (dry.code, "has no branch v1: it would be made" in dry.err, known.refs.keys()) == (0, True, {"main"})
+    done = repobench("publish", data, "--repo-id", NAME, "--revision", "v1")
+    assert (done.code, f"datasets/{NAME}/tree/v1" in done.out) == (0, True)
+    assert known.head("v1") == known.head("main")
+    again = repobench("publish", data, "--repo-id", NAME, "--revision", "v1")
+    assert "(v1) holds the same already: nothing to publish" in again.out
+
+
+def test_dataset_that_another_command_writes_is_not_published(data, hub, repobench):
+    with writing(data):
+        done = repobench("publish", data, "--repo-id", NAME)
+    assert (done.code, f"another command is writing {data}: wait" in done.sentence, hub.writes()) == (2, True, [])
+    assert repobench("publish", data, "--repo-id", NAME).code == 0
+
+
 @pytest.mark.parametrize("name", ["bench", "org/ben ch", "org/bench/x", "org/", "-org/bench", "org/be..nch"])
 def test_repository_id_with_a_typo_is_one_sentence(data, hub, repobench, name):
     done = repobench("publish", data, f"--repo-id={name}")
@@ -256,14 +272,49 @@ def test_audit_must_be_there_of_this_dataset_and_without_errors(data, hub, repob
     assert hub.requests == []
 
 
-def test_repository_that_was_taken_down_since_the_audit_is_not_published(data, monkeypatch):
-    dataset = Dataset(data)
-    entry = dataset.manifest.repositories[0]
-    listed = (Tombstone(source=entry.repo_id, date=dt.date(2026, 1, 1), reason="asked to"),)
-    publishable_findings(dataset)
-    monkeypatch.setattr(tombstones, "listed_tombstones", lambda more=None: listed)
-    with pytest.raises(HubError, match=f"has an error in .*{entry.repo_id}"):
-        publishable_findings(dataset)
+def mined_from_urls(data):
+    """Gives a dataset the manifest that it had if its repositories were mined from URLs."""
+    manifest = json.loads((data / "manifest.json").read_text())
+    for entry in manifest["repositories"]:
+        entry["location"] = f"https://example.org/o/{entry['repo_id']}.git"
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    return with_audit(Dataset(data))
+
+
+def test_repository_that_was_taken_down_since_the_audit_is_not_published(data, hub, repobench, tmp_path):
+    name = mined_from_urls(data).manifest.repositories[0].repo_id
+    listed = tmp_path / "down.toml"
+    listed.write_text(f'[[tombstone]]\nsource = "o/{name}"\ndate = 2026-01-01\nreason = "asked to"\n')
+    wrong = repobench("publish", data, "--repo-id", NAME, "--tombstones", listed)
+    assert (wrong.code, f"has an error in {name}: " in wrong.sentence, hub.requests) == (2, True, [])
+
+
+def test_users_tombstones_are_published(data, hub, repobench, tmp_path):
+    listed = tmp_path / "down.toml"
+    listed.write_text('[[tombstone]]\nsource = "someone/else"\ndate = 2026-01-01\nreason = "asked to"\n')
+    assert repobench("publish", data, "--repo-id", NAME, "--tombstones", listed).code == 0
+    assert b'source = "someone/else"' in published(hub)["TOMBSTONES.toml"]
+
+
+def test_no_folder_of_this_machine_is_published_and_hashes_are_those_of_the_published_manifest(data, hub, repobench):
+    manifest = json.loads((data / "manifest.json").read_text())
+    folder = str(Path(manifest["repositories"][0]["location"]).parent)
+    manifest["failed_sources"] = {f"{folder}/gone": f"{folder}/gone is no git repository"}
+    (data / "manifest.json").write_text(json.dumps(manifest))
+    with_audit(Dataset(data))
+    assert repobench("publish", data, "--repo-id", NAME).code == 0
+    assert [path for path, content in published(hub).items() if folder.encode() in content] == []
+    sha256 = hashlib.sha256(published(hub)["manifest.json"]).hexdigest()
+    assert json.loads(published(hub)["audit.json"])["dataset_sha256"] == sha256
+    assert all(sha256 in published(hub)[name].decode() for name in ("README.md", "croissant.json"))
+    assert list(json.loads(published(hub)["manifest.json"])["failed_sources"]) == ["gone"]
+
+
+def test_manifest_of_repositories_mined_from_urls_is_published_byte_for_byte(data, hub, repobench):
+    mined_from_urls(data)
+    assert repobench("publish", data, "--repo-id", NAME).code == 0
+    assert published(hub)["manifest.json"] == (data / "manifest.json").read_bytes()
+    assert published(hub)["audit.json"] == (data / "audit.json").read_bytes()
 
 
 @pytest.mark.parametrize("text", ["# no metadata\n", "---\nlicense: [mit\n---\n# x\n", "---\n- a\n---\n# x\n"])
@@ -295,7 +346,6 @@ DOWNLOAD = """
 import json, sys
 from repopeftbench.dataset.hub import download_dataset
 from repopeftbench.dataset.hub_changes import HubTarget
-from repopeftbench.dataset.publication import publishable_findings
 from repopeftbench.errors import HubError
 said = []
 for name, revision in json.loads(sys.argv[1]):
@@ -363,7 +413,9 @@ def expected_rows(dataset):
     roles = {repository.repo_id: repository.role for repository in dataset.manifest.repositories}
     trees = pq.read_table(dataset.folder / "trees").to_pylist()
     files = pq.read_table(dataset.folder / "files").to_pylist()
+    rejects = pq.read_table(dataset.folder / "rejects.parquet").to_pylist()
     for role in set(roles.values()):
+        found[f"rejects {role}"] = [row for row in rejects if roles[row["repo_id"]] == role]
         found[f"trees {role}"] = [row for row in trees if roles[row["repo_id"]] == role]
         named = {row["blob"] for row in found[f"trees {role}"]}
         found[f"files {role}"] = [row for row in files if row["blob"] in named]
@@ -378,7 +430,7 @@ def test_every_config_and_split_loads_row_for_row_streamed_or_not(data, hub, rep
     assert "Ignoring" not in done.stderr
     found = json.loads(done.stdout)
     expected = expected_rows(Dataset(data))
-    assert len(expected) == 26
+    assert len(expected) == 30
     assert found.pop("alone") == expected["evolution cr_test"]
     assert found.keys() == expected.keys() | {f"{name} streamed" for name in expected}
     for name, rows in expected.items():

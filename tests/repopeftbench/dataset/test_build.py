@@ -135,7 +135,7 @@ def test_mining_goes_on_from_finished_parts(tmp_path, make_repository, monkeypat
     monkeypatch.setattr(engine.RepositoryMiner, "walk", failing)
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path, *folders, commits_per_part=3)
-    with pytest.raises(DatasetError, match="run the same mine again"):
+    with pytest.raises(DatasetError, match="run the same command again"):
         Dataset(tmp_path / "data")
     _, resumed = build(tmp_path, *folders, commits_per_part=3)
     assert mined == [("r0", 0), ("r0", 3), ("r1", 0), ("r1", 3), ("r1", 3)]

@@ -6,14 +6,18 @@ import logging
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from card_cases import MIT, build_case, write_layout
 
 from repopeftbench.audit.findings import Findings, Measure, Problem, Severity
 from repopeftbench.dataset.attribution import Attribution, attribution_file, repository_url
-from repopeftbench.dataset.card import MOST_IN_CARD, card_of, dataset_card
+from repopeftbench.dataset.card import MOST_IN_CARD, card_of
 from repopeftbench.dataset.columns import MEANINGS, column_table
 from repopeftbench.dataset.description import describe
 from repopeftbench.dataset.documents import hub_documents
+from repopeftbench.dataset.embeddings import EMBEDDINGS
+from repopeftbench.dataset.front_matter import front_matter
+from repopeftbench.dataset.hub_records import HubConfig, HubFile, HubSplit
 from repopeftbench.dataset.snapshot_tables import FILES, TREES
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.schema import Split, Track
@@ -27,7 +31,7 @@ def case(tmp_path_factory):
     folder = tmp_path_factory.mktemp("card")
     dataset = build_case(folder)
     configs = write_layout(dataset, folder / "hub")
-    (folder / "hub" / "README.md").write_text(dataset_card(dataset, None, NAME, configs), "utf-8")
+    (folder / "hub" / "README.md").write_text(card_of(describe(dataset), None, NAME, configs), "utf-8")
     return dataset, folder / "hub", configs
 
 
@@ -75,10 +79,19 @@ def test_header_tells_features_and_rows_of_every_config(case):
         assert {split["name"]: split["num_examples"] for split in info["splits"]} == rows
 
 
+def test_header_tells_the_length_of_embeddings():
+    from datasets import Features
+
+    split = HubSplit(name="train", files=(HubFile(path="data/e/t.parquet", rows=1, size_bytes=9, sha256="0" * 64),))
+    config = HubConfig(name="embeddings", description="", schema=EMBEDDINGS, splits=(split,))
+    info = yaml.safe_load(front_matter("org/x", "x", 1, (), (config,)).strip("-"))["dataset_info"][0]
+    assert Features._from_yaml_list(info["features"]).arrow_schema.types == EMBEDDINGS.types
+
+
 def test_one_licence_is_named_by_its_id(tmp_path):
     dataset = build_case(tmp_path, {"org/a": ("MIT", {"LICENSE": MIT}), "org/b": (None, {"LICENSE": MIT})})
     configs = write_layout(dataset, tmp_path / "hub")
-    card = dataset_card(dataset, None, NAME, configs)
+    card = card_of(describe(dataset), None, NAME, configs)
     assert "\nlicense: mit\n" in card
     assert "license_name" not in card
     assert "All repositories are under MIT. Their texts are in `licenses/`" in card
@@ -104,9 +117,9 @@ def test_counts_of_tasks_are_those_of_the_dataset(case):
 
 
 def test_no_column_lacks_its_meaning_and_no_meaning_its_column():
-    columns = {name for schema in (TASKS, COMMITS, REJECTS, FILES, TREES) for name in schema.names}
-    assert set(MEANINGS) == columns
-    for schema in (TASKS, COMMITS, REJECTS, FILES, TREES):
+    schemas = (TASKS, COMMITS, REJECTS, FILES, TREES, EMBEDDINGS)
+    assert set(MEANINGS) == {name for schema in schemas for name in schema.names}
+    for schema in schemas:
         assert [line.split("`")[1] for line in column_table(schema).splitlines()[2:]] == schema.names
 
 
@@ -120,7 +133,7 @@ def test_card_has_the_columns_of_every_config(case):
 
 def test_every_repository_is_named_with_licence_role_and_tasks(case):
     dataset, folder, configs = case
-    documents = hub_documents(dataset, None, NAME, configs)
+    documents = hub_documents(describe(dataset), None, NAME, configs)
     for entry in dataset.manifest.repositories:
         tasks = sum(t.repo_id == entry.repo_id for x in Track for split in Split for t in dataset.tasks(x, split))
         declared = {"org/none": "unknown", "org/dual": "unknown", "org/bsd": "BSD-3-Clause"}
@@ -177,15 +190,15 @@ def test_audit_is_summed_up_over_repositories(case):
             ("in prefix", Split.IR_TEST, "org/a", 3),
         )
     )
-    audit = dataset_card(dataset, Findings(problems=problems, measures=measures), NAME, configs).partition("## Audit")[
-        2
-    ]
+    audit = card_of(describe(dataset), Findings(problems=problems, measures=measures), NAME, configs).partition(
+        "## Audit"
+    )[2]
     assert "found 0 errors, 1 warning, 1 note." in audit
     assert "- warning `x`, org/a: odd \\| thing" in audit
     assert "harmless" not in audit
     assert "| em copy-prefix, static | 25.0 % |" in audit
     assert "| in prefix, static | 30.0 % |" in audit
-    assert "was not audited" in dataset_card(dataset, None, NAME, configs)
+    assert "was not audited" in card_of(describe(dataset), None, NAME, configs)
 
 
 def test_protocol_and_cutoff_are_told(case):
@@ -208,8 +221,8 @@ def test_protocol_and_cutoff_are_told(case):
 def test_documents_are_the_same_bytes_every_time_and_hold_no_other_date(case):
     dataset, _, configs = case
     day = dt.date(2026, 2, 3)
-    once, again = (hub_documents(dataset, None, NAME, configs, day) for _ in range(2))
+    once, again = (hub_documents(describe(dataset), None, NAME, configs, day) for _ in range(2))
     assert once == again
     assert {"README.md", "ATTRIBUTION.md", "croissant.json", "licenses/org__mit/LICENSE"} <= set(once)
     assert once["licenses/org__mit/LICENSE"] == MIT.encode()
-    assert once["croissant.json"] != hub_documents(dataset, None, NAME, configs)["croissant.json"]
+    assert once["croissant.json"] != hub_documents(describe(dataset), None, NAME, configs)["croissant.json"]

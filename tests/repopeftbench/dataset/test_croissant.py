@@ -5,12 +5,17 @@ import json
 import logging
 
 import mlcroissant
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from card_cases import build_case, write_layout
 
-from repopeftbench.dataset.croissant import SPLIT_FIELD, croissant_json, first_published
-from repopeftbench.dataset.description import known_limits
+from repopeftbench.dataset.croissant import SPLIT_FIELD, croissant_of, first_published
+from repopeftbench.dataset.description import describe, known_limits
+from repopeftbench.dataset.embeddings import EMBEDDINGS, WIDTH
+from repopeftbench.dataset.hub_records import HubConfig, HubFile, HubSplit
+from repopeftbench.dataset.manifest import file_sha256
 
 # mlcroissant 1.1 calls rdflib 7.6 and pandas 3 in ways that these warn of.
 pytestmark = [
@@ -26,7 +31,7 @@ def case(tmp_path_factory):
     folder = tmp_path_factory.mktemp("croissant")
     dataset = build_case(folder)
     configs = write_layout(dataset, folder / "hub")
-    return dataset, folder / "hub", configs, croissant_json(dataset, NAME, configs, DAY)
+    return dataset, folder / "hub", configs, croissant_of(describe(dataset), NAME, configs, DAY)
 
 
 def test_description_is_valid_without_a_warning(case, caplog):
@@ -72,6 +77,29 @@ def plain(value):
 
 def comparable(row):
     return json.dumps({name: row[name] for name in sorted(row)}, default=int)
+
+
+def test_embeddings_are_lists_of_numbers(case, tmp_path):
+    dataset, *_ = case
+    path = tmp_path / "data" / "embeddings" / "train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    vector = np.arange(WIDTH, dtype=np.float16)
+    rows = [("o/a", "1", vector, vector), ("o/a", "2", None, vector)]
+    columns = [
+        pa.array(column, type=field.type) for column, field in zip(zip(*rows, strict=True), EMBEDDINGS, strict=True)
+    ]
+    pq.write_table(pa.Table.from_arrays(columns, schema=EMBEDDINGS), path)
+    file = HubFile(
+        path=path.relative_to(tmp_path).as_posix(), rows=2, size_bytes=path.stat().st_size, sha256=file_sha256(path)
+    )
+    split = HubSplit(name="train", files=(file,))
+    config = HubConfig(name="embeddings", description="Vectors.", schema=EMBEDDINGS, splits=(split,))
+    described = croissant_of(describe(dataset), NAME, (config,), DAY)
+    read = mlcroissant.Dataset(jsonld=json.loads(json.dumps(described)), mapping={"repo": str(tmp_path)})
+    assert (read.metadata.issues.errors, read.metadata.issues.warnings) == (set(), set())
+    first, second = read.records("embeddings")
+    assert list(first["embeddings/repo_state_embedding"]) == list(range(WIDTH))
+    assert second["embeddings/diff_embedding"] is None
 
 
 def test_every_file_is_there_with_size_and_hash_and_every_split_is_listed(case):

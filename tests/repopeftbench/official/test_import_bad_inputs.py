@@ -23,6 +23,7 @@ from published_cases import (
     write_static,
 )
 
+from repopeftbench.dataset.store import writing
 from repopeftbench.errors import DatasetError
 from repopeftbench.official.build import ImportOptions, import_published
 from repopeftbench.official.layout import Root
@@ -187,6 +188,22 @@ def test_dataset_of_ours_needs_no_import(tmp_path):
     import_published([Root(label="set", folder=folder)], ImportOptions(folder=out), lambda *_: None)
     with pytest.raises(DatasetError, match="is a dataset already"):
         import_published([Root(label="out", folder=out)], ImportOptions(folder=tmp_path / "x"), lambda *_: None)
+
+
+def test_publication_of_ours_is_told_from_published_data(tmp_path):
+    out = tmp_path / "out"
+    folder = write_snapshots(tmp_path / "set")
+    import_published([Root(label="set", folder=folder)], ImportOptions(folder=out), lambda *_: None)
+    (out / "tasks").rename(out / "data")
+    with pytest.raises(DatasetError, match="has the layout of the Hub"):
+        import_published([Root(label="out", folder=out)], ImportOptions(folder=tmp_path / "x"), lambda *_: None)
+
+
+def test_folder_that_another_command_writes_is_left_alone(tmp_path):
+    folder, options = write_snapshots(tmp_path / "set"), ImportOptions(folder=tmp_path / "out")
+    with writing(options.folder), pytest.raises(DatasetError, match="another command is writing"):
+        import_published([Root(label="set", folder=folder)], options, lambda *_: None)
+    import_published([Root(label="set", folder=folder)], options, lambda *_: None)
 
 
 def test_failed_import_leaves_the_dataset_that_was_there(tmp_path):
