@@ -62,7 +62,7 @@ def test_unfinished_run_is_left_out_and_named(place, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["report", "RUNS", "--by", "colour"], "--by colour is no slice: choose from family, event"),
-        (["report", "RUNS", "--data", "RUNS"], "mine"),
+        (["report", "RUNS", "--data", "RUNS"], "is not a dataset"),
         (["report", "RUNS/nowhere"], "no run in"),
         (["compare", "RUNS/copy-prefix", "RUNS/nowhere"], "is no run folder"),
         (
