@@ -32,7 +32,7 @@ class Terms(_Strict):
 
     Attributes:
         draws: Tasks drawn in all, repeats counted; of `per-repo-lora` over all of its adapters.
-        context_length: Most tokens of prefix, target and end together (tokens of the backbone).
+        context_length: Most tokens of prefix, target and end together; the backbone's own context, if that is shorter.
         repositories_per_step: Visits of repositories that make an optimizer step.
         commits_per_visit: Commits with tasks, one after the other, that a visit reaches over.
         tasks_per_commit: Tasks that a visit draws of each of them.
@@ -88,6 +88,8 @@ class MethodSettings(_Strict):
         hidden_dim: Width of the head's trunk.
         state_dim: Width of the GRU's state.
         encoder_recipe: How repositories become vectors (`code2lora.encoder.RECIPES`).
+        snapshots: Most snapshots of each repository that are encoded; a task gets the latest that is not later than its
+            state. Left out, every state is encoded.
         detach_input: Whether gradients end at the adapters' inputs, as published.
         terms: Shared terms that this method replaces.
     """
@@ -99,6 +101,7 @@ class MethodSettings(_Strict):
     hidden_dim: _Count | None = None
     state_dim: _Count | None = None
     encoder_recipe: str | None = None
+    snapshots: _Count | None = None
     detach_input: bool = False
     terms: dict[str, Any] = {}
 
@@ -192,7 +195,7 @@ def with_terms(recipe: TrainingRecipe, *, draws: int | None = None, layers: str 
 def _check_own(path: Path, method: str, settings: MethodSettings) -> None:
     """Raises unless a table has just what its method needs."""
     given = settings.model_fields_set - {"learning_rate", "terms"}
-    optional = {"detach_input"} if method != "fft" else set()
+    optional = set() if method == "fft" else {"detach_input"} | ({"snapshots"} if method == "code2lora-static" else set())
     wanted = _OWN[method]
     for name in sorted(wanted - given):
         raise TrainingError(f"Recipe {path}: methods.{method} lacks {name}.")
