@@ -33,6 +33,7 @@ class SettingsManifest(_Strict):
     dtype: str
     batch_size: int
     max_new_tokens: int
+    checkpoint: str | None = None
 
 
 class RunManifest(_Strict):
@@ -76,6 +77,7 @@ def describe_run(
             dtype=settings.dtype,
             batch_size=settings.batch_size,
             max_new_tokens=settings.max_new_tokens,
+            checkpoint=settings.checkpoint,
         ),
         weights_sha256=weights_sha256,
         dataset_sha256=dataset_sha256,

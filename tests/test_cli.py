@@ -18,8 +18,10 @@ FLAGS = {
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "check": "--baselines --json --no-baselines --no-json",
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
-    "run": "--backbone --batch-size --cache --data --device --dtype --limit --max-new-tokens --method --out "
-    "--overwrite --seed --split --track",
+    "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
+    "--save-minutes --seed --seeds --steps --vectors",
+    "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --limit --max-new-tokens "
+    "--method --out --overwrite --seed --split --track",
     "score": "--data",
     "report": "--families --no-families --out --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision",

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 from safetensors.torch import save_file
 
 from code2lora.checkpoints import Checkpoint, save_checkpoint
+from code2lora.encoder import PAPER_DIFF
 from code2lora.errors import TrainingError
 from code2lora.export import AdapterSource, export_peft
 from code2lora.folders import replace_folder
@@ -56,17 +57,17 @@ def write_folder(folder: Path, record: TrainingRecord, log: Path, write: Callabl
         raise TrainingError(f"{folder} holds something that is no training of ours; choose another folder.")
 
 
-def write_hypernetwork(
-    folder: Path, method: StaticHypernetwork | EvolvingHypernetwork, settings: Settings
-) -> None:
+def write_hypernetwork(folder: Path, method: StaticHypernetwork | EvolvingHypernetwork, settings: Settings) -> None:
     """Writes a checkpoint into an empty folder."""
     origin: dict[str, JsonValue] = {
         "made_by": "repobench train",
         "settings_sha256": settings.sha256(),
         "dataset_sha256": settings.dataset_sha256,
         "backbone_sha256": settings.backbone_sha256,
+        "encoder": settings.encoder,
         "encoder_sha256": settings.encoder_sha256,
-        "encoder_recipe": settings.own["encoder_recipe"],
+        "state_recipe": settings.own["encoder_recipe"],
+        "diff_recipe": PAPER_DIFF.name,
         "state": settings.terms["state"],
     }
     gru = method.gru.cpu() if isinstance(method, EvolvingHypernetwork) else None

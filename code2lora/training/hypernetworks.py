@@ -21,7 +21,7 @@ from code2lora.head import Code2LoRAHead
 from code2lora.training.plan import Draw
 
 NOTHING_YET = -1
-"""The place in history before the first kept commit."""
+"""The place in history before the first kept commit, where a repository is a vector of zeros."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,10 +108,10 @@ class EvolvingHypernetwork:
         device = next(self.gru.parameters()).device
         found: dict[int, torch.Tensor] = {}
         learns = torch.is_grad_enabled()
+        if earliest == NOTHING_YET:
+            found[NOTHING_YET] = self.gru.start(torch.zeros_like(history.first_state_E)[None].to(device))[0]
         with torch.set_grad_enabled(learns and earliest <= 0):
             hidden_1D = self.gru.start(history.first_state_E[None].to(device))
-        if earliest == NOTHING_YET:
-            found[NOTHING_YET] = hidden_1D[0]
         for place in range(latest + 1):
             with torch.set_grad_enabled(learns and place >= earliest):
                 diff_1E = history.diffs_TE[place][None].to(device)

@@ -111,9 +111,7 @@ def train_method(
 class _Loop:
     """One training in progress."""
 
-    def __init__(
-        self, method: Method, course: Course, progress: Callable[[TrainingProgress], None] | None
-    ) -> None:
+    def __init__(self, method: Method, course: Course, progress: Callable[[TrainingProgress], None] | None) -> None:
         self.method = method
         self.course = course
         self.progress = progress
@@ -126,7 +124,9 @@ class _Loop:
         if (course.folder / STATE_NAME).is_file():
             self.standing, self.best = load_state(course.folder / STATE_NAME, self.weights, self.optimizer)
             if self.standing.settings_sha256 != course.settings_sha256:
-                raise TrainingError(f"{course.folder} holds another training; finish it, or start anew with --overwrite.")
+                raise TrainingError(
+                    f"{course.folder} holds another training; finish it, or start anew with --overwrite."
+                )
 
     def run(self) -> Standing:
         """Runs the steps that are left."""

@@ -87,9 +87,7 @@ def _window(groups: Sequence[TaskGroup], commits: int, tasks: int, rng: random.R
     return groups[start:end]
 
 
-def _draw(
-    window: Sequence[TaskGroup], per_commit: int, count: int, rng: random.Random
-) -> Sequence[tuple[int, int]]:
+def _draw(window: Sequence[TaskGroup], per_commit: int, count: int, rng: random.Random) -> Sequence[tuple[int, int]]:
     """`count` pairs of commit and row, in order of history: some of each commit, then what is left, then again."""
     first: list[tuple[int, int]] = []
     rest: list[tuple[int, int]] = []

@@ -195,7 +195,9 @@ def with_terms(recipe: TrainingRecipe, *, draws: int | None = None, layers: str 
 def _check_own(path: Path, method: str, settings: MethodSettings) -> None:
     """Raises unless a table has just what its method needs."""
     given = settings.model_fields_set - {"learning_rate", "terms"}
-    optional = set() if method == "fft" else {"detach_input"} | ({"snapshots"} if method == "code2lora-static" else set())
+    optional = (
+        set() if method == "fft" else {"detach_input"} | ({"snapshots"} if method == "code2lora-static" else set())
+    )
     wanted = _OWN[method]
     for name in sorted(wanted - given):
         raise TrainingError(f"Recipe {path}: methods.{method} lacks {name}.")

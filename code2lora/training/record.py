@@ -33,7 +33,8 @@ class Settings(_Strict):
         dataset_sha256: The dataset.
         backbone: The name of the backbone.
         backbone_sha256: Its weights.
-        encoder_sha256: The weights of the encoder; None where there is none.
+        encoder: The name of the encoder; None for methods without one.
+        encoder_sha256: Its weights.
         device: Kind of device; rounding differs between kinds.
         versions: Of torch and transformers.
     """
@@ -46,6 +47,7 @@ class Settings(_Strict):
     dataset_sha256: str
     backbone: str
     backbone_sha256: str
+    encoder: str | None
     encoder_sha256: str | None
     device: str
     versions: dict[str, str]
@@ -117,6 +119,7 @@ class Identity:
     dataset_sha256: str
     backbone: str
     backbone_sha256: str
+    encoder: str | None
     encoder_sha256: str | None
     device: str
     versions: dict[str, str]
@@ -158,7 +161,9 @@ def read_record(folder: Path) -> TrainingRecord:
     try:
         raw = json.loads(path.read_text("utf-8"))
         if isinstance(raw, dict) and raw.get("schema_version") != SCHEMA_VERSION:
-            raise TrainingError(f"{path} has schema version {raw.get('schema_version')}, this version reads 1: train again.")
+            raise TrainingError(
+                f"{path} has schema version {raw.get('schema_version')}, this version reads 1: train again."
+            )
         return TrainingRecord.model_validate(raw)
     except (OSError, ValueError, ValidationError) as error:
         raise TrainingError(f"{path} is damaged ({error}); train again.") from error

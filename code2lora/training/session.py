@@ -66,6 +66,7 @@ class TrainingSession:
         data: The dataset.
         backbone: The model to condition; `fft` changes it and needs it in float32.
         encoder: Makes the vectors of repositories, for the methods that have any.
+        encoder_name: What the encoder is loaded by.
         vectors: Where they are kept.
         save_seconds: Least time between two states on the disk.
         progress: Told after every step: the name of what is trained, and how far it is.
@@ -77,6 +78,7 @@ class TrainingSession:
     data: TrainingData
     backbone: "Backbone"
     encoder: WindowEncoder
+    encoder_name: str
     vectors: VectorStore
     save_seconds: float = 600.0
     progress: Callable[[str, TrainingProgress], None] | None = None
@@ -90,6 +92,7 @@ class TrainingSession:
             dataset_sha256=self.data.sha256,
             backbone=self.backbone.name,
             backbone_sha256=self.backbone.weights_sha256,
+            encoder=self.encoder_name if conditioned else None,
             encoder_sha256=self.encoder.weights_sha256 if conditioned else None,
             device=torch.device(self.backbone.device).type,
             versions={name: importlib.metadata.version(name) for name in ("torch", "transformers")},

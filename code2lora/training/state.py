@@ -100,14 +100,16 @@ def load_state(
     try:
         with safe_open(path, framework="pt") as file:
             raw = json.loads((file.metadata() or {})[_METADATA_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
         raw["curve"] = [(int(step), float(loss)) for step, loss in raw["curve"]]
         standing = Standing(**raw)
         with torch.no_grad():
             for name, weight in weights.items():
                 weight.copy_(tensors[f"{_WEIGHT}{name}"])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise TrainingError(f"{path} is damaged or of another training ({error}); start anew with --overwrite.") from error
+        raise TrainingError(
+            f"{path} is damaged or of another training ({error}); start anew with --overwrite."
+        ) from error
     moments = {}
     for index, name in enumerate(weights):
         keys = [key for key in tensors if key.startswith(_MOMENT) and key.partition(".")[2].partition(".")[2] == name]
@@ -128,5 +130,3 @@ def put_back(weights: Mapping[str, nn.Parameter], kept: Mapping[str, torch.Tenso
     with torch.no_grad():
         for name, weight in weights.items():
             weight.copy_(kept[name])
-
-

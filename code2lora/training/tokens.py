@@ -103,9 +103,7 @@ class TokenStore:
         return Batch(ids_BT=ids_BT.to(device), mask_BT=mask_BT.to(device), labels_BK=labels_BK.to(device))
 
 
-def encode_task(
-    backbone: "Backbone", prefix: str, continuation: str, context_length: int
-) -> tuple[list[int], int]:
+def encode_task(backbone: "Backbone", prefix: str, continuation: str, context_length: int) -> tuple[list[int], int]:
     """A task's tokens, and how many of the last of them count.
 
     Args:
@@ -119,7 +117,9 @@ def encode_task(
     """
     tokenizer: Any = backbone.tokenizer
     if tokenizer.eos_token_id is None:
-        raise TrainingError(f"Backbone {backbone.name!r} has no end-of-text token: a prediction's end cannot be taught.")
+        raise TrainingError(
+            f"Backbone {backbone.name!r} has no end-of-text token: a prediction's end cannot be taught."
+        )
     opening = list(tokenizer("")["input_ids"])
     target = [*_plain(tokenizer, continuation), int(tokenizer.eos_token_id)][: context_length // 2]
     room = context_length - len(target) - len(opening)

@@ -25,7 +25,7 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version or pretrained."""
+    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora or fft."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -40,6 +40,8 @@ class RunOptions:
     """Seed of the draw."""
     backbone: str = "nano"
     """`nano` (bundled), a Hub id or a folder with a causal language model."""
+    checkpoint: str | None = None
+    """Folder of trained weights. Default: the method's own, bundled for `nano`."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     dtype: str = "auto"
@@ -85,6 +87,7 @@ def run(options: RunOptions) -> int:
         dtype=options.dtype,
         batch_size=options.batch_size,
         max_new_tokens=options.max_new_tokens,
+        checkpoint=options.checkpoint,
     )
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
     manifest = describe_run(

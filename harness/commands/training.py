@@ -109,9 +109,10 @@ def _train_one(
             data=DatasetTrainingData(dataset),
             backbone=backbone,
             encoder=encoder,
+            encoder_name=options.encoder,
             vectors=store,
             save_seconds=60 * options.save_minutes,
-            progress=lambda name, at: tracker.update(f"{name}  loss {at.loss:.3f}", at.step, at.steps),
+            progress=lambda name, at: tracker.update(name, at.step, at.steps, f"loss {at.loss:.3f}"),
             prepared=lambda done, total: tracker.update("vectors", done, total),
         )
         return train(session, folder)

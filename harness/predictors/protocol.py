@@ -44,7 +44,8 @@ class PredictorSettings:
     """The options that methods share; a method ignores what does not concern it.
 
     `backbone` is `nano`, a Hub id or a folder; `device` and `dtype` may be `auto`; `batch_size` counts tasks and
-    `max_new_tokens` tokens of the backbone, both at least 1.
+    `max_new_tokens` tokens of the backbone, both at least 1. `checkpoint` is a folder of trained weights, None for the
+    method's own where it has any.
     """
 
     backbone: str = "nano"
@@ -52,6 +53,7 @@ class PredictorSettings:
     dtype: str = "auto"
     batch_size: int = 16
     max_new_tokens: int = 64
+    checkpoint: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses limits that no method can work with."""
@@ -71,6 +73,9 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "copy-prefix": "harness.predictors.trivial:CopyPrefix",
         "previous-version": "harness.predictors.trivial:PreviousVersion",
         "pretrained": "harness.predictors.causal:build_pretrained",
+        "shared-lora": "harness.predictors.adapted:build_shared_lora",
+        "per-repo-lora": "harness.predictors.adapted:build_per_repo_lora",
+        "fft": "harness.predictors.adapted:build_fft",
     }
 )
 """Every method's name and the `module:attribute` of its factory."""
