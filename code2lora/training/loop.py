@@ -198,7 +198,9 @@ class _Loop:
                     summed += target_losses(self.course.backbone, batch, terms.precision).double().sum().item()
                 losses.append(summed / self.course.exam_tokens.counted([draw.row for draw in draws]))
         injection.use(None)
-        loss = sum(losses) / len(losses)
+        loss = _mean(losses)
+        if not math.isfinite(loss):
+            raise TrainingError(f"The validation loss is {loss} at step {standing.step}: lower the learning rate.")
         standing.curve.append((standing.step, loss))
         if standing.best_loss is None or loss < standing.best_loss:
             standing.best_step, standing.best_loss, standing.worse = standing.step, loss, 0
@@ -240,6 +242,10 @@ class _Loop:
         return TrainingError(
             f"The {what} is {value} at step {self.standing.step + 1}; {path} holds the batch. Lower the learning rate."
         )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _leaves(adapter: Adapter) -> Adapter:

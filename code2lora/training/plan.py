@@ -1,4 +1,4 @@
-"""Which tasks each optimizer step draws: a pure function of the pool, the terms and the seed, the same for every method.
+"""Which tasks each optimizer step draws: a pure function of pool, terms and seed, the same for every method.
 
 A step visits some repositories. A visit reaches over a run of neighbouring commits that have tasks and draws some tasks
 of each, in order of history: so that a network that walks a history learns over the whole run, and every other method

@@ -1,4 +1,4 @@
-"""One training from a dataset to a folder of weights: reads, prepares, trains, writes; goes on where it was killed (io).
+"""One training, from a dataset to a folder of weights: reads, prepares, trains, writes; survives kills (io).
 
 While it lasts, everything is in a folder beside the result, `NAME.training`: sequences, state, log. It is deleted once
 the result is in place.
