@@ -79,16 +79,3 @@ def test_losses_of_a_padded_batch_are_those_of_each_sequence_by_itself(backbone,
             first = batch.ids_BT.shape[1] - batch.counted
             alone += [-logits[at - 1, batch.ids_BT[0, at]] for at in range(first, batch.ids_BT.shape[1])]
     torch.testing.assert_close(together, torch.stack(alone), atol=1e-5, rtol=1e-5)
-
-
-def test_nothing_of_the_prefix_is_learnt(backbone, store):
-    batch = store.batch([4])
-    embeddings = backbone.model.get_input_embeddings()
-    head = torch.nn.Parameter(backbone.model.lm_head.weight.clone())
-    hidden = backbone.model.model(input_ids=batch.ids_BT).last_hidden_state
-    loss = torch.nn.functional.cross_entropy(
-        (hidden @ head.T)[0, -4:-1], batch.labels_BK[0], reduction="sum"
-    )  # the three that count
-    ours = target_losses(backbone, batch, "float32").sum()
-    torch.testing.assert_close(ours, loss.detach(), atol=1e-4, rtol=1e-5)
-    assert embeddings.weight.grad is None
