@@ -97,7 +97,7 @@ def write_backbone(folder: Path, method: FullFineTuning, backbone: "Backbone") -
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(folder)
     if model.generation_config is not None:
-        model.generation_config.save_pretrained(folder)  # type: ignore[no-untyped-call]
+        model.generation_config.save_pretrained(folder)
     backbone.tokenizer.save_pretrained(folder)
 
 

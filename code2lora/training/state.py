@@ -68,7 +68,7 @@ def save_state(
     Raises:
         OSError: the file cannot be written.
     """
-    tensors = {f"{_WEIGHT}{name}": tensor for name, tensor in weights.items()}
+    tensors: dict[str, torch.Tensor] = {f"{_WEIGHT}{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"{_BEST}{name}": tensor for name, tensor in best.items()}
     for name, weight in weights.items():
         for key, value in optimizer.state.get(weight, {}).items():

@@ -63,7 +63,7 @@ class TokenStore:
         Raises:
             TrainingError: the backbone's tokenizer has no end-of-text token.
         """
-        self._pad = int(backbone.tokenizer.pad_token_id)  # type: ignore[arg-type]
+        self._pad = int(backbone.tokenizer.pad_token_id)
         self._device = backbone.device
         places: dict[int, tuple[int, int, int]] = {}
         start = 0

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -14,6 +14,9 @@ from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, Task, Track
+
+if TYPE_CHECKING:
+    from harness.predictors.protocol import PredictorSettings
 
 RUNS_FOLDER = Path("repobench-out/runs")
 REPORT_FOLDER = Path("repobench-out/report")
@@ -63,7 +66,7 @@ def run(options: RunOptions) -> int:
         options: Options.
     """
     from harness.manifest import describe_run
-    from harness.predictors.protocol import PredictorSettings, build_predictor, weights_of
+    from harness.predictors.protocol import build_predictor, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
@@ -81,14 +84,7 @@ def run(options: RunOptions) -> int:
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
-    settings = PredictorSettings(
-        backbone=options.backbone,
-        device=options.device,
-        dtype=options.dtype,
-        batch_size=options.batch_size,
-        max_new_tokens=options.max_new_tokens,
-        checkpoint=options.checkpoint,
-    )
+    settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
     manifest = describe_run(
         tasks,
@@ -176,6 +172,19 @@ def _tasks(dataset: Dataset, splits: tuple[Split, ...]) -> Iterator[Task]:
     for track in Track:
         for split in splits:
             yield from dataset.tasks(track, split)
+
+
+def _settings(options: RunOptions) -> "PredictorSettings":
+    from harness.predictors.protocol import PredictorSettings
+
+    return PredictorSettings(
+        backbone=options.backbone,
+        device=options.device,
+        dtype=options.dtype,
+        batch_size=options.batch_size,
+        max_new_tokens=options.max_new_tokens,
+        checkpoint=options.checkpoint,
+    )
 
 
 def _default_name(options: RunOptions) -> str:

@@ -130,12 +130,10 @@ def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe"
 def _summary(record: "TrainingRecord", folder: Path) -> str:
     """One line about a training."""
     curves = [outcome for outcome in record.outcomes if outcome.curve]
-    first, best = (
-        sum(by(outcome.curve) for outcome in curves) / len(curves) if curves else None
-        for by in (lambda curve: curve[0][1], lambda curve: min(loss for _, loss in curve))
-    )
     loss = "no validation tasks, the last weights were kept"
-    if first is not None and best is not None:
+    if curves:
+        first = sum(outcome.curve[0][1] for outcome in curves) / len(curves)
+        best = sum(min(loss for _, loss in outcome.curve) for outcome in curves) / len(curves)
         loss = f"{curves[0].validation} loss {first:.3f} before, {best:.3f} after"
     unvalidated = len(record.outcomes) - len(curves)
     if curves and unvalidated:
