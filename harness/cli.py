@@ -45,9 +45,10 @@ _COMMANDS = {
     ),
     "score": ("running", "Score the predictions of a run again, without any model."),
     "report": (
-        "running",
-        "Compare runs: exact match and edit similarity with intervals over repositories.",
+        "reporting",
+        "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",
     ),
+    "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
     "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
     "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
     "publish": ("publishing", "Publish a dataset on the Hugging Face Hub, in one commit."),

@@ -4,17 +4,20 @@ A backbone that is named by a folder is the one machine path that a manifest can
 """
 
 import hashlib
+import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.predictors.protocol import PredictorSettings
+from harness.records import CodeBleuBackend
 from harness.scoring import METRIC_VERSIONS
 from harness.selection import TaskSelection
 from repopeftbench import __version__
 from repopeftbench.schema import Split, Task, Track
 
-FORMAT = 1
+FORMAT = 2
 """The layout of a run folder."""
 
 CHUNK_TASKS = 64
@@ -34,6 +37,17 @@ class SettingsManifest(_Strict):
     batch_size: int
     max_new_tokens: int
     checkpoint: str | None = None
+
+
+class ScorersManifest(_Strict):
+    """What scores depend on beside the metrics' own versions."""
+
+    codebleu_backend: CodeBleuBackend
+    python: str
+    """`3.11`: its parser decides about `em_ast`, its tokenizer about the comments of the paper's CodeBLEU."""
+    tree_sitter: str
+    tree_sitter_python: str
+    rapidfuzz: str
 
 
 class RunManifest(_Strict):
@@ -56,6 +70,7 @@ class RunManifest(_Strict):
     task_ids_sha256: str
     chunk_tasks: int = Field(default=CHUNK_TASKS, ge=1)
     metric_versions: dict[str, int]
+    scorers: ScorersManifest
     tool_version: str
 
 
@@ -88,7 +103,19 @@ def describe_run(
         task_count=len(tasks),
         task_ids_sha256=hash_task_ids(tasks),
         metric_versions=dict(METRIC_VERSIONS),
+        scorers=current_scorers(),
         tool_version=__version__,
+    )
+
+
+def current_scorers(backend: CodeBleuBackend = CodeBleuBackend.OURS) -> ScorersManifest:
+    """What scores that are made now depend on."""
+    return ScorersManifest(
+        codebleu_backend=backend,
+        python=f"{sys.version_info.major}.{sys.version_info.minor}",
+        tree_sitter=version("tree-sitter"),
+        tree_sitter_python=version("tree-sitter-python"),
+        rapidfuzz=version("rapidfuzz"),
     )
 
 
@@ -108,5 +135,7 @@ def first_difference(found: RunManifest, wanted: RunManifest) -> str | None:
 
 def _flat(manifest: RunManifest) -> dict[str, object]:
     fields = manifest.model_dump(mode="json")
-    settings = {f"settings.{name}": value for name, value in fields.pop("settings").items()}
-    return {"method": fields.pop("method"), **settings, **fields}
+    flat = {"method": fields.pop("method")}
+    for group in ("settings", "scorers"):
+        flat |= {f"{group}.{name}": value for name, value in fields.pop(group).items()}
+    return {**flat, **fields}

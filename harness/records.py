@@ -6,8 +6,9 @@ never NaN and never a missing row.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from repopeftbench.schema import Family, RepositoryView, Split, TaskInput, Track
+from repopeftbench.schema import Event, Family, RepositoryView, Split, TargetType, TaskInput, Track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,41 @@ class Unscored:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """The verdicts on one prediction, with what a report groups by.
+Measure = float | Unscored
+"""A number in [0, 1], or why there is none."""
 
-    `edit_similarity` is in [0, 1]. A failed prediction has `em_strict` false and similarity 0.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeBleu:
+    """CodeBLEU of one prediction and its four components; `degenerate` names those with nothing to measure."""
+
+    score: Measure
+    ngram: Measure
+    weighted: Measure
+    syntax: Measure
+    dataflow: Measure
+    degenerate: tuple[str, ...] = ()
+
+    @classmethod
+    def settled(cls, value: Measure) -> "CodeBleu":
+        """One value for the whole and for each component: a verdict that needs no measuring, or why there is none."""
+        return cls(score=value, ngram=value, weighted=value, syntax=value, dataflow=value)
+
+
+class CodeBleuBackend(StrEnum):
+    """What computes the paper's CodeBLEU: our own code, or the `codebleu` package 0.7.0."""
+
+    OURS = "ours"
+    PACKAGE = "package"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFacts:
+    """What a score keeps of its task: all that a report groups by, and no prefix.
+
+    Lengths are in characters. `target_in_prefix`: the target stands in the prefix word for word, between token
+    boundaries. `repository_commits` counts the first-parent commits of the mined history, so that
+    `history_index / max(1, repository_commits - 1)` is the task's place in it, from 0 to 1.
     """
 
     task_id: str
@@ -60,22 +91,73 @@ class Score:
     track: Track
     split: Split
     family: Family
+    event: Event
+    target_type: TargetType
+    target_characters: int
+    prefix_characters: int
+    target_in_prefix: bool
+    history_index: int
+    repository_commits: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The verdicts on one prediction, with what a report groups by (see `TaskFacts`) and both texts.
+
+    Names that end in `_paper` hold the published metric of the raw text, all others the metric of the stopped one,
+    `prediction`; `harness.metrics` says what each measures. `codebleu_degenerate` names the components of `codebleu`
+    that have nothing to measure on this target. A failed prediction is wrong, and has the numbers of an empty one.
+    """
+
+    task_id: str
+    repo_id: str
+    track: Track
+    split: Split
+    family: Family
+    event: Event
+    target_type: TargetType
+    target_characters: int
+    prefix_characters: int
+    target_in_prefix: bool
+    history_index: int
+    repository_commits: int
     em_strict: bool
-    edit_similarity: float | Unscored
+    em_ast: bool | Unscored
+    em_paper: bool
+    edit_similarity: Measure
+    edit_similarity_paper: Measure
+    codebleu: Measure
+    codebleu_ngram: Measure
+    codebleu_weighted: Measure
+    codebleu_syntax: Measure
+    codebleu_dataflow: Measure
+    codebleu_degenerate: tuple[str, ...]
+    codebleu_paper: Measure
+    codebleu_paper_ngram: Measure
+    codebleu_paper_weighted: Measure
+    codebleu_paper_syntax: Measure
+    codebleu_paper_dataflow: Measure
     complete: bool
     failed: bool
+    target: str
+    prediction: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
     """What a finished run comes to: counts of tasks, and means over all of them.
 
-    `resumed_at` is the number of tasks that an earlier, interrupted start had answered. `em_strict` is in [0, 1];
-    `edit_similarity` too, over the tasks that have one. None is the mean of nothing.
+    `resumed_at` is the number of tasks that an earlier, interrupted start had answered. Means are in [0, 1]: the exact
+    matches over all tasks, `em_ast`, `edit_similarity` and `codebleu` over those that have one. None is the mean of
+    nothing.
     """
 
     tasks: int
     failures: int
     resumed_at: int
     em_strict: float | None
+    em_ast: float | None
+    em_paper: float | None
     edit_similarity: float | None
+    codebleu: float | None

@@ -26,7 +26,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from harness.errors import RunError
-from harness.manifest import RunManifest, first_difference
+from harness.manifest import RunManifest, ScorersManifest, first_difference
 from harness.records import Prediction, Score
 from harness.score_table import scores_from_parquet, scores_to_parquet
 from repopeftbench.atomic import write_atomically
@@ -113,10 +113,10 @@ class RunFolder:
         hashes = {name: _sha256(self.folder / name) for name in _HASHED}
         write_atomically(self.folder / COMPLETE, _json_bytes(hashes))
 
-    def rescore(self, scores: Sequence[Score], metric_versions: dict[str, int]) -> None:
-        """Replaces the scores, and the metric versions of the manifest; the folder is incomplete in between."""
+    def rescore(self, scores: Sequence[Score], metric_versions: dict[str, int], scorers: ScorersManifest) -> None:
+        """Replaces the scores, and what the manifest says of them; the folder is incomplete in between."""
         (self.folder / COMPLETE).unlink(missing_ok=True)
-        self.manifest = self.manifest.model_copy(update={"metric_versions": metric_versions})
+        self.manifest = self.manifest.model_copy(update={"metric_versions": metric_versions, "scorers": scorers})
         write_atomically(self.folder / MANIFEST, _manifest_bytes(self.manifest))
         self.finish(scores)
 

@@ -6,17 +6,29 @@ chunk's tasks asked for one by one; those that fail again become predictions wit
 does not know what a task or an answer means.
 """
 
+import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError, RunError
-from harness.manifest import RunManifest, hash_task_ids
+from harness.manifest import RunManifest, current_scorers, hash_task_ids
 from harness.predictors.protocol import Predictor
-from harness.records import Answer, Prediction, PredictionRequest, RunSummary, Score
+from harness.records import (
+    Answer,
+    CodeBleuBackend,
+    Measure,
+    Prediction,
+    PredictionRequest,
+    RunSummary,
+    Score,
+    TaskFacts,
+    Unscored,
+)
 from harness.run_store import open_run, read_run, reopen_run
 from harness.scoring import METRIC_VERSIONS, score_predictions
 from harness.stopping import stop_prediction
+from harness.task_facts import facts_of
 from repopeftbench.schema import RepositoryView, Task, TaskInput
 
 Progress = Callable[[int, int], None]
@@ -31,6 +43,7 @@ def run_method(
     views: Callable[[Task], RepositoryView],
     manifest: RunManifest,
     folder: Path,
+    history_lengths: Mapping[str, int],
     progress: Progress | None = None,
 ) -> RunSummary:
     """Answers and scores all `tasks` into `folder`, going on where an earlier start with the same manifest ended.
@@ -44,6 +57,7 @@ def run_method(
         views: gives the repository as a task's predictor may see it; called once per task and chunk.
         manifest: the run's configuration, from `describe_run`.
         folder: created if absent.
+        history_lengths: first-parent commits of each task's repository.
         progress: told how far the run is.
 
     Returns:
@@ -52,12 +66,14 @@ def run_method(
     Raises:
         RunError: the folder cannot be used, `tasks` are not those of `manifest`, or the predictor broke its protocol.
         PredictorError: the predictor can answer nothing.
+        ScoringError: a task has no split, or its repository no history length.
     """
     task_ids = [task.task_id for task in tasks]
     if len(set(task_ids)) != len(task_ids):
         raise RunError(f"{len(task_ids) - len(set(task_ids))} of {len(task_ids)} tasks repeat an id.")
     if hash_task_ids(tasks) != manifest.task_ids_sha256:
         raise RunError(f"The {len(tasks)} given tasks are not the {manifest.task_count} that the manifest describes.")
+    facts = [facts_of(task, history_lengths) for task in tasks]
     report = progress or _ignore
     with open_run(folder, manifest) as run:
         if run.is_complete():
@@ -74,39 +90,49 @@ def run_method(
             done.extend(predictions)
             run.note(f"{len(done)} of {len(tasks)} tasks are answered")
             report(len(done), len(tasks))
-        scores = score_predictions(tasks, done)
+        scores = score_predictions(facts, done)
         run.finish(scores)
         run.note("complete")
         return _summary(scores, resumed_at=resumed_at)
 
 
-def score_run(folder: Path, tasks: Sequence[Task]) -> RunSummary:
+def score_run(
+    folder: Path,
+    tasks: Iterable[TaskFacts],
+    *,
+    backend: CodeBleuBackend = CodeBleuBackend.OURS,
+    workers: int = 1,
+) -> RunSummary:
     """Scores the predictions of a run again, with today's metrics and no model.
 
     Args:
         folder: a run whose tasks are all answered.
-        tasks: the run's tasks in any order; others may be among them.
+        tasks: facts of the run's tasks in any order; others may be among them.
+        backend: what computes the paper's CodeBLEU.
+        workers: processes to score with.
 
     Raises:
         RunError: `folder` holds no run, another process holds it, or tasks are not all answered or not given.
-        ScoringError: the predictions are not one per task.
+        ScoringError: the predictions are not one per task, or the backend is not installed.
     """
     with reopen_run(folder) as run:
-        by_id = {task.task_id: task for task in tasks}
         answered = run.read_predictions()
         if len(answered) != run.manifest.task_count:
             raise RunError(
                 f"Run folder {folder} has answers to {len(answered)} of its {run.manifest.task_count} tasks: "
                 "start the same run again to finish it."
             )
+        wanted = {prediction.task_id for prediction in answered}
+        by_id = {task.task_id: task for task in tasks if task.task_id in wanted}
         unknown = [prediction.task_id for prediction in answered if prediction.task_id not in by_id]
         if unknown:
             raise RunError(
                 f"{len(unknown)} tasks of run folder {folder} are not in the given dataset, the first is {unknown[0]}: "
                 "score it with the dataset that it was run on."
             )
-        scores = score_predictions([by_id[prediction.task_id] for prediction in answered], answered)
-        run.rescore(scores, dict(METRIC_VERSIONS))
+        facts = [by_id[prediction.task_id] for prediction in answered]
+        scores = score_predictions(facts, answered, backend=backend, workers=workers)
+        run.rescore(scores, dict(METRIC_VERSIONS), current_scorers(backend))
         run.note("scored again")
         return _summary(scores, resumed_at=len(scores))
 
@@ -185,14 +211,22 @@ def _failed(task: Task, error: Exception) -> Prediction:
 
 
 def _summary(scores: Sequence[Score], *, resumed_at: int) -> RunSummary:
-    similarities = [score.edit_similarity for score in scores if isinstance(score.edit_similarity, float)]
     return RunSummary(
         tasks=len(scores),
         failures=sum(score.failed for score in scores),
         resumed_at=resumed_at,
-        em_strict=sum(score.em_strict for score in scores) / len(scores) if scores else None,
-        edit_similarity=sum(similarities) / len(similarities) if similarities else None,
+        em_strict=_mean(score.em_strict for score in scores),
+        em_ast=_mean(score.em_ast for score in scores),
+        em_paper=_mean(score.em_paper for score in scores),
+        edit_similarity=_mean(score.edit_similarity for score in scores),
+        codebleu=_mean(score.codebleu for score in scores),
     )
+
+
+def _mean(values: Iterable[Measure]) -> float | None:
+    """The mean of what has a value; None where nothing has."""
+    numbers = [float(value) for value in values if not isinstance(value, Unscored)]
+    return math.fsum(numbers) / len(numbers) if numbers else None
 
 
 def _ignore(done: int, total: int) -> None:

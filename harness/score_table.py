@@ -1,56 +1,89 @@
 """Scores as parquet bytes and back; the schema is explicit and compared on reading. Pure: bytes in, bytes out."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import RunError
 from harness.records import Score, Unscored
-from repopeftbench.schema import Family, Split, Track
+from repopeftbench.schema import Event, Family, Split, TargetType, Track
+
+ROWS_PER_GROUP = 4_096
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    "track": Track,
+    "split": Split,
+    "family": Family,
+    "event": Event,
+    "target_type": TargetType,
+}
+MEASURES = (
+    "em_ast",
+    "edit_similarity",
+    "edit_similarity_paper",
+    "codebleu",
+    "codebleu_ngram",
+    "codebleu_weighted",
+    "codebleu_syntax",
+    "codebleu_dataflow",
+    "codebleu_paper",
+    "codebleu_paper_ngram",
+    "codebleu_paper_weighted",
+    "codebleu_paper_syntax",
+    "codebleu_paper_dataflow",
+)
+"""The fields of a score that can be `Unscored`."""
+
+_VERSIONED = (
+    "em_strict",
+    "em_ast",
+    "em_paper",
+    "edit_similarity",
+    "edit_similarity_paper",
+    "codebleu",
+    "codebleu_paper",
+)
+_UNSCORED = "unscored"
+
+
+def _present(kind: pa.DataType, *names: str) -> list[pa.Field]:
+    return [pa.field(name, kind, nullable=False) for name in names]
+
 
 SCHEMA = pa.schema(
     [
-        pa.field("task_id", pa.string(), nullable=False),
-        pa.field("repo_id", pa.string(), nullable=False),
-        pa.field("track", pa.string(), nullable=False),
-        pa.field("split", pa.string(), nullable=False),
-        pa.field("family", pa.string(), nullable=False),
-        pa.field("em_strict", pa.bool_(), nullable=False),
-        pa.field("em_strict_version", pa.int32(), nullable=False),
-        pa.field("edit_similarity", pa.float64()),
-        pa.field("edit_similarity_version", pa.int32(), nullable=False),
-        pa.field("unscored", pa.string()),
-        pa.field("complete", pa.bool_(), nullable=False),
-        pa.field("failed", pa.bool_(), nullable=False),
+        *_present(pa.string(), "task_id", "repo_id", "track", "split", "family", "event", "target_type"),
+        *_present(pa.int32(), "target_characters", "prefix_characters"),
+        *_present(pa.bool_(), "target_in_prefix"),
+        *_present(pa.int32(), "history_index", "repository_commits"),
+        *_present(pa.bool_(), "em_strict"),
+        pa.field("em_ast", pa.bool_()),
+        *_present(pa.bool_(), "em_paper"),
+        *(pa.field(name, pa.float64()) for name in MEASURES[1:]),
+        *_present(pa.list_(pa.string()), "codebleu_degenerate"),
+        *_present(pa.map_(pa.string(), pa.string()), _UNSCORED),
+        *_present(pa.int32(), *(f"{name}_version" for name in _VERSIONED)),
+        *_present(pa.bool_(), "complete", "failed"),
+        *_present(pa.string(), "target", "prediction"),
     ]
 )
-"""One row per task. `edit_similarity` is null exactly where `unscored` gives the reason."""
+"""One row per task. A measure is null exactly where `unscored` gives, under its name, the reason."""
+
+_FIELDS = tuple(name for name in SCHEMA.names if name != _UNSCORED and not name.endswith("_version"))
 
 
 def scores_to_parquet(scores: Sequence[Score], metric_versions: Mapping[str, int]) -> bytes:
     """The scores as a parquet file, in their order; `metric_versions` are of the metrics that made them."""
-    rows = [
-        {
-            "task_id": score.task_id,
-            "repo_id": score.repo_id,
-            "track": score.track.value,
-            "split": score.split.value,
-            "family": score.family.value,
-            "em_strict": score.em_strict,
-            "em_strict_version": metric_versions["em_strict"],
-            "edit_similarity": None if isinstance(score.edit_similarity, Unscored) else score.edit_similarity,
-            "edit_similarity_version": metric_versions["edit_similarity"],
-            "unscored": score.edit_similarity.reason if isinstance(score.edit_similarity, Unscored) else None,
-            "complete": score.complete,
-            "failed": score.failed,
-        }
-        for score in scores
-    ]
     sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), sink, compression="zstd")
+    with pq.ParquetWriter(sink, SCHEMA, compression="zstd") as writer:
+        for start in range(0, len(scores), ROWS_PER_GROUP):
+            writer.write_table(_table(scores[start : start + ROWS_PER_GROUP], metric_versions))
     return sink.getvalue()
 
 
@@ -61,24 +94,40 @@ def scores_from_parquet(data: bytes, where: Path) -> tuple[Score, ...]:
         RunError: it is no parquet file, or has another schema.
     """
     try:
-        table = pq.read_table(io.BytesIO(data))
-    except pa.ArrowInvalid as error:
+        with pq.ParquetFile(io.BytesIO(data)) as file:
+            if not file.schema_arrow.equals(SCHEMA):
+                raise RunError(f"{where} has another schema than this version writes: score the run again.")
+            groups = (file.read_row_group(group, use_threads=False) for group in range(file.num_row_groups))
+            return tuple(score for group in groups for score in _scores(group))
+    except (pa.ArrowInvalid, OSError) as error:
         raise RunError(f"{where} cannot be read as parquet ({error}): score the run again.") from error
-    if not table.schema.equals(SCHEMA):
-        raise RunError(f"{where} has another schema than this version writes: score the run again.")
-    return tuple(
-        Score(
-            task_id=row["task_id"],
-            repo_id=row["repo_id"],
-            track=Track(row["track"]),
-            split=Split(row["split"]),
-            family=Family(row["family"]),
-            em_strict=row["em_strict"],
-            edit_similarity=(
-                Unscored(reason=row["unscored"]) if row["edit_similarity"] is None else row["edit_similarity"]
-            ),
-            complete=row["complete"],
-            failed=row["failed"],
-        )
-        for row in table.to_pylist()
-    )
+
+
+def _table(scores: Sequence[Score], metric_versions: Mapping[str, int]) -> pa.Table:
+    columns: dict[str, list[Any]] = {}
+    for name in _FIELDS:
+        values = list(map(attrgetter(name), scores))
+        columns[name] = [None if isinstance(value, Unscored) else value for value in values]
+    columns[_UNSCORED] = [list(_reasons(score)) for score in scores]
+    for name in _VERSIONED:
+        columns[f"{name}_version"] = [metric_versions[name]] * len(scores)
+    return pa.Table.from_arrays([pa.array(columns[field.name], type=field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def _reasons(score: Score) -> Iterator[tuple[str, str]]:
+    for name in MEASURES:
+        value = getattr(score, name)
+        if isinstance(value, Unscored):
+            yield name, value.reason
+
+
+def _scores(table: pa.Table) -> Iterator[Score]:
+    columns = [table.column(name).to_pylist() for name in _FIELDS]
+    for values, unscored in zip(zip(*columns, strict=True), table.column(_UNSCORED).to_pylist(), strict=True):
+        fields: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
+        for name, kind in _ENUMS.items():
+            fields[name] = kind(fields[name])
+        for name, reason in unscored:
+            fields[name] = Unscored(reason=reason)
+        fields["codebleu_degenerate"] = tuple(fields["codebleu_degenerate"])
+        yield Score(**fields)

@@ -1,25 +1,83 @@
-"""Predictions and targets in, one score per task out. Pure: no model, no disk, no clock."""
+"""Predictions and facts of their tasks in, one score per task out. Pure but for worker processes: no model, no disk.
+
+Predictions are scored in chunks of a fixed size, in order, so that neither the scores nor their order depend on the
+number of processes.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from harness.errors import ScoringError
-from harness.metrics import editsim, exact
-from harness.records import Prediction, Score
-from repopeftbench.schema import Task
+from harness.metrics import codebleu, codebleu_paper, editsim, exact, exact_ast, published
+from harness.metrics.codebleu_package import package_codebleu, require_package
+from harness.records import CodeBleu, CodeBleuBackend, Prediction, Score, TaskFacts
+from repopeftbench.errors import SourceError
+from repopeftbench.pool import Failure, LocalEngine, Report
 
-METRIC_VERSIONS: Mapping[str, int] = MappingProxyType({"em_strict": exact.VERSION, "edit_similarity": editsim.VERSION})
+METRIC_VERSIONS: Mapping[str, int] = MappingProxyType(
+    {
+        "em_strict": exact.VERSION,
+        "em_ast": exact_ast.VERSION,
+        "em_paper": published.VERSION,
+        "edit_similarity": editsim.VERSION,
+        "edit_similarity_paper": published.EDIT_SIMILARITY_VERSION,
+        "codebleu": codebleu.VERSION,
+        "codebleu_paper": codebleu_paper.VERSION,
+    }
+)
 """The version of every metric that `score_predictions` applies; a run's manifest and scores carry them."""
 
+_COMPONENTS = ("ngram", "weighted", "syntax", "dataflow")
+_FACTS = tuple(field.name for field in fields(TaskFacts))
 
-def score_predictions(tasks: Sequence[Task], predictions: Sequence[Prediction]) -> tuple[Score, ...]:
-    """One score per task, in the order of `tasks`; the stopped text is what is scored.
+CHUNK_PREDICTIONS = 2_048
+"""Predictions that one process scores at a time."""
 
-    A failed prediction scores as wrong and is flagged.
+
+def score_predictions(
+    tasks: Sequence[TaskFacts],
+    predictions: Sequence[Prediction],
+    *,
+    backend: CodeBleuBackend = CodeBleuBackend.OURS,
+    workers: int = 1,
+) -> tuple[Score, ...]:
+    """One score per task, in the order of `tasks`.
+
+    A failed prediction is wrong, scores as if it were empty, and is flagged.
+
+    Args:
+        tasks: what to keep of the tasks; ids are unique.
+        predictions: one per task, in any order.
+        backend: what computes the paper's CodeBLEU.
+        workers: processes to score with; the scores do not depend on it.
 
     Raises:
-        ScoringError: a task has no prediction or several, a prediction has no task, a task comes twice or has no split.
+        ScoringError: a task has no prediction or several, a prediction has no task, a task comes twice, the backend is
+            not installed, or a process was killed.
     """
+    if backend is CodeBleuBackend.PACKAGE:
+        require_package()
+    pairs = _paired(tasks, predictions)
+    chunks = [pairs[start : start + CHUNK_PREDICTIONS] for start in range(0, len(pairs), CHUNK_PREDICTIONS)]
+    try:
+        outcomes = LocalEngine(workers).map(chunks, partial(_score_chunk, backend), _ignore)
+    except SourceError as error:
+        raise ScoringError(
+            "A scoring process was killed, perhaps for want of memory: score again with fewer --workers."
+        ) from error
+    scores: list[Score] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            raise ScoringError(outcome.problem)
+        scores += outcome
+    return tuple(scores)
+
+
+def _paired(tasks: Sequence[TaskFacts], predictions: Sequence[Prediction]) -> list[tuple[TaskFacts, Prediction]]:
+    """Every task with its prediction, in the order of `tasks`."""
     by_id = {prediction.task_id: prediction for prediction in predictions}
     if len(by_id) != len(predictions):
         raise ScoringError(f"{len(predictions) - len(by_id)} of {len(predictions)} predictions repeat a task id.")
@@ -34,21 +92,41 @@ def score_predictions(tasks: Sequence[Task], predictions: Sequence[Prediction]) 
             f"{len(unknown)} of {len(predictions)} predictions answer no given task, the first is {unknown[0]}: "
             "score them with the dataset that they were made on."
         )
-    return tuple(_score(task, by_id[task.task_id]) for task in tasks)
+    return [(task, by_id[task.task_id]) for task in tasks]
 
 
-def _score(task: Task, prediction: Prediction) -> Score:
-    if task.split is None:
-        raise ScoringError(f"Task {task.task_id} has no split yet: score the tasks of a finished dataset.")
+def _score_chunk(
+    backend: CodeBleuBackend, pairs: Sequence[tuple[TaskFacts, Prediction]], report: Report
+) -> list[Score]:
+    formula = package_codebleu if backend is CodeBleuBackend.PACKAGE else codebleu_paper.package_formula
+    return [_score(task, prediction, formula) for task, prediction in pairs]
+
+
+def _score(task: TaskFacts, prediction: Prediction, formula: codebleu_paper.Formula) -> Score:
     failed = prediction.error is not None
+    raw, stopped = ("", "") if failed else (prediction.raw, prediction.stopped)
+    truncated = published.truncate(raw, task.target)
+    ours = codebleu.codebleu(stopped, task.target)
+    em_strict = not failed and exact.em_strict(stopped, task.target)
     return Score(
-        task_id=task.task_id,
-        repo_id=task.repo_id,
-        track=task.track,
-        split=task.split,
-        family=task.family,
-        em_strict=not failed and exact.em_strict(prediction.stopped, task.target),
-        edit_similarity=0.0 if failed else editsim.edit_similarity(prediction.stopped, task.target),
+        **{name: getattr(task, name) for name in _FACTS},
+        em_strict=em_strict,
+        em_ast=em_strict or (not failed and exact_ast.equal_trees(stopped, task.target)),
+        em_paper=not failed and published.em_paper(truncated),
+        edit_similarity=editsim.edit_similarity(stopped, task.target),
+        edit_similarity_paper=published.edit_similarity_paper(truncated),
+        **_codebleu_fields("codebleu", ours),
+        codebleu_degenerate=ours.degenerate,
+        **_codebleu_fields("codebleu_paper", codebleu_paper.codebleu_paper(truncated, formula)),
         complete=prediction.complete,
         failed=failed,
+        prediction=stopped,
     )
+
+
+def _codebleu_fields(name: str, value: CodeBleu) -> dict[str, Any]:
+    return {name: value.score, **{f"{name}_{component}": getattr(value, component) for component in _COMPONENTS}}
+
+
+def _ignore(name: str, done: int, total: int) -> None:
+    """Chunks do not tell how far they are."""

@@ -28,6 +28,18 @@ def parse(source: bytes) -> Tree:
     return _parser().parse(source)
 
 
+def kind_id(kind: str) -> int:
+    """The number of a kind of named nodes, which is cheaper to ask of a node than its name.
+
+    Raises:
+        ValueError: the grammar has no such kind.
+    """
+    number = _language().id_for_node_kind(kind, True)
+    if number is None:
+        raise ValueError(f"the grammar has no nodes of kind {kind!r}")
+    return number
+
+
 def nodes_at(source: bytes, words: Iterable[bytes], root: Node) -> list[Node]:
     """The leaves of a tree that begin with one of the words, in document order.
 
@@ -62,6 +74,16 @@ def walk(root: Node) -> Iterator[Node]:
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
+
+
+def is_deeper(root: Node, levels: int) -> bool:
+    """Whether a node lies more than `levels` below `root`."""
+    level = [root]
+    for _ in range(levels + 1):
+        level = [child for node in level for child in node.children]
+        if not level:
+            return False
+    return True
 
 
 def operands(node: Node) -> list[Node]:

@@ -17,6 +17,7 @@ ONLY_IN = {
     "transformers": {"code2lora/backbone.py", "code2lora/training/nano.py"},
     "docker": {"sandboxes/docker.py"},
     "huggingface_hub": {"repopeftbench/dataset/hub.py", "code2lora/hub.py"},
+    "codebleu": {"harness/metrics/codebleu_package.py"},
     "ray": {"repopeftbench/ray_engine.py"},
     "subprocess": set(),
     "cyclopts": {"harness/cli.py"}

@@ -22,8 +22,9 @@ FLAGS = {
     "--save-minutes --seed --seeds --steps --vectors",
     "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --limit --max-new-tokens "
     "--method --out --overwrite --seed --split --track",
-    "score": "--data",
-    "report": "--families --no-families --out --seed",
+    "score": "--codebleu-backend --data --workers",
+    "report": "--by --data --out --seed",
+    "compare": "--json --limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
     "import-official": "--all-rows --expect-published --out --repo-list",

@@ -16,12 +16,14 @@ from repopeftbench.audit.report import AuditReport, make_report, to_json, write_
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.summary import SummaryTable, summarised
 from repopeftbench.audit.values import VALUES_CHECK
+from repopeftbench.dataset.licences import licences
 from repopeftbench.dataset.manifest import MANIFEST_NAME
 from repopeftbench.dataset.store import AUDIT_MARKDOWN, Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.paper.manifest import MANIFEST_NAME as PUBLISHED_NAME
+from repopeftbench.tombstones import tombstones
 
-CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS)
+CONTENT_CHECKS: tuple[Check, ...] = (quality, *LEAKAGE_CHECKS, licences, tombstones)
 BASELINES = "trivial-baselines"
 HAS_ERRORS = 1
 
@@ -94,10 +96,11 @@ def _show(report: AuditReport, data: Path) -> None:
             cells = (problem.severity, problem.check, problem.where, problem.message, problem.fix)
             table.add_row(*map(Text, cells))
         show(table)
-    for summary in summarised(report.measures):
+    occurring = {measure.name for measure in report.measures if measure.count}
+    for summary in summarised(measure for measure in report.measures if measure.name in occurring):
         show(_summary(summary))
     if report.measures:
-        show(f"What is 0 in every split is left out here; {AUDIT_MARKDOWN} has it, and the same by repository.")
+        show(f"What is 0 everywhere is left out here; {AUDIT_MARKDOWN} has it, and the same by repository.")
     show(verdict(report.problems))
 
 
@@ -108,7 +111,5 @@ def _summary(summary: SummaryTable) -> Table:
     for split in summary.splits:
         table.add_column(split, justify="right")
     for name, cells in summary.rows:
-        if not any(cell is not None and cell.count for cell in cells):
-            continue
         table.add_row(Text(name), *("" if cell is None else str(cell) for cell in cells))
     return table

@@ -1,4 +1,4 @@
-"""`repobench run`, `score` and `report`: predictions of one method, their scores, and tables of runs."""
+"""`repobench run` and `score`: predictions of one method, and their scores."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from harness.errors import RunError
+from harness.records import CodeBleuBackend, RunSummary
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, Task, Track
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.predictors.protocol import PredictorSettings
 
 RUNS_FOLDER = Path("repobench-out/runs")
-REPORT_FOLDER = Path("repobench-out/report")
 
 
 @Parameter(name="*", negative="")
@@ -70,6 +69,7 @@ def run(options: RunOptions) -> int:
     from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
+    from harness.task_facts import history_lengths
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
@@ -105,62 +105,40 @@ def run(options: RunOptions) -> int:
             views=lambda task: views.view(task.repo_id, task.commit_sha),
             manifest=manifest,
             folder=folder,
+            history_lengths=history_lengths(dataset.manifest),
             progress=lambda done, total: tracker.update(options.method, done, total),
         )
-    if summary.resumed_at:
-        say(f"{summary.resumed_at:,} of {summary.tasks:,} tasks were answered before")
-    show(f"{options.method}: {summary.tasks:,} tasks, EM {_percent(summary.em_strict)}, in {folder}")
-    if summary.failures:
-        say(f"{summary.failures:,} tasks failed (they count as wrong); {folder / 'run.log'} says why")
+    _say_outcome(options.method, summary, folder)
     return 1 if summary.failures else 0
 
 
-def score(run_folder: Path, /, *, data: Path = DATA_FOLDER) -> int:
+def score(
+    run_folder: Path,
+    /,
+    *,
+    data: Path = DATA_FOLDER,
+    codebleu_backend: CodeBleuBackend = CodeBleuBackend.OURS,
+    workers: int = 1,
+) -> int:
     """Score the predictions of a run again, without any model.
 
     Args:
         run_folder: Folder of the run.
         data: Folder of the dataset it was run on.
+        codebleu_backend: What computes the CodeBLEU of the paper: our own code, or the package, where it is installed.
+        workers: Processes to score with; the scores do not depend on it.
     """
+    from harness.run_store import read_manifest
     from harness.runner import score_run
+    from harness.task_facts import read_facts
 
-    dataset = Dataset(data)
-    summary = score_run(run_folder, list(_tasks(dataset, tuple(Split))))
-    show(f"{run_folder}: {summary.tasks:,} tasks, EM {_percent(summary.em_strict)}")
+    if workers < 1:
+        raise ConfigError(f"--workers {workers} leaves nobody to score: give 1 or more")
+    manifest = read_manifest(run_folder)
+    facts = read_facts(Dataset(data), manifest.tracks, manifest.splits)
+    summary = score_run(run_folder, facts, backend=codebleu_backend, workers=workers)
+    show(f"{run_folder}: {_in_words(summary)}")
     return 0
-
-
-def report(
-    *runs: Path,
-    out: Annotated[Path, Parameter(name=("--out", "-o"))] = REPORT_FOLDER,
-    seed: int = 0,
-    families: bool = True,
-) -> int:
-    """Compare runs: exact match and edit similarity with intervals over repositories.
-
-    Args:
-        runs: Folders of runs, or of folders of runs. Default: every run in repobench-out/runs.
-        out: Folder of report.md and report.json.
-        seed: Seed of the bootstrap.
-        families: Break the tables down by family.
-    """
-    from harness.report.files import find_runs, load_runs, write_report
-    from harness.report.tables import build_report
-    from harness.report.terminal import to_terminal
-    from harness.run_store import has_finished
-
-    folders = [folder for root in (runs or (RUNS_FOLDER,)) for folder in find_runs(root)]
-    if not folders:
-        where = ", ".join(str(root) for root in (runs or (RUNS_FOLDER,)))
-        raise RunError(f"no run in {where}: name the folder of a run, or run a method first")
-    unfinished = [folder for folder in folders if not has_finished(folder)]
-    for folder in unfinished:
-        say(f"left out: {folder} is not finished; start the same run again to finish it")
-    made = build_report(load_runs(folder for folder in folders if folder not in unfinished), seed=seed)
-    show(to_terminal(made, families=families))
-    markdown, _ = write_report(made, out)
-    say(f"written to {markdown}")
-    return 1 if unfinished else 0
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
@@ -190,6 +168,21 @@ def _settings(options: RunOptions) -> "PredictorSettings":
 def _default_name(options: RunOptions) -> str:
     backbone = "" if options.backbone == "nano" else "-" + re.sub(r"[^A-Za-z0-9._-]+", "-", options.backbone).strip("-")
     return options.method + backbone
+
+
+def _say_outcome(method: str, summary: RunSummary, folder: Path) -> None:
+    if summary.resumed_at:
+        say(f"{summary.resumed_at:,} of {summary.tasks:,} tasks were answered before")
+    show(f"{method}: {_in_words(summary)}, in {folder}")
+    if summary.failures:
+        say(f"{summary.failures:,} tasks failed (they count as wrong); {folder / 'run.log'} says why")
+
+
+def _in_words(summary: RunSummary) -> str:
+    matches = (
+        f"EM {_percent(summary.em_strict)} (AST {_percent(summary.em_ast)}, paper's rule {_percent(summary.em_paper)})"
+    )
+    return f"{summary.tasks:,} tasks, {matches}"
 
 
 def _percent(share: float | None) -> str:

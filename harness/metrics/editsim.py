@@ -13,6 +13,8 @@ from harness.records import Unscored
 VERSION = 1
 """Raised whenever a value may change; stored with every score."""
 
+_similarity = Indel.normalized_similarity
+
 MAX_CHARACTERS = 200_000
 """Longest text, in characters, that is compared: the cost grows with the product of both lengths."""
 
@@ -23,6 +25,6 @@ def edit_similarity(prediction: str, target: str) -> float | Unscored:
     A text longer than `MAX_CHARACTERS` is not compared, and the reason says so.
     """
     prediction, target = prediction.strip(), target.strip()
-    if max(len(prediction), len(target)) > MAX_CHARACTERS:
+    if len(prediction) > MAX_CHARACTERS or len(target) > MAX_CHARACTERS:
         return Unscored(reason=f"longer than {MAX_CHARACTERS} characters")
-    return float(Indel.normalized_similarity(prediction, target))
+    return _similarity(prediction, target)

@@ -149,7 +149,12 @@ def _interleaved(fields: list[Node], span: tuple[int, int], source: bytes, *, ra
 
 
 def _text(start: int, end: int, source: bytes, *, raw: bool) -> _Span:
-    text = _LINE_BREAK.sub(b"\n", source[start:end])
-    if not raw:
-        text = _ESCAPE.sub(lambda match: match[1] if match[1] in (b"'", b'"') else match[0], text)
-    return _Span(start, end, Normalised("text", text))
+    return _Span(start, end, Normalised("text", without_quoting(source[start:end], raw=raw)))
+
+
+def without_quoting(text: bytes, *, raw: bool) -> bytes:
+    r"""What stands between the quotes of a string, whatever the quotes: `\'` is `'` unless the string is raw."""
+    text = _LINE_BREAK.sub(b"\n", text)
+    if raw:
+        return text
+    return _ESCAPE.sub(lambda match: match[1] if match[1] in (b"'", b'"') else match[0], text)

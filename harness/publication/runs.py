@@ -123,7 +123,7 @@ def _run_card(run: Path, repo_id: str, licence: str | None, splits: Iterable[str
         "configs": configs,
     }
     backbone = manifest.settings.backbone
-    tables = to_markdown(build_report(loaded, seed=0)).partition("\n")[2].strip()
+    tables = to_markdown(build_report(loaded, seed=0), slices=()).partition("\n")[2].strip()
     return f"""{front_matter(metadata)}
 # A RepoPeftBench run of `{manifest.method}`
 

@@ -1,12 +1,18 @@
 """Finished runs read from their folders, and a report written to its own (io)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.errors import RunError
+from harness.report.methods import ScoredRun
 from harness.report.rendering import to_json, to_markdown
-from harness.report.tables import Report, ScoredRun
+from harness.report.tables import Report
 from harness.run_store import MANIFEST, read_run
+from harness.taxonomy import doubtful_names
+from harness.unknown_names import unknown_names
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.store import Dataset
+from repopeftbench.schema import Split, Track
 
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
@@ -32,6 +38,26 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
         manifest, scores = read_run(folder)
         runs.append(ScoredRun(manifest=manifest, scores=scores))
     return tuple(runs)
+
+
+def find_unknown_names(runs: Sequence[ScoredRun], dataset: Dataset) -> dict[str, frozenset[str]]:
+    """By task of `dataset`: the doubtful names of the runs' wrong predictions that its prefix does not have.
+
+    Raises:
+        DatasetError: the dataset cannot be read.
+        RunError: none of the runs was on it.
+    """
+    ours = [run for run in runs if run.manifest.dataset_sha256 == dataset.sha256]
+    if not ours:
+        raise RunError(f"None of the runs is of the dataset in {dataset.folder}: name the one they were run on.")
+    wanted: dict[str, frozenset[str]] = {}
+    for run in ours:
+        for score in run.scores:
+            if not score.em_strict and not score.failed:
+                names = doubtful_names(score)
+                if names:
+                    wanted[score.task_id] = wanted.get(score.task_id, frozenset()) | names
+    return unknown_names(dataset, wanted, tuple(Track), tuple(Split))
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path]:

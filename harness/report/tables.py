@@ -1,143 +1,272 @@
-"""Scored runs -> the rows of a report. Pure: no disk, no layout; rendering is done elsewhere.
+"""Scored runs -> the tables of a report. Pure: no disk, no layout; rendering is done elsewhere.
 
-Every row is one method on one track and split, or on one family of them. All tasks of a run are in its rows: failed
-ones count as wrong.
+A table is of one dataset, track and split, and has one denominator: the tasks that every method in it answered. What a
+method answered beyond them is left out and counted. Failed and unscored predictions are among the tasks and count as
+not solved; how many they are, and the mean without them, stands beside.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from harness.manifest import RunManifest
-from harness.records import Score, Unscored
-from harness.stats import RESAMPLES, Estimate, clustered_mean
-from repopeftbench.schema import Family, Split, Track
+from harness.pairing import Pair, compare_values, corrected
+from harness.records import Score
+from harness.report.methods import Method, ScoredRun, combine_seeds
+from harness.report.metrics import HEADLINE, METRICS, Metric, counted_value, has_value
+from harness.slices import SLICES, Slice
+from harness.stats import RESAMPLES, Estimate, estimate_difference, estimate_share, total
+from harness.taxonomy import ErrorClass, classify
+from repopeftbench.schema import Split, Track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredRun:
-    """One finished run."""
+class Measured:
+    """One metric of one method, in [0, 1]; of several seeds, the mean of each task is what counts.
 
-    manifest: RunManifest
-    scores: tuple[Score, ...]
+    `micro` gives every task the same weight, `macro` every repository. `without` is the mean over the answers that
+    have a value, `valued` of them (a task counts once per seed); None where none has.
+    """
+
+    micro: Estimate
+    macro: Estimate
+    valued: int
+    without: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One method on the tasks of one track, split and, unless it is None, family.
+    """One method in a table.
 
-    `em_percent` is in [0, 100] and over all `n` tasks of the `repositories`. `edit_similarity` is in [0, 1] and over
-    the tasks that have one, all but `unscored`; None where none has. `failures` counts the tasks on which the
-    predictor failed.
+    `left_out` counts the tasks of this split that it answered and another method did not. `gap` is `em_paper` less
+    `em_strict`. `seed_means` are the exact matches of each seed, in [0, 1], `seed_deviation` their standard deviation,
+    None of a single one. `failures` and `mistakes` count answers, once per seed.
     """
 
     method: str
+    left_out: int
+    metrics: Mapping[str, Measured]
+    gap: Estimate
+    failures: int
+    seeds: tuple[int, ...]
+    seed_means: tuple[float, ...]
+    seed_deviation: float | None
+    mistakes: Mapping[ErrorClass, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPair:
+    """A comparison of two methods on the headline; the first has the higher mean."""
+
+    first: str
+    second: str
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRow:
+    """The tasks of one label: exact matches of every method, in the order of the table's rows."""
+
+    label: str
+    tasks: int
+    repositories: int
+    em_strict: tuple[Estimate, ...]
+    em_paper: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The methods on the `tasks` of `repositories` that all of them answered; the best row first."""
+
+    dataset: str
     track: Track
     split: Split
-    family: Family | None
-    n: int
+    tasks: int
     repositories: int
-    em_percent: Estimate
-    edit_similarity: Estimate | None
-    unscored: int
-    failures: int
+    rows: tuple[Row, ...]
+    pairs: tuple[NamedPair, ...]
+    slices: Mapping[str, tuple[SliceRow, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Rows by track, split (and family), the best method first; `notes` say what keeps rows from being compared."""
+    """Tables by dataset, track and split; `notes` say what keeps numbers from being compared."""
 
-    rows: tuple[Row, ...]
-    family_rows: tuple[Row, ...]
+    tables: tuple[Table, ...]
     notes: tuple[str, ...]
     seed: int
     resamples: int
+    names_known: bool
 
 
-def build_report(runs: Sequence[ScoredRun], *, seed: int = 0, resamples: int = RESAMPLES) -> Report:
-    """The report on `runs`; their order does not matter, except that it numbers runs which nothing else tells apart."""
-    labels = label_runs([run.manifest for run in runs])
-    rows: list[Row] = []
-    family_rows: list[Row] = []
-    for label, run in zip(labels, runs, strict=True):
-        groups: dict[tuple[Track, Split, Family | None], list[Score]] = {}
-        for score in run.scores:
-            groups.setdefault((score.track, score.split, None), []).append(score)
-            groups.setdefault((score.track, score.split, score.family), []).append(score)
-        for (track, split, family), scores in groups.items():
-            row = _row(label, (track, split, family), scores, seed=seed, resamples=resamples)
-            (rows if family is None else family_rows).append(row)
-    return Report(
-        rows=tuple(sorted(rows, key=_place)),
-        family_rows=tuple(sorted(family_rows, key=_place)),
-        notes=_notes(labels, runs),
-        seed=seed,
-        resamples=resamples,
-    )
+UnknownNames = Mapping[str, frozenset[str]]
+"""By task: the doubtful names of its predictions that its prefix does not have."""
 
 
-def label_runs(manifests: Sequence[RunManifest]) -> tuple[str, ...]:
-    """One name per run, all different: the method; where it repeats, with the backbone; at need, with a number."""
-    names = [manifest.method for manifest in manifests]
-    repeated = {name for name in names if names.count(name) > 1}
-    named = [
-        f"{manifest.method} ({manifest.settings.backbone})" if manifest.method in repeated else manifest.method
-        for manifest in manifests
-    ]
-    return tuple(
-        f"{name} #{named[: index + 1].count(name)}" if named.count(name) > 1 else name
-        for index, name in enumerate(named)
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    seed: int
+    resamples: int
+    unknown: UnknownNames
 
 
-def _row(
-    method: str,
-    group: tuple[Track, Split, Family | None],
-    scores: Sequence[Score],
+class _Answers:
+    """One method's scores on the common tasks: per seed, in the order of the tasks."""
+
+    def __init__(self, method: Method, by_seed: Sequence[Mapping[str, Score]], common: Sequence[str]) -> None:
+        self.method = method
+        self.scores = tuple(tuple(answered[task_id] for task_id in common) for answered in by_seed)
+        self.left_out = len(set().union(*by_seed)) - len(common)
+        self.repositories = tuple(score.repo_id for score in self.scores[0])
+        self._values: dict[str, list[float]] = {}
+
+    def values(self, name: str) -> list[float]:
+        """The metric of each task, a mean over the seeds."""
+        if name not in self._values:
+            columns = [[counted_value(METRICS[name], score) for score in scores] for scores in self.scores]
+            self._values[name] = [statistics.fmean(of_task) for of_task in zip(*columns, strict=True)]
+        return self._values[name]
+
+
+def build_report(
+    runs: Sequence[ScoredRun],
     *,
-    seed: int,
-    resamples: int,
-) -> Row:
-    track, split, family = group
-    similarities = [
-        (score.repo_id, score.edit_similarity) for score in scores if not isinstance(score.edit_similarity, Unscored)
-    ]
-    em_percent = clustered_mean(
-        ((score.repo_id, 100.0 * score.em_strict) for score in scores), seed=seed, resamples=resamples
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    unknown: UnknownNames | None = None,
+) -> Report:
+    """The report on `runs`; their order does not matter, except that it numbers runs which nothing else tells apart.
+
+    Args:
+        runs: finished and scored.
+        seed: of resamples and flips.
+        resamples: of every interval.
+        unknown: as from `unknown_names`; None if nobody looked, and then no name counts as hallucinated.
+    """
+    options = _Options(seed=seed, resamples=resamples, unknown=unknown or {})
+    tables, notes = [], []
+    groups: dict[tuple[str, Track, Split], list[tuple[Method, list[dict[str, Score]]]]] = {}
+    for method in combine_seeds(runs):
+        for (track, split), by_seed in _by_split(method).items():
+            groups.setdefault((method.dataset, track, split), []).append((method, by_seed))
+    for key in sorted(groups, key=_place):
+        common = sorted(set.intersection(*(set(one) for _, by_seed in groups[key] for one in by_seed)))
+        if common:
+            answers = [_Answers(method, by_seed, common) for method, by_seed in groups[key]]
+            tables.append(_table(key, answers, options))
+        else:
+            names = ", ".join(sorted(method.name for method, _ in groups[key]))
+            notes.append(f"No table of {key[1]}, {key[2]}: no task was answered by all of {names}.")
+    if len({table.dataset for table in tables}) > 1:
+        notes.append("The runs read different datasets; methods are compared within one only.")
+    return Report(
+        tables=_holm(tables), notes=tuple(notes), seed=seed, resamples=resamples, names_known=unknown is not None
     )
-    return Row(
-        method=method,
+
+
+def _by_split(method: Method) -> dict[tuple[Track, Split], list[dict[str, Score]]]:
+    """For each track and split the scores by task, one mapping per seed."""
+    found: dict[tuple[Track, Split], list[dict[str, Score]]] = {}
+    for number, run in enumerate(method.runs):
+        for score in run.scores:
+            by_seed = found.setdefault((score.track, score.split), [{} for _ in method.runs])
+            by_seed[number][score.task_id] = score
+    return found
+
+
+def _place(key: tuple[str, Track, Split]) -> tuple[str, int, int]:
+    dataset, track, split = key
+    return dataset, list(Track).index(track), list(Split).index(split)
+
+
+def _table(key: tuple[str, Track, Split], answers: list[_Answers], options: _Options) -> Table:
+    answers = sorted(answers, key=lambda one: (-statistics.fmean(one.values(HEADLINE)), one.method.name))
+    dataset, track, split = key
+    return Table(
+        dataset=dataset,
         track=track,
         split=split,
-        family=family,
-        n=len(scores),
-        repositories=em_percent.clusters,
-        em_percent=em_percent,
-        edit_similarity=clustered_mean(similarities, seed=seed, resamples=resamples) if similarities else None,
-        unscored=len(scores) - len(similarities),
-        failures=sum(score.failed for score in scores),
+        tasks=len(answers[0].repositories),
+        repositories=len(set(answers[0].repositories)),
+        rows=tuple(_row(one, options) for one in answers),
+        pairs=tuple(
+            NamedPair(first=one.method.name, second=other.method.name, pair=_compare(one, other, options))
+            for index, one in enumerate(answers)
+            for other in answers[index + 1 :]
+        ),
+        slices={name: _slice_rows(division, answers, options) for name, division in SLICES.items()},
     )
 
 
-def _place(row: Row) -> tuple[int, int, int, float, str]:
-    family = -1 if row.family is None else list(Family).index(row.family)
-    return (list(Track).index(row.track), list(Split).index(row.split), family, -row.em_percent.mean, row.method)
+def _row(answers: _Answers, options: _Options) -> Row:
+    headline = [
+        statistics.fmean(counted_value(METRICS[HEADLINE], score) for score in scores) for scores in answers.scores
+    ]
+    every = [score for scores in answers.scores for score in scores]
+    gaps = [paper - strict for paper, strict in zip(answers.values("em_paper"), answers.values(HEADLINE), strict=True)]
+    mistakes = dict.fromkeys(ErrorClass, 0)
+    for score in every:
+        if not score.em_strict and not score.failed:
+            mistakes[classify(score, options.unknown.get(score.task_id, frozenset()))] += 1
+    return Row(
+        method=answers.method.name,
+        left_out=answers.left_out,
+        metrics={name: _measure(metric, name, answers, options) for name, metric in METRICS.items()},
+        gap=estimate_difference(total(answers.repositories, gaps), seed=options.seed, resamples=options.resamples),
+        failures=sum(score.failed for score in every),
+        seeds=tuple(run.manifest.seed for run in answers.method.runs),
+        seed_means=tuple(headline),
+        seed_deviation=statistics.stdev(headline) if len(headline) > 1 else None,
+        mistakes=mistakes,
+    )
 
 
-def _notes(labels: Sequence[str], runs: Sequence[ScoredRun]) -> tuple[str, ...]:
-    notes = []
-    by_dataset: dict[str, list[str]] = {}
-    for label, run in zip(labels, runs, strict=True):
-        by_dataset.setdefault(run.manifest.dataset_sha256, []).append(label)
-    if len(by_dataset) > 1:
-        parts = sorted(f"{', '.join(sorted(names))} on {dataset[:12]}" for dataset, names in by_dataset.items())
-        notes.append(f"The runs read different datasets and cannot be compared: {'; '.join(parts)}.")
-    answered: dict[tuple[Track, Split], set[frozenset[str]]] = {}
-    for run in runs:
-        ids: dict[tuple[Track, Split], set[str]] = {}
-        for score in run.scores:
-            ids.setdefault((score.track, score.split), set()).add(score.task_id)
-        for key, group in ids.items():
-            answered.setdefault(key, set()).add(frozenset(group))
-    for track, split in sorted(key for key, groups in answered.items() if len(groups) > 1):
-        notes.append(f"Not all methods answered the same tasks of {track}, {split}.")
-    return tuple(notes)
+def _measure(metric: Metric, name: str, answers: _Answers, options: _Options) -> Measured:
+    totals = total(answers.repositories, answers.values(name))
+    with_value = [
+        counted_value(metric, score) for scores in answers.scores for score in scores if has_value(metric, score)
+    ]
+    return Measured(
+        micro=estimate_share(totals, seed=options.seed, resamples=options.resamples),
+        macro=estimate_share(totals.of_equal_weight(), seed=options.seed, resamples=options.resamples),
+        valued=len(with_value),
+        without=statistics.fmean(with_value) if with_value else None,
+    )
+
+
+def _compare(one: _Answers, other: _Answers, options: _Options) -> Pair:
+    first, second = one.values(HEADLINE), other.values(HEADLINE)
+    return compare_values(one.repositories, first, second, seed=options.seed, resamples=options.resamples)
+
+
+def _slice_rows(division: Slice, answers: list[_Answers], options: _Options) -> tuple[SliceRow, ...]:
+    places: dict[str, list[int]] = {}
+    for index, score in enumerate(answers[0].scores[0]):
+        places.setdefault(division.label(score), []).append(index)
+    rows = []
+    for label in (label for label in division.labels if label in places):
+        chosen = places[label]
+        repositories = [answers[0].repositories[index] for index in chosen]
+        estimates, published = [], []
+        for one in answers:
+            strict, paper = one.values(HEADLINE), one.values("em_paper")
+            totals = total(repositories, [strict[index] for index in chosen])
+            estimates.append(estimate_share(totals, seed=options.seed, resamples=options.resamples))
+            published.append(statistics.fmean(paper[index] for index in chosen))
+        rows.append(
+            SliceRow(
+                label=label,
+                tasks=len(chosen),
+                repositories=len(set(repositories)),
+                em_strict=tuple(estimates),
+                em_paper=tuple(published),
+            )
+        )
+    return tuple(rows)
+
+
+def _holm(tables: Sequence[Table]) -> tuple[Table, ...]:
+    """The tables with the p values of all their pairs corrected together."""
+    fixed = iter(corrected([named.pair for table in tables for named in table.pairs]))
+    return tuple(
+        replace(table, pairs=tuple(replace(named, pair=next(fixed)) for named in table.pairs)) for table in tables
+    )

@@ -1,22 +1,24 @@
 """Splits and time: rows are where their repository and commit belong, train is before val and val before test.
 
-Times are committer times in mined datasets and author dates in published ones. What the published construction does
-is a warning in the paper protocol. The cutoff is a matter of `origins`.
+Times are committer times in mined datasets. In the paper protocol they are author dates, and no history was ended at
+the cutoff; what the published construction does so is a warning there.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from repopeftbench.audit.findings import Findings, Measure, Problem, Severity
-from repopeftbench.audit.rows import rows, task_splits
+from repopeftbench.audit.rows import rows, shown, task_splits
 from repopeftbench.audit.tally import defect
-from repopeftbench.dataset.manifest import RepositoryEntry
+from repopeftbench.dataset.manifest import MANIFEST_NAME, RepositoryEntry
 from repopeftbench.dataset.store import COMMITS_NAME, Dataset
 from repopeftbench.schema import Split, Track
 
 SPLIT_CHECK = "split"
 CHRONOLOGY_CHECK = "chronology"
 CLOCK_CHECK = "clock"
+CUTOFF_CHECK = "cutoff"
 _MINE_AGAIN = "mine the dataset again: a row is in a place where mining does not put it"
 _IN_REPO = (Split.IR_TRAIN, Split.IR_VAL, Split.IR_TEST)
 
@@ -120,6 +122,8 @@ def clocks(dataset: Dataset) -> Findings:
     for repo_id, commit in _commits(dataset):
         entry = counts.setdefault((repo_id, commit.split), [0, 0])
         entry[1] += 1
+        if commit.committer_time <= 0:
+            continue  # unknown, in published data
         if commit.committer_time < last.get(repo_id, commit.committer_time):
             entry[0] += 1
             backwards.append((repo_id, commit.sha))
@@ -141,6 +145,63 @@ def clocks(dataset: Dataset) -> Findings:
         fix="nothing: splits go by the order of the history; do not order these commits by time",
     )
     return Findings(problems=(problem,), measures=measures)
+
+
+def cutoff(dataset: Dataset) -> Findings:
+    """In-distribution commits at or after the cutoff, and out-of-distribution repositories that begin before it."""
+    config = dataset.manifest.config
+    if config.cutoff is None:
+        return Findings()
+    moment = _seconds(config.cutoff)
+    if moment is None:
+        return Findings(problems=(_no_moment(config.cutoff),))
+    late: dict[str, int] = {}
+    early: dict[str, int] = {}
+    begun: set[str] = set()
+    for repo_id, commit in _commits(dataset):
+        if commit.committer_time <= 0:
+            continue  # unknown, in published data
+        if commit.split != Split.OOD_TEST:
+            late[repo_id] = late.get(repo_id, 0) + (commit.committer_time >= moment)
+        elif repo_id not in begun:
+            # Only where a history begins decides; a later commit may have a clock that is wrong.
+            begun.add(repo_id)
+            early[repo_id] = int(commit.committer_time < moment)
+    texts = (
+        (late, "kept commits are in distribution, and not before the cutoff"),
+        (early, "first kept commits are out of distribution, and before the cutoff"),
+    )
+    problems = [
+        Problem(
+            check=CUTOFF_CHECK,
+            severity=defect(dataset.manifest),
+            where=COMMITS_NAME,
+            message=f"{total:,} {text} ({config.cutoff}), most of them in {max(found, key=lambda name: found[name])}",
+            fix="mine with --protocol clean, which ends histories at the cutoff",
+        )
+        for found, text in texts
+        if (total := sum(found.values()))
+    ]
+    return Findings(problems=tuple(problems))
+
+
+def _seconds(cutoff: str) -> int | None:
+    """The cutoff as stored (ISO 8601 with its zone), in seconds since the epoch; None where it is none."""
+    try:
+        moment = dt.datetime.fromisoformat(cutoff)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else int(moment.timestamp())
+
+
+def _no_moment(cutoff: str) -> Problem:
+    return Problem(
+        check=CUTOFF_CHECK,
+        severity=Severity.ERROR,
+        where=MANIFEST_NAME,
+        message=f"the cutoff {shown(cutoff)} is no moment with a time zone",
+        fix="mine the dataset again",
+    )
 
 
 def _commits(dataset: Dataset) -> Iterator[tuple[str, _Commit]]:

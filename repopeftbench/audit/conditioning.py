@@ -5,6 +5,7 @@ Diffs are what methods on the evolution track are conditioned on. What views sho
 
 from repopeftbench.audit.diff_chunks import chunks
 from repopeftbench.audit.findings import Findings, Problem
+from repopeftbench.audit.rows import rows
 from repopeftbench.audit.tally import Group, Tally, defect, task_rows
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.mining.testfiles import FileKind, file_kind
@@ -19,13 +20,14 @@ def diffs_with_tests(dataset: Dataset) -> Findings:
     tally = Tally()
     examples: dict[str, str] = {}
     columns = ("repo_id", "commit_sha", "split", "production_diff")
-    for table in dataset.commit_tables(columns):
-        for repo_id, sha, split, diff in zip(*(table[name].to_pylist() for name in columns), strict=True):
-            shown = {path for chunk in chunks(diff) if chunk.shows_text for path in (chunk.old_path, chunk.path)}
-            tests = sorted(p for p in shown if file_kind(p) is FileKind.TEST or (repo_id, p) in mined)
-            tally.add(Group(None, Split(split), repo_id), bool(tests))
-            if tests:
-                examples.setdefault(repo_id, f"{tests[0]} at {sha[:12]}")
+    for repo_id, sha, split, diff in rows(dataset.commit_tables(columns), columns):
+        shown = {path for chunk in chunks(diff) if chunk.shows_text for path in (chunk.old_path, chunk.path)}
+        if split not in set(Split):
+            continue  # `values` says so.
+        tests = sorted(path for path in shown if file_kind(path) is FileKind.TEST or (repo_id, path) in mined)
+        tally.add(Group(None, Split(split), repo_id), bool(tests))
+        if tests:
+            examples.setdefault(repo_id, f"{tests[0]} at {sha[:12]}")
     problems = tuple(
         Problem(
             check=TESTS_IN_DIFF,

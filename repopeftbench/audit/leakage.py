@@ -5,7 +5,7 @@ from collections.abc import Callable
 from repopeftbench.audit.conditioning import diffs_with_tests
 from repopeftbench.audit.findings import Findings
 from repopeftbench.audit.near_duplicates import near_duplicates
-from repopeftbench.audit.origins import commits_beyond_cutoff, old_content
+from repopeftbench.audit.origins import old_content
 from repopeftbench.audit.repetition import statements_in_train, unchanged_statements
 from repopeftbench.audit.shared_files import shared_files
 from repopeftbench.audit.visible_answers import targets_in_diff, targets_in_prefix
@@ -21,6 +21,5 @@ LEAKAGE_CHECKS: tuple[Callable[[Dataset], Findings], ...] = (
     targets_in_diff,
     diffs_with_tests,
     views_with_tests,
-    commits_beyond_cutoff,
     old_content,
 )

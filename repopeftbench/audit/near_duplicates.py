@@ -7,7 +7,7 @@ memory is about a kilobyte per different document. Repositories that share produ
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -17,11 +17,11 @@ import numpy.typing as npt
 from repopeftbench.audit.findings import Findings, Problem, Severity
 from repopeftbench.audit.kinship import MOST_REPOSITORIES, Pair, Position, Side, position
 from repopeftbench.audit.minhash import PERMUTATIONS, jaccard, signature, similar_pairs
+from repopeftbench.audit.rows import rows, task_splits
 from repopeftbench.audit.shingles import Shingler, document
 from repopeftbench.audit.tally import Group, Tally, digest
 from repopeftbench.dataset.manifest import Manifest
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.schema import Split, Track
 
 NEAR_DUPLICATES = "near-duplicates"
 IN_TRAIN = "near-duplicate-in-train"
@@ -39,10 +39,9 @@ _COLUMNS = ("repo_id", "test_file", "test_function", "prefix", "gap", "target", 
 def near_duplicates(dataset: Dataset) -> Findings:
     """Pairs of repositories with near-duplicate tasks, and how many held-out tasks another one's train part has."""
     corpus = _Corpus()
-    for track in Track:
-        for split in dataset.splits(track):
-            for table in dataset.task_tables(track, split, _COLUMNS):
-                corpus.add(track, split, [table.column(name).to_pylist() for name in _COLUMNS])
+    for track, split in task_splits(dataset):
+        for repo_id, path, function, prefix, *rest in rows(dataset.task_tables(track, split, _COLUMNS), _COLUMNS):
+            corpus.add(Group(track, split, repo_id), path, document(prefix, function, "".join(rest)))
     kinships = _Kinships(corpus)
     return Findings(
         problems=tuple(_problems(kinships, dataset.manifest)), measures=kinships.held_out_in_train().measures(IN_TRAIN)
@@ -64,14 +63,11 @@ class _Corpus:
         self._ends = array("q", [0])
         self._signatures = array("I")
 
-    def add(self, track: Track, split: Split, columns: Sequence[Sequence[str]]) -> None:
-        """Takes rows of one track and split, given as the columns of `_COLUMNS`."""
-        for repo_id, path, function, prefix, gap, target, suffix in zip(*columns, strict=True):
-            text = document(prefix, function, gap + target + suffix)
-            group = Group(track, split, repo_id)
-            self._rows.append(self._document(text))
-            self._rows.append(_number(group, self._group_numbers, self.groups))
-            self._rows.append(_number(path, self._path_numbers, self.paths))
+    def add(self, group: Group, path: str, text: str) -> None:
+        """Takes a task: its group, its test file and its document."""
+        self._rows.append(self._document(text))
+        self._rows.append(_number(group, self._group_numbers, self.groups))
+        self._rows.append(_number(path, self._path_numbers, self.paths))
 
     def _document(self, text: str) -> int:
         """The number of a document, -1 for one that is too short."""

@@ -10,8 +10,8 @@ FEWEST_CHARACTERS = 4
 
 
 def occurs(target: str, text: str) -> bool:
-    """Whether a non-empty target stands in a text as whole tokens."""
-    start = text.find(target)
+    """Whether a target stands in a text as whole tokens; an empty one stands nowhere."""
+    start = text.find(target) if target else -1
     while start >= 0:
         end = start + len(target)
         if not _continues(text, start, -1) and not _continues(text, end - 1, 1):
@@ -20,12 +20,12 @@ def occurs(target: str, text: str) -> bool:
     return False
 
 
-def expression(target: str, family: Family) -> str:
+def expression(target: str, family: str) -> str:
     """A target without the unmatched `)` that the published construction leaves at the end of a call's.
 
     A bare `assert` has no such end, and a target that parses as it is has none either.
     """
-    if family is Family.ASSERT or not target.endswith(")") or _parses(target):
+    if family == Family.ASSERT or not target.endswith(")") or _parses(target):
         return target
     inner = target[:-1].rstrip()
     return inner if inner and _parses(inner) else target

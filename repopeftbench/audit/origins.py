@@ -1,16 +1,18 @@
 """Repositories that are out of distribution, and content that is not: it existed before the cutoff. Reads a dataset.
 
 A repository may begin after the cutoff and still be old text: by a copy, a move or a lost history. Commits whose time
-is unknown (0) tell nothing.
+is unknown (0) tell nothing. Commits on the wrong side of the cutoff: `chronology`.
 """
 
 import datetime as dt
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from repopeftbench.audit.findings import Findings, Problem, Severity
 from repopeftbench.audit.kinship import FEWEST_SHARED, MOST_SHARED, WORTH_NAMING
+from repopeftbench.audit.rows import rows, task_splits
 from repopeftbench.audit.shared_files import FEWEST_BYTES
 from repopeftbench.audit.snapshot_contents import PRODUCTION, contents, files
 from repopeftbench.audit.tally import Group, Tally, defect, digest
@@ -20,38 +22,8 @@ from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import Split, Track
 
-COMMITS_BEFORE = "commit-before-cutoff"
-COMMITS_AFTER = "commit-after-cutoff"
 OLD_STATEMENTS = "old-statement"
 OLD_FILES = "old-file"
-
-
-def commits_beyond_cutoff(dataset: Dataset) -> Findings:
-    """Commits of `ood_test` that are older than the cutoff, and commits of the other splits that are not."""
-    cutoff = _instant(dataset.manifest)
-    if cutoff is None:
-        return Findings()
-    before, after = Tally(), Tally()
-    for table in dataset.commit_tables(("repo_id", "split", "committer_time")):
-        columns = (table[name].to_pylist() for name in ("repo_id", "split", "committer_time"))
-        for repo_id, split, time in zip(*columns, strict=True):
-            if time > 0:
-                is_young = split == Split.OOD_TEST
-                (before if is_young else after).add(Group(None, Split(split), repo_id), (time < cutoff) == is_young)
-    problems = tuple(
-        Problem(
-            check=check,
-            severity=defect(dataset.manifest),
-            where=place.where,
-            message=f"{place} commits are {what} the cutoff, {dataset.manifest.config.cutoff}, in {place.repositories} "
-            f"repositories, most of them in {place.worst}",
-            fix="mine again with --protocol clean and this cutoff",
-        )
-        for tally, check, what in ((before, COMMITS_BEFORE, "before"), (after, COMMITS_AFTER, "at or after"))
-        for place in tally.places()
-        if place.count
-    )
-    return Findings(problems=problems, measures=before.measures(COMMITS_BEFORE) + after.measures(COMMITS_AFTER))
 
 
 def old_content(dataset: Dataset) -> Findings:
@@ -95,11 +67,9 @@ def _old_statements(dataset: Dataset, cutoff: int, young: set[str]) -> Tally:
 def _statements(dataset: Dataset) -> Iterator[tuple[Group, int, int]]:
     """Group, time of the commit, and what makes a statement the same as another repository's."""
     columns = ("repo_id", "committer_time", "test_function", "statement_key")
-    for track in Track:
-        for split in dataset.splits(track):
-            for table in dataset.task_tables(track, split, columns):
-                for repo_id, time, function, key in zip(*(table[name].to_pylist() for name in columns), strict=True):
-                    yield Group(track, split, repo_id), time, digest(function, key)
+    for track, split in task_splits(dataset):
+        for repo_id, time, function, key in rows(dataset.task_tables(track, split, columns), columns):
+            yield Group(track, split, repo_id), time, digest(function, key)
 
 
 def _old_files(dataset: Dataset, cutoff: int, young: set[str]) -> Tally:
@@ -125,13 +95,8 @@ def _commit_times(dataset: Dataset) -> dict[int, int]:
     """The times of kept commits and of the static track's snapshots."""
     columns = ("repo_id", "commit_sha", "committer_time")
     static = (dataset.task_tables(Track.STATIC, split, columns) for split in dataset.splits(Track.STATIC))
-    tables = [dataset.commit_tables(columns), *static]
-    return {
-        digest(repo_id, sha): time
-        for part in tables
-        for table in part
-        for repo_id, sha, time in zip(*(table[name].to_pylist() for name in columns), strict=True)
-    }
+    tables = chain(dataset.commit_tables(columns), *static)
+    return {digest(repo_id, sha): time for repo_id, sha, time in rows(tables, columns)}
 
 
 def _instant(manifest: Manifest) -> int | None:

@@ -13,16 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from repopeftbench.dataset.snapshot_tables import (
-    FILES,
-    FILES_NAME,
-    TREES,
-    TREES_NAME,
-    blob_keys,
-    open_table,
-    read_group,
-    shards,
-)
+from repopeftbench.audit.rows import shard_tables
+from repopeftbench.dataset.snapshot_tables import FILES, FILES_NAME, TREES, TREES_NAME, blob_keys
 from repopeftbench.mining.metadata import is_metadata
 from repopeftbench.mining.testfiles import FileKind, file_kind
 
@@ -112,14 +104,10 @@ def files(folder: Path) -> Files:
         DatasetError: the dataset's snapshots cannot be read.
     """
     keys, sizes, marks = [], [], []
-    for path in shards(folder / FILES_NAME):
-        table = open_table(path, FILES)
-        for group in range(table.metadata.num_row_groups):
-            rows = read_group(table, path, group, ["blob", "size_bytes", "is_test"])
-            keys.append(_keys(rows["blob"], path))
-            sizes.append(rows["size_bytes"].fill_null(0).to_numpy())
-            marks.append(rows["is_test"].to_numpy())
-        table.close()
+    for rows in shard_tables(folder / FILES_NAME, FILES, ("blob", "size_bytes", "is_test")):
+        keys.append(_keys(rows["blob"], folder / FILES_NAME))
+        sizes.append(rows["size_bytes"].fill_null(0).to_numpy())
+        marks.append(rows["is_test"].to_numpy())
     blobs = np.concatenate(keys) if keys else np.empty(0, dtype=np.uint64)
     order = np.argsort(blobs)
     return Files(
@@ -131,14 +119,10 @@ def files(folder: Path) -> Files:
 
 def texts(folder: Path) -> Iterator[tuple[int, str]]:
     """Every blob that has a text, with it, in the order of the table; one row group is in memory."""
-    for path in shards(folder / FILES_NAME):
-        table = open_table(path, FILES)
-        for group in range(table.metadata.num_row_groups):
-            rows = read_group(table, path, group, ["blob", "text"])
-            for key, text in zip(_keys(rows["blob"], path).tolist(), rows["text"], strict=True):
-                if text.is_valid:
-                    yield key, text.as_py()
-        table.close()
+    for rows in shard_tables(folder / FILES_NAME, FILES, ("blob", "text")):
+        for key, text in zip(_keys(rows["blob"], folder / FILES_NAME).tolist(), rows["text"], strict=True):
+            if text.is_valid:
+                yield key, text.as_py()
 
 
 def paths_of(folder: Path, wanted: Mapping[str, Keys], kinds: int) -> dict[str, dict[int, str]]:
@@ -163,12 +147,8 @@ def paths_of(folder: Path, wanted: Mapping[str, Keys], kinds: int) -> dict[str, 
 
 def tree_rows(folder: Path) -> Iterator[tuple[str, pa.Table]]:
     """The rows of `trees`, a row group at a time, with the repository that the row group is of."""
-    for path in shards(folder / TREES_NAME):
-        table = open_table(path, TREES)
-        for group in range(table.metadata.num_row_groups):
-            rows = read_group(table, path, group)
-            yield rows["repo_id"][0].as_py(), rows.filter(rows["path"].is_valid())
-        table.close()
+    for rows in shard_tables(folder / TREES_NAME, TREES, TREES.names):
+        yield rows["repo_id"][0].as_py(), rows.filter(rows["path"].is_valid())
 
 
 def key_of(blob: str) -> int:

@@ -1,7 +1,7 @@
 """The structure audit: the checks, in the order in which their findings are reported."""
 
 from repopeftbench.audit.checks import Check
-from repopeftbench.audit.chronology import chronology, clocks, files_in_one_split, splits_of_tasks
+from repopeftbench.audit.chronology import chronology, clocks, cutoff, files_in_one_split, splits_of_tasks
 from repopeftbench.audit.conservation import commit_counts, ledgers, snapshot_ledger
 from repopeftbench.audit.files import files_on_disk
 from repopeftbench.audit.identity import repeated_task_ids, task_ids_of_content
@@ -21,4 +21,5 @@ STRUCTURE_CHECKS: tuple[Check, ...] = (
     files_in_one_split,
     chronology,
     clocks,
+    cutoff,
 )

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from repopeftbench.audit.diff_chunks import chunks
 from repopeftbench.audit.findings import Findings, Problem, Severity
 from repopeftbench.audit.occurrences import FEWEST_CHARACTERS, expression, occurs
+from repopeftbench.audit.rows import rows
 from repopeftbench.audit.tally import Group, Tally, digest, task_rows
 from repopeftbench.dataset.manifest import Manifest
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.schema import Family, Track
+from repopeftbench.schema import Track
 
 IN_PREFIX = "target-in-prefix"
 LONG_IN_PREFIX = f"{IN_PREFIX}-{FEWEST_CHARACTERS}"
@@ -81,13 +82,12 @@ def targets_in_diff(dataset: Dataset) -> Findings:
 
 def _found_in_diffs(dataset: Dataset, waiting: Mapping[int, list[tuple[Group, str]]]) -> Iterator[tuple[Group, bool]]:
     columns = ("repo_id", "commit_sha", "production_diff")
-    for table in dataset.commit_tables(columns):
-        for repo_id, sha, diff in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
-            tasks = waiting.get(digest(repo_id, sha))
-            if tasks:
-                added = "\n".join(chunk.added for chunk in chunks(diff))
-                yield from ((group, occurs(answer, added)) for group, answer in tasks)
+    for repo_id, sha, diff in rows(dataset.commit_tables(columns), columns):
+        tasks = waiting.get(digest(repo_id, sha))
+        if tasks:
+            added = "\n".join(chunk.added for chunk in chunks(diff))
+            yield from ((group, occurs(answer, added)) for group, answer in tasks)
 
 
 def _answer(manifest: Manifest, target: str, family: str) -> str:
-    return expression(target, Family(family)) if manifest.config.protocol == "paper" else target
+    return expression(target, family) if manifest.config.protocol == "paper" else target

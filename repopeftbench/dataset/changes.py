@@ -128,15 +128,13 @@ def compare_datasets(before: Dataset, after: Dataset, *, examples: int) -> Datas
 
 
 def _changed(one: TaskIndex, other: TaskIndex, pairs: Sequence[tuple[int, int]]) -> Iterator[TaskChange]:
-    if not pairs:
-        return
-    left, right = np.array(pairs).T
-    differs = one.prints[left] != other.prints[right]
-    for row in np.flatnonzero(differs.any(axis=1)):
-        names = [COLUMNS[column] for column in np.flatnonzero(differs[row])]
+    for left, right in pairs:
+        columns = np.flatnonzero(one.prints[left] != other.prints[right])
+        if not len(columns):
+            continue
         # An id follows from the content: it is news only where nothing else is.
-        names = [name for name in names if name != _DERIVED] or [_DERIVED]
-        place, now = one.places[left[row]], other.places[right[row]]
+        names = [COLUMNS[column] for column in columns if COLUMNS[column] != _DERIVED] or [_DERIVED]
+        place, now = one.places[left], other.places[right]
         words = dict.fromkeys(f"split to {now.split}" if name == "split" else _NAMES.get(name, name) for name in names)
         yield _change(Change.CHANGED, place, ", ".join(words))
 

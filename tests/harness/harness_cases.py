@@ -2,12 +2,13 @@
 
 import ast
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from hypothesis import strategies as st
 
 from harness.predictors.scripted import MemoryView
-from harness.records import PredictionRequest
+from harness.records import PredictionRequest, Score, TaskFacts, Unscored
+from harness.task_facts import facts_of
 from repopeftbench.schema import Event, Family, Split, TargetType, Task, TaskInput, Track, content_id
 
 PREFIX = "import m\n\n\ndef test_it():\n    assert m.f(1) =="
@@ -42,9 +43,45 @@ _TASK = Task(
 )
 
 
-def make_task(number: int, **fields: object) -> Task:
-    """A task whose id comes from `number`; `fields` override."""
-    return replace(_TASK, **{"task_id": content_id("task", number), **fields})
+def make_task(number: int, **changes: object) -> Task:
+    """A task whose id comes from `number`; `changes` override."""
+    return replace(_TASK, **{"task_id": content_id("task", number), **changes})
+
+
+HISTORY_LENGTHS = dict.fromkeys(("org/a", "org/b", "r0", "r1", "r2"), 10)
+
+
+def make_facts(task: Task) -> TaskFacts:
+    return facts_of(task, HISTORY_LENGTHS)
+
+
+_SCORE = Score(
+    **{field.name: getattr(make_facts(make_task(0)), field.name) for field in fields(TaskFacts)},
+    em_strict=False,
+    em_ast=False,
+    em_paper=False,
+    edit_similarity=0.0,
+    edit_similarity_paper=0.0,
+    codebleu=0.0,
+    codebleu_ngram=0.0,
+    codebleu_weighted=Unscored(reason="the target has no keyword"),
+    codebleu_syntax=0.0,
+    codebleu_dataflow=Unscored(reason="the target has no data flow"),
+    codebleu_degenerate=("weighted", "dataflow"),
+    codebleu_paper=0.0,
+    codebleu_paper_ngram=0.0,
+    codebleu_paper_weighted=0.0,
+    codebleu_paper_syntax=0.0,
+    codebleu_paper_dataflow=0.0,
+    complete=True,
+    failed=False,
+    prediction="",
+)
+
+
+def make_score(number: int, **changes: object) -> Score:
+    """The score of a wrong prediction for the task of `number`; `changes` override."""
+    return replace(_SCORE, **{"task_id": content_id("task", number), **changes})
 
 
 def make_request(task: Task) -> PredictionRequest:

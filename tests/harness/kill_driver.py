@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
-from harness_cases import make_task, make_view
+from harness_cases import HISTORY_LENGTHS, make_task, make_view
 
 from harness.manifest import describe_run
 from harness.predictors.protocol import PredictorSettings
@@ -41,7 +41,14 @@ def describe(**options):
 
 def run(folder, before=None):
     predictor = ScriptedPredictor(answers=ANSWERS, failures=FAILURES, before=before)
-    return run_method(tasks=TASKS, predictor=predictor, views=make_view, manifest=describe(), folder=folder)
+    return run_method(
+        tasks=TASKS,
+        predictor=predictor,
+        views=make_view,
+        manifest=describe(),
+        folder=folder,
+        history_lengths=HISTORY_LENGTHS,
+    )
 
 
 def bytes_of(folder):

@@ -7,6 +7,7 @@ import pytest
 
 from harness.audit_baselines import BASELINES, trivial_baselines
 from harness.cli import run_command
+from repopeftbench.audit.findings import Findings
 from repopeftbench.audit.report import read_audit
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.gitrepo import write_history
@@ -55,6 +56,8 @@ def test_healthy_dataset_passes_and_is_not_changed_but_for_the_audit(data, mined
     assert code == 0
     assert "Nothing forbids publishing: 0 errors" in out
     assert "em copy-prefix" in out
+    assert "target-empty" not in out
+    assert "target-empty" in (data / "audit.md").read_text()
     assert err.strip() == f"written to {data / 'audit.md'}"
     assert {path.name for path in data.iterdir()} - {path.name for path in mined.iterdir()} == {
         "audit.json",
@@ -72,6 +75,17 @@ def test_json_is_the_report_and_the_same_at_every_place_and_time(data, mined, tm
     assert out == (data / "audit.json").read_text()
     assert read_audit(data) == read_audit(other)
     assert {measure["name"] for measure in json.loads(out)["measures"]} >= {f"em {name}" for name in BASELINES}
+
+
+def test_every_list_of_checks_is_run(data, capsys, monkeypatch):
+    from harness.commands import checking
+
+    names = {check.__name__ for check in (*checking.STRUCTURE_CHECKS, *checking.CONTENT_CHECKS)}
+    assert {"files_on_disk", "quality", "statements_in_train", "licences", "tombstones"} <= names
+    called = []
+    monkeypatch.setattr(checking, "run_check", lambda name, one, dataset: called.append(name) or Findings())
+    assert run(capsys, "check", data)[0] == 0
+    assert set(called) == {name.replace("_", "-") for name in names} | {"trivial-baselines"}
 
 
 def test_without_baselines_none_are_run(data, capsys):

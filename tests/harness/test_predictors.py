@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from harness_cases import ODD_TEXTS, PREFIX, make_request, make_task, make_view
+from harness_cases import HISTORY_LENGTHS, ODD_TEXTS, PREFIX, make_request, make_task, make_view
 from trained_checkpoints import write_checkpoint
 
 import harness.predictors.causal as causal
@@ -268,7 +268,14 @@ def test_a_resumed_run_of_every_method_ends_byte_equal(predictors, name, tmp_pat
     ).model_copy(update={"chunk_tasks": 3})
 
     def run(folder):
-        run_method(tasks=tasks, predictor=predictors[name], views=make_view, manifest=manifest, folder=folder)
+        run_method(
+            tasks=tasks,
+            predictor=predictors[name],
+            views=make_view,
+            manifest=manifest,
+            folder=folder,
+            history_lengths=HISTORY_LENGTHS,
+        )
         return [(folder / file).read_bytes() for file in (MANIFEST, PREDICTIONS, SCORES, COMPLETE)]
 
     whole = run(tmp_path / "whole")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import kill_driver
 import pytest
-from harness_cases import ODD_TEXTS, make_task, make_view
+from harness_cases import HISTORY_LENGTHS, ODD_TEXTS, make_facts, make_task, make_view
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kill_driver import ANSWERS, FAILURES, TASKS, bytes_of, describe
@@ -24,6 +24,7 @@ from harness.scoring import METRIC_VERSIONS
 from harness.selection import TaskSelection
 from repopeftbench.errors import GitObjectError
 
+FACTS = tuple(map(make_facts, TASKS))
 DRIVER = Path(kill_driver.__file__)
 
 
@@ -45,6 +46,7 @@ def run(folder, predictor, *, tasks=TASKS, manifest=None, views=make_view, progr
         views=views,
         manifest=manifest or describe(),
         folder=folder,
+        history_lengths=HISTORY_LENGTHS,
         progress=progress,
     )
 
@@ -284,7 +286,7 @@ def test_a_folder_that_is_no_run_is_neither_used_nor_discarded(tmp_path):
             use()
     assert (tmp_path / MANIFEST).is_file()
     with pytest.raises(RunError, match=r"has no manifest\.json"):
-        score_run(tmp_path / "absent", TASKS)
+        score_run(tmp_path / "absent", FACTS)
 
 
 def test_two_processes_cannot_write_one_folder(tmp_path):
@@ -327,7 +329,7 @@ def test_a_complete_run_that_was_changed_is_refused(whole, tmp_path):
 
 def test_scoring_again_needs_no_model_and_changes_nothing_under_the_same_metrics(whole):
     before = bytes_of(whole)
-    summary = score_run(whole, [make_task(999), *reversed(TASKS)])
+    summary = score_run(whole, [make_facts(make_task(999)), *reversed(FACTS)])
     assert bytes_of(whole) == before
     assert (summary.tasks, summary.failures) == (22, 2)
 
@@ -336,8 +338,8 @@ def test_scoring_again_follows_the_targets_and_the_metric_versions(whole, tmp_pa
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
     monkeypatch.setattr("harness.runner.METRIC_VERSIONS", dict.fromkeys(METRIC_VERSIONS, 9))
-    tasks = [make_task(n, target=str(n % 4)) for n in range(22)]
-    assert score_run(folder, tasks).em_strict == pytest.approx(20 / 22)
+    facts = [make_facts(make_task(n, target=str(n % 4))) for n in range(22)]
+    assert score_run(folder, facts).em_strict == pytest.approx(20 / 22)
     manifest, scores = read_run(folder)
     assert set(manifest.metric_versions.values()) == {9}
     assert sum(score.em_strict for score in scores) == 20
@@ -348,14 +350,14 @@ def test_scoring_an_unfinished_run_or_with_other_tasks_is_refused(whole, tmp_pat
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
     with pytest.raises(RunError, match=r"22 tasks of run folder .* are not in the given dataset"):
-        score_run(folder, [make_task(999)])
+        score_run(folder, [make_facts(make_task(999))])
     lines = (folder / PREDICTIONS).read_bytes().splitlines(keepends=True)
     (folder / PREDICTIONS).write_bytes(b"".join(lines[:5]))
     with pytest.raises(RunError, match="has answers to 5 of its 22 tasks"):
-        score_run(folder, TASKS)
+        score_run(folder, FACTS)
     (folder / PREDICTIONS).write_bytes(b"".join([*lines[:-1], lines[0]]))
     with pytest.raises((RunError, ScoringError), match="repeat"):
-        score_run(folder, TASKS)
+        score_run(folder, FACTS)
 
 
 def test_scores_of_an_unfinished_run_are_not_read(whole, tmp_path):

@@ -1,5 +1,5 @@
 import pytest
-from leakage_cases import changed, counts, found, growing, mined
+from leakage_cases import changed, counts, edit_row, found, growing, mined
 
 from repopeftbench.audit.conditioning import TESTS_IN_DIFF, diffs_with_tests
 from repopeftbench.audit.findings import Severity
@@ -52,6 +52,11 @@ def test_production_diff_that_only_names_a_moved_test_shows_nothing(healthy, tmp
         return [{**row, "production_diff": moved} for row in rows]
 
     assert diffs_with_tests(changed(healthy, tmp_path / "data", {"commits.parquet": change})).problems == ()
+
+
+def test_commit_of_an_unknown_split_is_left_to_the_structure_audit(healthy, tmp_path):
+    dataset = changed(healthy, tmp_path / "data", {"commits.parquet": edit_row(0, split="ir_dev")})
+    assert counts(diffs_with_tests(dataset), TESTS_IN_DIFF) == (0, 9)
 
 
 def test_test_file_that_also_stands_among_the_code_is_found(tmp_path):

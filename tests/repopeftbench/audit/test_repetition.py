@@ -71,14 +71,24 @@ def test_held_out_file_whose_tasks_all_left_it_is_not_taken_for_train(healthy, t
     assert statements_in_train(dataset).problems == ()
 
 
+def later(task, **values):
+    return {**task, "commit_index": 99, "history_index": 99, **values}
+
+
 def test_paper_protocol_says_how_much_is_unchanged_since_an_earlier_commit(healthy, tmp_path):
     def again(rows):
-        later = max(row["commit_index"] for row in rows) + 1
-        other = {**rows[1], "commit_index": later, "test_function": "test_other"}
-        return [*rows, {**rows[0], "commit_index": later}, other]
+        return [*rows, later(rows[0]), later(rows[1], test_function="test_other")]
 
     dataset = changed(healthy, tmp_path / "data", {IR_TEST: again}, protocol="paper")
     findings = unchanged_statements(dataset)
     assert counts(findings, UNCHANGED) == (1, 22)
     (problem,) = found(findings, UNCHANGED, Severity.WARNING)
     assert problem.message.startswith("1 of 4 (25.0 %) tasks")
+
+
+def test_statement_that_a_cap_left_out_at_an_earlier_commit_is_unchanged_too(healthy, tmp_path):
+    task = next(healthy.tasks(Track.EVOLUTION, Split.IR_TEST))
+    rejects = [reject_of(task, history_index=0), reject_of(task, history_index=0, statement_key=None, lineno=None)]
+    changes = {"rejects.parquet": lambda rows: [*rows, *rejects]}
+    dataset = changed(healthy, tmp_path / "data", changes, protocol="paper")
+    assert counts(unchanged_statements(dataset), UNCHANGED) == (1, 20)

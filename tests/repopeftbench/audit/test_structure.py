@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from planted import (
+    CUTOFF_SECONDS,
     EVOLUTION_TRAIN,
     STATIC_TRAIN,
     as_paper,
@@ -16,7 +17,7 @@ from planted import (
 )
 
 from repopeftbench.audit.checks import run_check
-from repopeftbench.audit.chronology import chronology, clocks, files_in_one_split, splits_of_tasks
+from repopeftbench.audit.chronology import chronology, clocks, cutoff, files_in_one_split, splits_of_tasks
 from repopeftbench.audit.conservation import commit_counts, ledgers, snapshot_ledger
 from repopeftbench.audit.files import files_on_disk
 from repopeftbench.audit.findings import Severity
@@ -24,6 +25,7 @@ from repopeftbench.audit.identity import repeated_task_ids, task_ids_of_content
 from repopeftbench.audit.snapshots import snapshots_of_tasks
 from repopeftbench.audit.structure import STRUCTURE_CHECKS
 from repopeftbench.audit.values import known_values
+from repopeftbench.dataset.embeddings import EMBEDDINGS
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Split
 
@@ -92,6 +94,17 @@ def test_column_of_another_type_is_found(data):
 def test_wrong_row_count_of_the_manifest_is_found(data):
     edit_manifest(data, lambda m: m["files"][0].update(rows=m["files"][0]["rows"] + 1))
     assert "rows, the manifest says" in only(files_on_disk, data).message
+
+
+def test_published_embeddings_are_a_table_of_a_dataset_and_no_stranger(data):
+    pq.write_table(EMBEDDINGS.empty_table(), data / "embeddings.parquet")
+    assert [found.check for found in problems(files_on_disk, data)] == ["strangers"]
+    entry = {"path": "embeddings.parquet", "rows": 0, "sha256": ""}
+    edit_manifest(data, lambda manifest: manifest["files"].append(entry))
+    write_rows(data, "embeddings.parquet", EMBEDDINGS.empty_table())
+    assert problems(files_on_disk, data) == ()
+    write_rows(data, "embeddings.parquet", pq.read_table(data / "embeddings.parquet", columns=["repo_id"]))
+    assert only(files_on_disk, data).check == "schema"
 
 
 def test_stranger_is_a_warning_and_an_error_where_it_would_be_read(data):
@@ -344,13 +357,50 @@ def test_train_that_is_not_before_test_is_found(data, paper, severity):
 def test_clock_that_runs_backwards_is_named_and_counted(data):
     repo_id = train_repository(data)
     chosen = lambda row: row["repo_id"] == repo_id and row["history_index"] == 4  # noqa: E731
-    edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=0), where=chosen)
+    edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=1), where=chosen)
     findings = clocks(Dataset(data))
     (found,) = findings.problems
     assert (found.severity, found.message.startswith("1 commits of 1 repositories")) == (Severity.WARNING, True)
     counts = {(m.repo_id, m.split): (m.count, m.of) for m in findings.measures}
     assert counts[repo_id, Split.IR_TRAIN] == (1, 8)
     assert sum(count for count, _ in counts.values()) == 1
+
+
+@pytest.mark.parametrize(("paper", "severity"), [(False, Severity.ERROR), (True, Severity.WARNING)])
+def test_commit_beyond_the_cutoff_is_found(data, paper, severity):
+    repo_id = train_repository(data)
+    late = {"committer_time": CUTOFF_SECONDS}
+    edit_rows(data, "commits.parquet", lambda row: row.update(late), where=in_repository(repo_id))
+    if paper:
+        as_paper(data)
+    found = only(cutoff, data)
+    assert (found.severity, "1 kept commits are in distribution" in found.message) == (severity, True)
+
+
+def test_repository_that_begins_before_the_cutoff_is_not_out_of_distribution(data):
+    early = {"committer_time": CUTOFF_SECONDS - 1}
+    edit_rows(data, "commits.parquet", lambda row: row.update(early), where=in_repository("young"))
+    assert "are out of distribution, and before the cutoff" in only(cutoff, data).message
+
+
+def test_commit_of_unknown_time_is_on_no_side_of_the_cutoff_and_no_earlier_one(data):
+    chosen = lambda row: row["repo_id"] == "young" and row["history_index"] == 0  # noqa: E731
+    edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=0), where=chosen)
+    chosen = lambda row: row["repo_id"] == "young" and row["history_index"] == 5  # noqa: E731
+    edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=0), where=chosen)
+    assert problems(cutoff, data) == problems(clocks, data) == ()
+
+
+def test_wrong_clock_inside_a_young_repository_is_no_matter_of_the_cutoff(data):
+    chosen = lambda row: row["repo_id"] == "young" and row["history_index"] == 4  # noqa: E731
+    edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=1), where=chosen)
+    assert problems(cutoff, data) == ()
+
+
+@pytest.mark.parametrize("text", ["soon", "2025-04-01T00:00:00"])
+def test_cutoff_that_is_no_moment_is_found(data, text):
+    edit_manifest(data, lambda manifest: manifest["config"].update(cutoff=text))
+    assert f"the cutoff {text!r} is no moment" in only(cutoff, data).message
 
 
 # Damage.
@@ -369,6 +419,7 @@ def test_check_that_needs_a_truncated_file_is_left_out_with_a_note(data):
         "splits_of_tasks",
         "chronology",
         "clocks",
+        "cutoff",
     }
     assert all(problem.message.startswith("left out: commits.parquet cannot be read") for problem in notes)
 

@@ -91,6 +91,7 @@ def test_published_targets_are_looked_for_without_their_last_parenthesis(healthy
         ("'a b'", "x = 'a b'", True),
         ("é", "café", False),
         ("-1", "x-1", True),
+        ("", "anything", False),
     ],
 )
 def test_targets_occur_as_whole_tokens(target, text, expected):
