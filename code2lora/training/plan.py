@@ -9,6 +9,7 @@ however many tasks it has. A repository with fewer tasks than a visit draws give
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from code2lora.training.recipe import Terms
 from repopeftbench.schema import content_id
@@ -66,14 +67,20 @@ class Plan:
     def _visit(self, visit: int) -> Iterator[Draw]:
         """The draws of one visit."""
         round_, turn = divmod(visit, len(self.pool))
-        order = list(range(len(self.pool)))
-        random.Random(content_id("order", self.seed, round_)).shuffle(order)
-        repo_id, groups = self.pool[order[turn]]
+        repo_id, groups = self.pool[_order(self.seed, round_, len(self.pool))[turn]]
         rng = random.Random(content_id("visit", self.seed, visit))
         terms = self.terms
         count = terms.commits_per_visit * terms.tasks_per_commit
         drawn = _draw(_window(groups, terms.commits_per_visit, count, rng), terms.tasks_per_commit, count, rng)
         return (Draw(row=row, repo_id=repo_id, commit=commit) for commit, row in drawn)
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, round_: int, count: int) -> Sequence[int]:
+    """The order in which `count` repositories take turns in a round."""
+    order = list(range(count))
+    random.Random(content_id("order", seed, round_)).shuffle(order)
+    return order
 
 
 def _window(groups: Sequence[TaskGroup], commits: int, tasks: int, rng: random.Random) -> Sequence[TaskGroup]:

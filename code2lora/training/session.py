@@ -119,6 +119,7 @@ def train(session: TrainingSession, folder: Path) -> TrainingRecord:
         record = read_record(folder)
         if record.settings_sha256 != settings.sha256():
             raise TrainingError(f"{folder} holds another training; choose another folder, or give --overwrite.")
+        shutil.rmtree(work_folder(folder), ignore_errors=True)  # there if a kill came just before its deletion
         return record
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TrainingError(f"{folder} holds something that is no training of ours; choose another folder.")
@@ -169,6 +170,10 @@ class _Training:
         adapters = self.work / ADAPTERS_NAME
         for index, (repo_id, groups) in enumerate(self.pool):
             share = terms.draws // len(self.pool) + (index < terms.draws % len(self.pool))
+            if set(repo_id.split("/")) & {"", ".", ".."} or "\\" in repo_id:
+                raise TrainingError(
+                    f"Repository {repo_id!r} cannot name a folder for its adapter: rename it in the list."
+                )
             if not share:
                 raise TrainingError(f"{terms.draws} draws for {len(self.pool)} repositories: give at least as many.")
             plan = Plan(((repo_id, groups),), terms.model_copy(update={"draws": share}), self.session.seed)

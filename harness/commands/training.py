@@ -1,7 +1,7 @@
 """`repobench train`: the weights of one method, learnt from the train split of a dataset."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +13,7 @@ from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from code2lora.backbone import Backbone
     from code2lora.training.recipe import TrainingRecipe
     from code2lora.training.record import TrainingRecord
 
@@ -101,7 +102,7 @@ def _train_one(
     backbone = load_backbone(
         options.backbone, device=options.device, dtype="float32" if recipe.method == "fft" else options.dtype
     )
-    encoder = BackboneEncoder(load_backbone(options.encoder, device=options.device, dtype=options.dtype))
+    encoder = BackboneEncoder(_keyed(load_backbone(options.encoder, device=options.device, dtype=options.dtype)))
     with SqliteVectorStore(vectors) as store, Tracker("steps") as tracker:
         session = TrainingSession(
             recipe=recipe,
@@ -116,6 +117,14 @@ def _train_one(
             prepared=lambda done, total: tracker.update("vectors", done, total),
         )
         return train(session, folder)
+
+
+def _keyed(encoder: "Backbone") -> "Backbone":
+    """The encoder; the kind of device and of number are part of what its vectors are kept by, as they round."""
+    kind, dtype = encoder.device.partition(":")[0], str(encoder.model.dtype).removeprefix("torch.")
+    if (kind, dtype) == ("cpu", "float32"):
+        return encoder
+    return replace(encoder, weights_sha256=f"{encoder.weights_sha256} {kind} {dtype}")
 
 
 def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe":

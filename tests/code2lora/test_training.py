@@ -194,6 +194,15 @@ def test_a_dataset_without_training_tasks_is_one_sentence(tmp_path):
         run_training(tmp_path / "none", "shared-lora", data=data)
 
 
+@pytest.mark.parametrize("name", ["../../outside", "a/../b", "/etc/x", "a\\b"])
+def test_a_repository_whose_name_leads_elsewhere_gets_no_folder(tmp_path, name):
+    data = MemoryData()
+    data.repositories["ir_train"] = [name]
+    with pytest.raises(TrainingError, match="cannot name a folder"):
+        run_training(tmp_path / "in" / "run", "per-repo-lora", data=data)
+    assert {path.name for path in tmp_path.iterdir()} == {"in"}
+
+
 def test_the_record_holds_no_clock_time_and_the_log_does(trained):
     folder = trained["shared-lora"][1]
     assert "seconds" not in (folder / RECORD_NAME).read_text()
