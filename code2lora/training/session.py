@@ -48,12 +48,11 @@ from code2lora.training.record import (
 from code2lora.training.tokens import TokenStore
 from code2lora.training.vectors import VectorSource
 from code2lora.training.weights import FullFineTuning, SharedLoRA
+from code2lora.training.workspace import claimed, work_folder
 from repopeftbench.schema import content_id
 
 if TYPE_CHECKING:
     from code2lora.backbone import Backbone
-
-SETTINGS_NAME = "settings.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,20 +123,15 @@ def train(session: TrainingSession, folder: Path) -> TrainingRecord:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TrainingError(f"{folder} holds something that is no training of ours; choose another folder.")
     work = work_folder(folder)
-    _claim(work, settings)
-    training = _Training(session, settings, work)
-    if session.recipe.method == "per-repo-lora":
-        record, write = training.each_repository()
-    else:
-        record, write = training.all_repositories()
-    write_folder(folder, record, work / LOG_NAME, write)
+    with claimed(work, settings):
+        training = _Training(session, settings, work)
+        if session.recipe.method == "per-repo-lora":
+            record, write = training.each_repository()
+        else:
+            record, write = training.all_repositories()
+        write_folder(folder, record, work / LOG_NAME, write)
     shutil.rmtree(work)
     return record
-
-
-def work_folder(folder: Path) -> Path:
-    """Where a training that is not finished keeps its things."""
-    return folder.with_name(folder.name + ".training")
 
 
 class _Training:
@@ -327,16 +321,6 @@ def pool_of(places: Sequence[TaskPlace]) -> tuple[tuple[str, tuple[TaskGroup, ..
         (repo_id, tuple(TaskGroup(commit=commit, rows=tuple(found)) for commit, found in sorted(commits.items())))
         for repo_id, commits in sorted(rows.items())
     )
-
-
-def _claim(work: Path, settings: Settings) -> None:
-    """Makes the work folder, or takes over one of the same training."""
-    path = work / SETTINGS_NAME
-    text = json.dumps(settings.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
-    if path.is_file() and path.read_text("utf-8") != text:
-        raise TrainingError(f"{work} holds another training that was not finished; finish it, or give --overwrite.")
-    work.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
 
 
 def _ignore(done: int, total: int) -> None:

@@ -88,7 +88,8 @@ def _train_one(
     from code2lora.backbone import load_backbone
     from code2lora.backbone_encoder import BackboneEncoder
     from code2lora.training.record import RECORD_NAME
-    from code2lora.training.session import TrainingSession, train, work_folder
+    from code2lora.training.session import TrainingSession, train
+    from code2lora.training.workspace import work_folder
     from code2lora.vector_store import SqliteVectorStore
     from harness.training_data import DatasetTrainingData
 

@@ -23,7 +23,7 @@ from code2lora.training.loop import learning_rate_at
 from code2lora.training.plan import Draw
 from code2lora.training.recipe import METHODS
 from code2lora.training.record import RECORD_NAME, read_record
-from code2lora.training.session import work_folder
+from code2lora.training.workspace import work_folder
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,14 @@ def test_another_training_in_the_folder_is_refused(trained, tmp_path):
     with pytest.raises(TrainingError, match="no training of ours"):
         run_training(tmp_path / "mine", "shared-lora")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+def test_a_second_process_in_the_same_folder_is_refused(tmp_path):
+    def train_again(name, progress):
+        with pytest.raises(TrainingError, match="Another process trains in"):
+            run_training(tmp_path / "one", "shared-lora")
+
+    assert run_training(tmp_path / "one", "shared-lora", progress=train_again).steps == 6
 
 
 def test_damaged_state_is_one_sentence(tmp_path):

@@ -2,12 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from harness_cases import make_request, make_task
 from trained_checkpoints import write_checkpoint
 
 from code2lora.backbone_encoder import BackboneEncoder
+from code2lora.training.corpus import is_permissive
 from code2lora.training.recipe import METHODS, RECIPE_FOLDER
 from harness.cli import run_command
 from harness.errors import PredictorError
@@ -17,6 +19,8 @@ from harness.training_data import DatasetTrainingData
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.gitrepo import write_history
 from repopeftbench.schema import Split, Track
+from repopeftbench.sources import repository_list
+from repopeftbench.splits.assign import Role
 
 DAY, START, COMMITS = 86_400, 1_672_617_600, 12
 LORA = ("shared-lora", "per-repo-lora", "fft")
@@ -224,3 +228,13 @@ def test_rows_of_a_batch_get_the_adapter_of_their_repository(tmp_path):
     requests = [make_request(make_task(n, repo_id=f"org/{'ab'[n % 2]}", prefix=f"assert f({n}) ==")) for n in range(5)]
     together = list(predictor.predict(requests))
     assert together == [answer for request in requests for answer in predictor.predict([request])]
+
+
+def test_the_list_behind_the_bundled_checkpoints_is_pinned_permissive_and_apart_from_what_is_evaluated():
+    listed = repository_list(str(Path(__file__).parents[2] / "examples" / "training-repositories.toml"))
+    assert (listed.bad, len(listed.sources), listed.cutoff) == ((), 26, "2025-04-01")
+    assert all(re.fullmatch("[0-9a-f]{40}", str(source.revision)) for source in listed.sources)
+    assert all(is_permissive(source.licence) for source in listed.sources)
+    assert [source.role for source in listed.sources].count(Role.CR_VAL) == 4
+    evaluated = {"jpsca/jinjax", "pytest-dev/pluggy", "tkem/cachetools", "N-Wouda/ALNS", "pallets/itsdangerous"}
+    assert not {source.repo_id for source in listed.sources} & (evaluated | {"evansd/whitenoise"})
