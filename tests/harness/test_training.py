@@ -57,7 +57,7 @@ def recipe(tmp_path_factory):
     """The nano recipe with a short context, two steps and tiny validations."""
     text = (RECIPE_FOLDER / "nano.toml").read_text("utf-8")
     for old, new in (
-        ("draws = 4_096", "draws = 12"),
+        ("draws = 2_048", "draws = 12"),
         ("context_length = 256", "context_length = 48"),
         ("commits_per_visit = 16", "commits_per_visit = 3"),
         ("validation_tasks = 32", "validation_tasks = 1"),
