@@ -3,26 +3,32 @@
 Rows are left-padded, sorted by length, decoded with a key-value cache, and given back in the order they came. The loop
 is our own because every step must be plain argmax: `model.generate` also applies what a model's generation_config.json
 asks for, such as a repetition penalty. It does not know where a prediction should end: the caller's `stop` does.
+Rows that begin alike have what they share computed once, where that pays and the model attends to all that came before.
 No state outlives a call: equal prefixes and batch size give equal results whatever ran before.
 
-Legend: `B` rows of a batch, `T` tokens.
+Legend: `B` rows of a batch, `C` clusters of rows that begin alike, `T` tokens.
 """
 # Upper-case suffixes state the axes of a tensor.
 
 import inspect
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from code2lora.errors import GenerationError
+from code2lora.shared_prefixes import SharedBatch, shared_batch
 
 if TYPE_CHECKING:
     import torch
 
     from code2lora.backbone import Backbone
 
+logger = logging.getLogger(__name__)
+
 FinishReason = Literal["eos", "stop", "length"]
 _ANCHOR_TOKENS = 8  # prompt tokens decoded before an answer, so that tokenizers which strip a leading space keep it
+_NO_MEMORY = "can't allocate memory"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -53,6 +59,7 @@ class _Row:
     prefix: str
     prompt: list[int]
     truncated: bool
+    kind: Hashable = None
     new: list[int] = field(default_factory=list)
     text: str = ""
     finish_reason: FinishReason | None = None
@@ -66,6 +73,7 @@ def generate(
     batch_size: int,
     stop: Callable[[str, str], bool],
     on_rows: Callable[[tuple[int, ...]], None] | None = None,
+    kinds: Sequence[Hashable] | None = None,
 ) -> tuple[Generated, ...]:
     """Continues every prefix greedily.
 
@@ -73,11 +81,14 @@ def generate(
         backbone: The model and its tokenizer.
         prefixes: Texts to continue. One that is too long loses tokens on its left; an empty one is fed as end-of-text.
         max_new_tokens: Most tokens per answer, from 1 to the context length less one.
-        batch_size: Rows decoded together, at least 1.
+        batch_size: Rows decoded together, at least 1; where they do not fit into memory, half of them from then on.
         stop: Called as `stop(prefix, text)` after each new token of an unfinished row, with the whole prefix and the
             text generated so far; True ends the row, and the text stays as it was shown.
         on_rows: Called before a forward pass whenever the rows of the batch change, with the positions in `prefixes`
-            of those rows in order; where per-row adapters are switched.
+            of those rows in order; where per-row adapters are switched. In a pass over shared beginnings one row stands
+            for all that share.
+        kinds: One of each prefix: those of one kind, which `on_rows` treats alike, may share. None: all are of one
+            kind, or all different where `on_rows` is given.
 
     Returns:
         One record per prefix, in the order of `prefixes`.
@@ -86,15 +97,21 @@ def generate(
         GenerationError: `max_new_tokens` or `batch_size` is out of range, or a prefix is empty and the backbone has no
             end-of-text token.
     """
-    import torch
-
     check_limits(backbone, max_new_tokens=max_new_tokens, batch_size=batch_size)
     room = backbone.context_length - max_new_tokens
+    if kinds is None:
+        kinds = range(len(prefixes)) if on_rows else [None] * len(prefixes)
     rows = [_new_row(backbone, index, prefix, room) for index, prefix in enumerate(prefixes)]
+    for row, kind in zip(rows, kinds, strict=True):
+        row.kind = kind
     by_length = sorted(rows, key=lambda row: -len(row.prompt))  # stable; longest first shows memory trouble at once
-    with torch.inference_mode():
-        for start in range(0, len(rows), batch_size):
-            _Decoder(backbone, by_length[start : start + batch_size], on_rows).run(max_new_tokens, stop)
+    start = 0
+    while start < len(rows):
+        batch = by_length[start : start + batch_size]
+        if _decoded(backbone, batch, max_new_tokens, stop, on_rows):
+            start += batch_size
+        else:
+            batch_size = max(1, len(batch) // 2)
     return tuple(_finish(row) for row in rows)
 
 
@@ -113,6 +130,32 @@ def check_limits(backbone: "Backbone", *, max_new_tokens: int, batch_size: int) 
         raise GenerationError(f"batch_size is {batch_size}: choose at least 1.")
 
 
+def _decoded(
+    backbone: "Backbone",
+    rows: list[_Row],
+    max_new_tokens: int,
+    stop: Callable[[str, str], bool],
+    on_rows: Callable[[tuple[int, ...]], None] | None,
+) -> bool:
+    """Decodes a batch; False, with its rows as before, if several rows did not fit into memory. One alone raises."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            _Decoder(backbone, list(rows), on_rows).run(max_new_tokens, stop)
+        return True
+    except RuntimeError as error:  # of torch.OutOfMemoryError too; processors have none of their own
+        if len(rows) == 1 or not (isinstance(error, torch.OutOfMemoryError) or _NO_MEMORY in str(error)):
+            raise
+        logger.warning("a batch of %d rows does not fit into memory: %d from now on", len(rows), len(rows) // 2)
+    # Out here the error has let go of the batch's tensors.
+    for row in rows:
+        row.new, row.text, row.finish_reason = [], "", None
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
+
+
 class _Decoder:
     """Decodes one batch; rows leave the tensors once half of them are finished."""
 
@@ -127,13 +170,13 @@ class _Decoder:
         accepted = inspect.signature(backbone.model.forward).parameters
         self.takes_positions = "position_ids" in accepted
         self.last_logits = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
-        self._announce()
 
     def run(self, max_new_tokens: int, stop: Callable[[str, str], bool]) -> None:
         """Decodes until every row has a finish reason."""
         import torch
 
-        tokens_BT, mask_BT = self._left_padded()
+        tokens_BT, mask_BT = self._start()
+        self._announce(self.rows)
         while True:
             next_B = self._forward(tokens_BT, mask_BT)
             for row, token in zip(self.rows, next_B.tolist(), strict=True):
@@ -147,24 +190,43 @@ class _Decoder:
                 self.rows = [self.rows[position] for position in live]
                 self.cache.batch_select_indices(keep_B)
                 next_B, mask_BT = next_B[keep_B], mask_BT[keep_B]
-                self._announce()
+                self._announce(self.rows)
             tokens_BT = next_B[:, None]
             mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(self.rows), 1)], dim=1)
 
-    def _announce(self) -> None:
+    def _announce(self, rows: Sequence[_Row]) -> None:
         """Tells the caller which prefixes the rows of the next forward pass are."""
         if self.on_rows is not None:
-            self.on_rows(tuple(row.index for row in self.rows))
+            self.on_rows(tuple(row.index for row in rows))
 
-    def _left_padded(self) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """The prompts and their attention mask, both (`B`, `T`)."""
+    def _start(self) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """What is to be fed first (`B`, `T`), and the mask of all there is by then; what rows share is in the cache."""
+        prompts = [row.prompt for row in self.rows]
+        shared = None
+        if self.takes_positions and _attends_to_all(self.backbone.model.config):
+            shared = shared_batch(prompts, [row.kind for row in self.rows])
+        return self._left_padded(prompts) if shared is None else self._after_stems(shared)
+
+    def _after_stems(self, shared: SharedBatch) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Feeds what clusters begin with; the rests (`B`, `T`), and the mask of stems and rests."""
         import torch
 
-        length = max(len(row.prompt) for row in self.rows)
+        stems_CT, stem_mask_CT = self._left_padded(shared.stems)
+        self._announce([self.rows[row] for row in shared.members])
+        self._forward(stems_CT, stem_mask_CT)
+        clusters_B = torch.tensor(shared.clusters, device=stems_CT.device)
+        self.cache.batch_select_indices(clusters_B)
+        rests_BT, rest_mask_BT = self._left_padded(shared.rests)
+        return rests_BT, torch.cat([stem_mask_CT[clusters_B], rest_mask_BT], dim=1)
+
+    def _left_padded(self, prompts: Sequence[Sequence[int]]) -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Tokens and their attention mask, both (`B`, `T`)."""
+        import torch
+
+        length = max(map(len, prompts))
         pad = self.backbone.tokenizer.pad_token_id
-        gaps = [length - len(row.prompt) for row in self.rows]
-        tokens = [[pad] * gap + row.prompt for gap, row in zip(gaps, self.rows, strict=True)]
-        mask = [[0] * gap + [1] * len(row.prompt) for gap, row in zip(gaps, self.rows, strict=True)]
+        tokens = [[pad] * (length - len(prompt)) + list(prompt) for prompt in prompts]
+        mask = [[0] * (length - len(prompt)) + [1] * len(prompt) for prompt in prompts]
         device = self.backbone.device
         return torch.tensor(tokens, device=device), torch.tensor(mask, device=device)
 
@@ -190,6 +252,13 @@ class _Decoder:
             row.finish_reason = "stop"
         elif len(row.new) == max_new_tokens:
             row.finish_reason = "length"
+
+
+def _attends_to_all(config: Any) -> bool:
+    """Whether every layer sees all that came before: the gap between a stem and a rest uses up a sliding window."""
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    windows = (getattr(config, "sliding_window", None), getattr(config, "attention_chunk_size", None))
+    return layers == {"full_attention"} and not any(windows)
 
 
 def _new_row(backbone: "Backbone", index: int, prefix: str, room: int) -> _Row:

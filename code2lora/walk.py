@@ -49,6 +49,7 @@ class WalkState:
         commit_sha: The last of them; None before the first.
         history_sha256: A hash chain over all of them, in order.
         gru_sha256: The weights that it was walked with.
+        vectors_sha256: What made the vectors that it was walked over; empty where that is not told.
         hidden_D: The hidden state.
     """
 
@@ -56,19 +57,28 @@ class WalkState:
     commit_sha: str | None
     history_sha256: str
     gru_sha256: str
+    vectors_sha256: str = ""
     hidden_D: torch.Tensor
 
 
-def start_walk(gru: CommitGRU, repo_state_E: torch.Tensor) -> WalkState:
+def start_walk(gru: CommitGRU, repo_state_E: torch.Tensor, *, vectors_sha256: str = "") -> WalkState:
     """The state before the first commit.
 
     Args:
         gru: The network.
         repo_state_E: The repository's vector at its first kept commit.
+        vectors_sha256: What makes the vectors of this walk.
     """
     with torch.no_grad():
         hidden_D = gru.start(repo_state_E[None])[0]
-    return WalkState(commits=0, commit_sha=None, history_sha256=_NO_HISTORY, gru_sha256=gru.sha256(), hidden_D=hidden_D)
+    return WalkState(
+        commits=0,
+        commit_sha=None,
+        history_sha256=_NO_HISTORY,
+        gru_sha256=gru.sha256(),
+        vectors_sha256=vectors_sha256,
+        hidden_D=hidden_D,
+    )
 
 
 def walk(gru: CommitGRU, state: WalkState, commits: Iterable[CommitVectors]) -> Iterator[WalkState]:
@@ -100,6 +110,7 @@ def walk(gru: CommitGRU, state: WalkState, commits: Iterable[CommitVectors]) -> 
             commit_sha=commit.commit_sha,
             history_sha256=_chained(state.history_sha256, commit.commit_sha),
             gru_sha256=state.gru_sha256,
+            vectors_sha256=state.vectors_sha256,
             hidden_D=hidden_BD[0],
         )
         yield state
@@ -124,6 +135,7 @@ def save_walk(path: Path, state: WalkState) -> None:
         "commit_sha": state.commit_sha,
         "history_sha256": state.history_sha256,
         "gru_sha256": state.gru_sha256,
+        "vectors_sha256": state.vectors_sha256,
     }
     metadata = {_METADATA_KEY: json.dumps(facts, sort_keys=True)}
     write_atomically(path, save({"hidden": state.hidden_D.cpu().contiguous()}, metadata=metadata))

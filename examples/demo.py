@@ -8,12 +8,16 @@ import sys
 import time
 from pathlib import Path
 
+from code2lora.named_checkpoints import EVOLUTION, STATIC, is_bundled
 from harness.cli import run_command
 
 ROOT = Path(__file__).parent.parent
 OUT = Path("repobench-out") / "demo"
 TASKS_PER_SPLIT = 60
-METHODS = ("most-frequent", "copy-prefix", "previous-version", "pretrained")
+METHODS = (
+    *("most-frequent", "copy-prefix", "previous-version", "pretrained"),
+    *(method for method in (STATIC, EVOLUTION) if is_bundled(method)),
+)
 
 
 def main() -> int:

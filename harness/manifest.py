@@ -1,21 +1,23 @@
 """What a run is: everything its answers depend on, as the manifest of its folder. Pure; holds no clock time.
 
-A backbone that is named by a folder is the one machine path that a manifest can hold, because the user gave it.
+Backbones, checkpoints and encoders that are named by a folder are the only machine paths that a manifest can hold,
+because the user gave them.
 """
 
 import hashlib
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.predictors.protocol import PredictorSettings
-from harness.records import CodeBleuBackend
+from harness.predictors.protocol import PredictorSettings, Refresh
+from harness.records import CodeBleuBackend, Conditioning
 from harness.scoring import METRIC_VERSIONS
 from harness.selection import TaskSelection
 from repopeftbench import __version__
-from repopeftbench.schema import Split, Task, Track
+from repopeftbench.schema import Split, State, Task, Track
 
 FORMAT = 2
 """The layout of a run folder."""
@@ -36,7 +38,22 @@ class SettingsManifest(_Strict):
     dtype: str
     batch_size: int
     max_new_tokens: int
+    state: State = State.COMMIT
     checkpoint: str | None = None
+    encoder: str | None = None
+    refresh: Refresh = Refresh.EVERY_COMMIT
+    published_embeddings: bool = False
+
+
+class ConditioningManifest(_Strict):
+    """What adapters were made with, and the canary (see `Conditioning`)."""
+
+    checkpoint_sha256: str
+    encoder_sha256: str | None
+    vectors_sha256: str
+    task_id: str
+    adapter_sha256: str
+    logit_change: float
 
 
 class ScorersManifest(_Strict):
@@ -61,6 +78,7 @@ class RunManifest(_Strict):
     method: str
     settings: SettingsManifest
     weights_sha256: str | None
+    conditioning: ConditioningManifest | None = None
     dataset_sha256: str
     tracks: tuple[Track, ...]
     splits: tuple[Split, ...]
@@ -82,6 +100,7 @@ def describe_run(
     selection: TaskSelection,
     dataset_sha256: str,
     weights_sha256: str | None = None,
+    conditioning: Conditioning | None = None,
 ) -> RunManifest:
     """The manifest of a run of `method` over `tasks`, which are selected and in the order of the run."""
     return RunManifest(
@@ -92,9 +111,14 @@ def describe_run(
             dtype=settings.dtype,
             batch_size=settings.batch_size,
             max_new_tokens=settings.max_new_tokens,
+            state=settings.state,
             checkpoint=settings.checkpoint,
+            encoder=settings.encoder,
+            refresh=settings.refresh,
+            published_embeddings=settings.embeddings is not None,
         ),
         weights_sha256=weights_sha256,
+        conditioning=None if conditioning is None else ConditioningManifest(**asdict(conditioning)),
         dataset_sha256=dataset_sha256,
         tracks=selection.tracks,
         splits=selection.splits,
@@ -127,15 +151,16 @@ def hash_task_ids(tasks: Sequence[Task]) -> str:
 def first_difference(found: RunManifest, wanted: RunManifest) -> str | None:
     """The first field in which two manifests differ, as `settings.backbone: 'a' there, 'b' here`; None if none does."""
     there, here = _flat(found), _flat(wanted)
-    for name in here:
-        if there[name] != here[name]:
-            return f"{name}: {there[name]!r} there, {here[name]!r} here"
+    for name in here | there:
+        if there.get(name) != here.get(name):
+            return f"{name}: {there.get(name)!r} there, {here.get(name)!r} here"
     return None
 
 
 def _flat(manifest: RunManifest) -> dict[str, object]:
     fields = manifest.model_dump(mode="json")
     flat = {"method": fields.pop("method")}
-    for group in ("settings", "scorers"):
-        flat |= {f"{group}.{name}": value for name, value in fields.pop(group).items()}
+    for group in ("settings", "conditioning", "scorers"):
+        values = fields.pop(group)
+        flat |= {group: None} if values is None else {f"{group}.{name}": value for name, value in values.items()}
     return {**flat, **fields}

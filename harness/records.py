@@ -8,7 +8,7 @@ never NaN and never a missing row.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from repopeftbench.schema import Event, Family, RepositoryView, Split, TargetType, TaskInput, Track
+from repopeftbench.schema import Event, Family, HistoryView, Split, TargetType, TaskInput, Track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +16,35 @@ class PredictionRequest:
     """All a predictor gets for one task: what it may see of the task, and of the repository."""
 
     task: TaskInput
-    view: RepositoryView
+    view: HistoryView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A predictor's raw text for one task: what it would write after the prefix, not yet stopped."""
+    """A predictor's raw text for one task: what it would write after the prefix, not yet stopped.
+
+    `adapter_sha256` is the adapter that it was written with, None where there was none.
+    """
 
     task_id: str
     text: str
+    adapter_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditioning:
+    """What a predictor with adapters works with, and that they work: the canary of a run.
+
+    `logit_change` is the largest change of a logit that the adapter of `task_id` makes on the end of the task's prefix,
+    to four digits: more than 0. `encoder_sha256` is None where published vectors take the encoder's place.
+    """
+
+    checkpoint_sha256: str
+    encoder_sha256: str | None
+    vectors_sha256: str
+    task_id: str
+    adapter_sha256: str
+    logit_change: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +52,8 @@ class Prediction:
     """One task's answer as a run keeps it.
 
     `stopped` is `raw` up to the end of the first complete expression, and `complete` says whether there was one.
-    `error` is None unless the predictor failed on this task; then both texts are empty.
+    `error` is None unless the predictor failed on this task; then both texts are empty. `adapter_sha256` is the adapter
+    that it was made with, None where there was none.
     """
 
     task_id: str
@@ -40,6 +61,7 @@ class Prediction:
     stopped: str
     complete: bool
     error: str | None
+    adapter_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -244,6 +244,8 @@ def _line(prediction: Prediction) -> bytes:
         "complete": prediction.complete,
         "error": prediction.error,
     }
+    if prediction.adapter_sha256 is not None:
+        fields["adapter_sha256"] = prediction.adapter_sha256
     return (json.dumps(fields, ensure_ascii=False) + "\n").encode()
 
 

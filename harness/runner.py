@@ -29,7 +29,7 @@ from harness.run_store import open_run, read_run, reopen_run
 from harness.scoring import METRIC_VERSIONS, score_predictions
 from harness.stopping import stop_prediction
 from harness.task_facts import facts_of
-from repopeftbench.schema import RepositoryView, Task, TaskInput
+from repopeftbench.schema import HistoryView, Task, TaskInput
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in tasks, at the start and after every chunk."""
@@ -40,7 +40,7 @@ def run_method(
     *,
     tasks: Sequence[Task],
     predictor: Predictor,
-    views: Callable[[Task], RepositoryView],
+    views: Callable[[Task], HistoryView],
     manifest: RunManifest,
     folder: Path,
     history_lengths: Mapping[str, int],
@@ -140,7 +140,7 @@ def score_run(
 def _answer_chunk(
     chunk: Sequence[Task],
     predictor: Predictor,
-    views: Callable[[Task], RepositoryView],
+    views: Callable[[Task], HistoryView],
     note: Callable[[str], None],
 ) -> list[Prediction]:
     """One prediction per task of `chunk`, in order; tasks that the predictor fails on have an error."""
@@ -160,9 +160,9 @@ def _answer_chunk(
 
 
 def _ask(
-    chunk: Sequence[Task], predictor: Predictor, views: Callable[[Task], RepositoryView]
-) -> dict[str, str] | Exception:
-    """The raw texts by task id, or what was raised instead.
+    chunk: Sequence[Task], predictor: Predictor, views: Callable[[Task], HistoryView]
+) -> dict[str, Answer] | Exception:
+    """The answers by task id, or what was raised instead.
 
     Raises:
         RunError: the answers are not one per task.
@@ -178,15 +178,15 @@ def _ask(
     return _by_task(chunk, answers)
 
 
-def _by_task(chunk: Sequence[Task], answers: Sequence[Answer]) -> dict[str, str]:
+def _by_task(chunk: Sequence[Task], answers: Sequence[Answer]) -> dict[str, Answer]:
     asked = {task.task_id for task in chunk}
-    texts: dict[str, str] = {}
+    texts: dict[str, Answer] = {}
     for answer in answers:
         if answer.task_id not in asked:
             raise RunError(f"The predictor answered {answer.task_id!r}, which it was not asked for.")
         if answer.task_id in texts:
             raise RunError(f"The predictor answered {answer.task_id!r} twice.")
-        texts[answer.task_id] = answer.text
+        texts[answer.task_id] = answer
     missing = [task.task_id for task in chunk if task.task_id not in texts]
     if missing:
         raise RunError(f"The predictor left {len(missing)} of {len(chunk)} tasks unanswered, first {missing[0]!r}.")
@@ -197,11 +197,18 @@ def _traceback(error: Exception) -> str:
     return "".join(traceback.format_exception(error)).rstrip()
 
 
-def _prediction(task: Task, raw: str) -> Prediction:
+def _prediction(task: Task, answer: Answer) -> Prediction:
     # Half of a surrogate pair is no character and cannot be written; pairs are put together.
-    raw = raw.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    raw = answer.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     stopped = stop_prediction(task.prefix, raw)
-    return Prediction(task_id=task.task_id, raw=raw, stopped=stopped.text, complete=stopped.complete, error=None)
+    return Prediction(
+        task_id=task.task_id,
+        raw=raw,
+        stopped=stopped.text,
+        complete=stopped.complete,
+        error=None,
+        adapter_sha256=answer.adapter_sha256,
+    )
 
 
 def _failed(task: Task, error: Exception) -> Prediction:

@@ -6,7 +6,7 @@ epoch (committer time).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -17,6 +17,16 @@ class Track(StrEnum):
 
     STATIC = "static"
     EVOLUTION = "evolution"
+
+
+class State(StrEnum):
+    """What a predictor may see of a commit on the evolution track: its own production code too, or what came before.
+
+    `parent` is the kept commit before: what a kept commit's production diff starts from.
+    """
+
+    PARENT = "parent"
+    COMMIT = "commit"
 
 
 class Family(StrEnum):
@@ -178,6 +188,14 @@ class CommitRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCommit:
+    """A kept commit as a view tells of it."""
+
+    commit_sha: str
+    split: Split | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInput:
     """What a predictor may see of a task: nothing in it tells the target.
 
@@ -233,6 +251,26 @@ class RepositoryView(Protocol):
         Raises:
             GitObjectError: `path` is not a production file of this tree, or its content cannot be read.
         """
+        ...
+
+
+class HistoryView(RepositoryView, Protocol):
+    """A `RepositoryView` that also tells its contents by id, and how production code came to be what it is."""
+
+    def blobs(self) -> Mapping[str, str]:
+        """The content id of each production file, by path, in order of path."""
+        ...
+
+    def kept_commits(self) -> Sequence[KeptCommit]:
+        """The kept commits up to and including this one, oldest first."""
+        ...
+
+    def production_diff(self, commit_sha: str) -> str:
+        """What one of `kept_commits` changed in production files since the kept commit before."""
+        ...
+
+    def at(self, commit_sha: str) -> "HistoryView":
+        """The view at one of `kept_commits`."""
         ...
 
 

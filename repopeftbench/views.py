@@ -5,40 +5,32 @@ looks costs nothing. With snapshots in the dataset no clone is needed, nor any g
 where a history is read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from repopeftbench.dataset.histories import CommitHistories
 from repopeftbench.dataset.manifest import Manifest, RepositoryEntry
 from repopeftbench.dataset.snapshots import SnapshotStore, has_snapshots
-from repopeftbench.errors import GitObjectError, SourceError
+from repopeftbench.errors import DatasetError, GitObjectError, SourceError
 from repopeftbench.mining.metadata import is_metadata
 from repopeftbench.mining.source import UnreadableSourceError, decode_source
 from repopeftbench.mining.testfiles import FileKind, file_kind
-from repopeftbench.schema import RepositoryView
+from repopeftbench.schema import HistoryView, KeptCommit, State, Task, Track
 
 if TYPE_CHECKING:
     from repopeftbench.gitrepo import GitRepository
 
 
-class DatasetRepositoryView:
-    """The production files of one commit, read from a dataset's snapshots (a `RepositoryView`).
+class _DatasetHistory:
+    """The part of a `HistoryView` that a dataset's commits tell, wherever files are read from."""
 
-    A file is shown only if its path is production code's and its content was met at some path outside the tests.
-    """
-
-    def __init__(self, repo_id: str, commit_sha: str, store: SnapshotStore) -> None:
-        """Describes the view; nothing is opened yet.
-
-        Args:
-            repo_id: the repository.
-            commit_sha: the commit whose tree is shown.
-            store: the snapshots.
-        """
+    def __init__(self, repo_id: str, commit_sha: str, histories: CommitHistories | None) -> None:
         self._repo_id = repo_id
         self._commit_sha = commit_sha
-        self._store = store
+        self._histories = histories
 
     @property
     def repo_id(self) -> str:
@@ -49,6 +41,67 @@ class DatasetRepositoryView:
     def commit_sha(self) -> str:
         """The commit whose tree is shown."""
         return self._commit_sha
+
+    def kept_commits(self) -> tuple[KeptCommit, ...]:
+        """The kept commits up to and including this one, oldest first.
+
+        Raises:
+            DatasetError: the dataset does not know the commit, or cannot be read.
+        """
+        return self._known.until(self._repo_id, self._commit_sha)
+
+    def production_diff(self, commit_sha: str) -> str:
+        """What one of `kept_commits` changed in production files since the kept commit before.
+
+        Raises:
+            DatasetError: it is none of them, or the dataset cannot be read.
+        """
+        self._check_earlier(commit_sha)
+        return self._known.production_diff(self._repo_id, commit_sha)
+
+    @property
+    def _known(self) -> CommitHistories:
+        if self._histories is None:
+            raise DatasetError(f"what came before {self._commit_sha} of {self._repo_id} was not given to this view")
+        return self._histories
+
+    def _check_earlier(self, commit_sha: str) -> None:
+        if all(commit.commit_sha != commit_sha for commit in self.kept_commits()):
+            raise DatasetError(f"{commit_sha} of {self._repo_id} is no kept commit up to {self._commit_sha}")
+
+
+class DatasetRepositoryView(_DatasetHistory):
+    """The production files of one commit, read from a dataset's snapshots (a `HistoryView`).
+
+    A file is shown only if its path is production code's and its content was met at some path outside the tests.
+    """
+
+    def __init__(
+        self, repo_id: str, commit_sha: str, store: SnapshotStore, histories: CommitHistories | None = None
+    ) -> None:
+        """Describes the view; nothing is opened yet.
+
+        Args:
+            repo_id: the repository.
+            commit_sha: the commit whose tree is shown.
+            store: the snapshots.
+            histories: what came before; None where nobody asks.
+        """
+        super().__init__(repo_id, commit_sha, histories)
+        self._store = store
+
+    def at(self, commit_sha: str) -> "DatasetRepositoryView":
+        """The view at one of `kept_commits`."""
+        self._check_earlier(commit_sha)
+        return DatasetRepositoryView(self._repo_id, commit_sha, self._store, self._histories)
+
+    def blobs(self) -> Mapping[str, str]:
+        """The content id of each production file, by path, in order of path.
+
+        Raises:
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+        """
+        return MappingProxyType(self._production)
 
     def production_files(self) -> tuple[str, ...]:
         """Paths of the production `.py` files, sorted.
@@ -105,30 +158,33 @@ class DatasetRepositoryView:
         return {path: tree[path] for path in sorted(tree) if rule(path) and not self._store.is_test(tree[path])}
 
 
-class GitRepositoryView:
-    """The production files of one commit, read from git (a `RepositoryView`)."""
+class GitRepositoryView(_DatasetHistory):
+    """The production files of one commit, read from git (a `HistoryView`)."""
 
-    def __init__(self, repo_id: str, commit_sha: str, location: Path) -> None:
+    def __init__(self, repo_id: str, commit_sha: str, location: Path, histories: CommitHistories | None = None) -> None:
         """Describes the view; nothing is opened yet.
 
         Args:
             repo_id: the repository.
             commit_sha: the commit whose tree is shown.
             location: folder of the git repository.
+            histories: what came before; None where nobody asks.
         """
-        self._repo_id = repo_id
-        self._commit_sha = commit_sha
+        super().__init__(repo_id, commit_sha, histories)
         self._location = location
 
-    @property
-    def repo_id(self) -> str:
-        """The repository."""
-        return self._repo_id
+    def at(self, commit_sha: str) -> "GitRepositoryView":
+        """The view at one of `kept_commits`."""
+        self._check_earlier(commit_sha)
+        return GitRepositoryView(self._repo_id, commit_sha, self._location, self._histories)
 
-    @property
-    def commit_sha(self) -> str:
-        """The commit whose tree is shown."""
-        return self._commit_sha
+    def blobs(self) -> Mapping[str, str]:
+        """The content id of each production file, by path, in order of path.
+
+        Raises:
+            GitObjectError: the repository is not where it was mined from.
+        """
+        return MappingProxyType(self._blobs)
 
     def production_files(self) -> tuple[str, ...]:
         """Paths of the production `.py` files, sorted.
@@ -168,6 +224,52 @@ class GitRepositoryView:
         return {file.path: file.blob for file in files if file_kind(file.path) is FileKind.PRODUCTION}
 
 
+class NothingYet:
+    """A repository before its first kept commit: a `HistoryView` that shows nothing."""
+
+    commit_sha = ""
+
+    def __init__(self, repo_id: str) -> None:
+        """Takes the repository's name."""
+        self.repo_id = repo_id
+
+    def production_files(self) -> tuple[str, ...]:
+        """No path."""
+        return ()
+
+    def read(self, path: str) -> str:
+        """Nothing can be read.
+
+        Raises:
+            GitObjectError: always.
+        """
+        raise GitObjectError(f"{path} is not a production file of {self.repo_id} before its first kept commit")
+
+    def blobs(self) -> Mapping[str, str]:
+        """No content."""
+        return {}
+
+    def kept_commits(self) -> tuple[KeptCommit, ...]:
+        """No commit."""
+        return ()
+
+    def production_diff(self, commit_sha: str) -> str:
+        """No commit has a diff.
+
+        Raises:
+            DatasetError: always.
+        """
+        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
+
+    def at(self, commit_sha: str) -> "NothingYet":
+        """No commit can be shown.
+
+        Raises:
+            DatasetError: always.
+        """
+        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
+
+
 class DatasetViews:
     """The views of a dataset's repositories: from its snapshots where it has them, else from the clones."""
 
@@ -177,23 +279,51 @@ class DatasetViews:
         Args:
             manifest: of the dataset.
             cache: where clones of URLs are looked for.
-            folder: the dataset's folder; None reads the histories even if it holds snapshots.
+            folder: the dataset's folder; None reads the histories even if it holds snapshots, and knows no commits.
         """
         self._store = SnapshotStore(folder) if folder is not None and has_snapshots(folder) else None
         self._cache = cache
         self._entries = {entry.repo_id: entry for entry in manifest.repositories}
-        self._last: RepositoryView | None = None
+        revisions = {entry.repo_id: entry.revision for entry in manifest.repositories}
+        self._histories = None if folder is None else CommitHistories(folder, revisions)
+        self._last: dict[State, tuple[tuple[str, str], HistoryView]] = {}
 
-    def view(self, repo_id: str, commit_sha: str) -> RepositoryView:
+    def view(self, repo_id: str, commit_sha: str) -> HistoryView:
         """The view of one repository at one commit; asked twice in a row, the same one: tasks come commit by commit."""
-        if self._last is None or (self._last.repo_id, self._last.commit_sha) != (repo_id, commit_sha):
-            self._last = self._view(repo_id, commit_sha)
-        return self._last
+        return self._remembered(State.COMMIT, repo_id, commit_sha)
 
-    def _view(self, repo_id: str, commit_sha: str) -> RepositoryView:
+    def of_task(self, task: Task, state: State) -> HistoryView:
+        """What predictors may see of a task's repository.
+
+        Args:
+            task: the task.
+            state: whether that is the task's own commit or the kept one before. A task of the static track stands in a
+                snapshot, which is shown in any case.
+
+        Raises:
+            DatasetError: the dataset does not know the commit before, or cannot be read.
+        """
+        return self._remembered(state if task.track is Track.EVOLUTION else State.COMMIT, task.repo_id, task.commit_sha)
+
+    def _remembered(self, state: State, repo_id: str, commit_sha: str) -> HistoryView:
+        last = self._last.get(state)
+        if last is None or last[0] != (repo_id, commit_sha):
+            made = self._view(repo_id, commit_sha)
+            last = (repo_id, commit_sha), _before(made) if state is State.PARENT else made
+            self._last[state] = last
+        return last[1]
+
+    def _view(self, repo_id: str, commit_sha: str) -> DatasetRepositoryView | GitRepositoryView:
         if self._store is not None:
-            return DatasetRepositoryView(repo_id, commit_sha, self._store)
-        return GitRepositoryView(repo_id, commit_sha, _location(self._entries[repo_id], self._cache))
+            return DatasetRepositoryView(repo_id, commit_sha, self._store, self._histories)
+        location = _location(self._entries[repo_id], self._cache)
+        return GitRepositoryView(repo_id, commit_sha, location, self._histories)
+
+
+def _before(view: HistoryView) -> HistoryView:
+    """The view at the kept commit before that of another view."""
+    commits = view.kept_commits()
+    return view.at(commits[-2].commit_sha) if len(commits) > 1 else NothingYet(view.repo_id)
 
 
 def _location(entry: RepositoryEntry, cache: Path) -> Path:

@@ -4,16 +4,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
-from harness.records import CodeBleuBackend, RunSummary
+from harness.predictors.protocol import Refresh
+from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
-from repopeftbench.schema import Split, Task, Track
+from repopeftbench.schema import Split, State, Task, TaskInput, Track
 
 if TYPE_CHECKING:
     from harness.predictors.protocol import PredictorSettings
@@ -27,7 +28,8 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora or fft."""
+    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
+    code2lora-evo."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -42,8 +44,6 @@ class RunOptions:
     """Seed of the draw."""
     backbone: str = "nano"
     """`nano` (bundled), a Hub id or a folder with a causal language model."""
-    checkpoint: str | None = None
-    """Folder of trained weights. Default: the method's own, bundled for `nano`."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     dtype: str = "auto"
@@ -52,6 +52,17 @@ class RunOptions:
     """Tasks that are answered together."""
     max_new_tokens: int = 64
     """Most tokens of a prediction."""
+    state: State = State.COMMIT
+    """What methods see of a commit on the evolution track: its own production code too (commit), or what came before
+    (parent: the kept commit before). Runs of one state alone are compared."""
+    checkpoint: str | None = None
+    """Trained weights: a folder; of a code2lora method also a .pt file or a Hub id. Default: the backbone's own."""
+    encoder: str | None = None
+    """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with."""
+    embeddings: Literal["dataset"] | None = None
+    """`dataset` takes the published vectors of imported data in the place of an encoder."""
+    refresh: Refresh = Refresh.EVERY_COMMIT
+    """When code2lora-static takes a new snapshot: at every commit, or never after the last train commit (start)."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
     cache: Path | None = None
@@ -65,7 +76,7 @@ def run(options: RunOptions) -> int:
         options: Options.
     """
     from harness.manifest import describe_run
-    from harness.predictors.protocol import build_predictor, weights_of
+    from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
@@ -86,6 +97,8 @@ def run(options: RunOptions) -> int:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
     settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
+    views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
+    first = PredictionRequest(task=TaskInput.of(tasks[0]), view=views.of_task(tasks[0], options.state))
     manifest = describe_run(
         tasks,
         method=options.method,
@@ -93,16 +106,16 @@ def run(options: RunOptions) -> int:
         selection=selection,
         dataset_sha256=dataset.sha256,
         weights_sha256=weights_of(predictor),
+        conditioning=conditioning_of(predictor, first),
     )
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
-    views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
     with Tracker("tasks") as tracker:
         summary = run_method(
             tasks=tasks,
             predictor=predictor,
-            views=lambda task: views.view(task.repo_id, task.commit_sha),
+            views=lambda task: views.of_task(task, options.state),
             manifest=manifest,
             folder=folder,
             history_lengths=history_lengths(dataset.manifest),
@@ -161,7 +174,11 @@ def _settings(options: RunOptions) -> "PredictorSettings":
         dtype=options.dtype,
         batch_size=options.batch_size,
         max_new_tokens=options.max_new_tokens,
+        state=options.state,
         checkpoint=options.checkpoint,
+        encoder=options.encoder,
+        refresh=options.refresh,
+        embeddings=None if options.embeddings is None else options.data,
     )
 
 

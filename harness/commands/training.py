@@ -1,7 +1,7 @@
 """`repobench train`: the weights of one method, learnt from the train split of a dataset."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +13,6 @@ from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 
 if TYPE_CHECKING:
-    from code2lora.backbone import Backbone
     from code2lora.training.recipe import TrainingRecipe
     from code2lora.training.record import TrainingRecord
 
@@ -83,14 +82,12 @@ def _train_one(
     recipe: "TrainingRecipe", seed: int, folder: Path, dataset: Dataset, options: TrainOptions
 ) -> "TrainingRecord":
     """Trains one seed; backbones are loaded anew, as some methods change them."""
-    import platformdirs
-
     from code2lora.backbone import load_backbone
-    from code2lora.backbone_encoder import BackboneEncoder
     from code2lora.training.record import RECORD_NAME
     from code2lora.training.session import TrainingSession, train
     from code2lora.training.workspace import work_folder
     from code2lora.vector_store import SqliteVectorStore
+    from harness.hypernetworks import keyed_encoder, vector_store_path
     from harness.training_data import DatasetTrainingData
 
     if options.overwrite:
@@ -98,12 +95,12 @@ def _train_one(
             if old is folder and old.exists() and not (old / RECORD_NAME).is_file():
                 raise ConfigError(f"{folder} holds something that is no training: choose another folder")
             shutil.rmtree(old, ignore_errors=True)
-    vectors = options.vectors or platformdirs.user_cache_path("repobench") / "vectors.sqlite"
+    vectors = options.vectors or vector_store_path()
     vectors.parent.mkdir(parents=True, exist_ok=True)
     backbone = load_backbone(
         options.backbone, device=options.device, dtype="float32" if recipe.method == "fft" else options.dtype
     )
-    encoder = BackboneEncoder(_keyed(load_backbone(options.encoder, device=options.device, dtype=options.dtype)))
+    encoder = keyed_encoder(load_backbone(options.encoder, device=options.device, dtype=options.dtype))
     with SqliteVectorStore(vectors) as store, Tracker("steps") as tracker:
         session = TrainingSession(
             recipe=recipe,
@@ -118,14 +115,6 @@ def _train_one(
             prepared=lambda done, total: tracker.update("vectors", done, total),
         )
         return train(session, folder)
-
-
-def _keyed(encoder: "Backbone") -> "Backbone":
-    """The encoder; the kind of device and of number are part of what its vectors are kept by, as they round."""
-    kind, dtype = encoder.device.partition(":")[0], str(encoder.model.dtype).removeprefix("torch.")
-    if (kind, dtype) == ("cpu", "float32"):
-        return encoder
-    return replace(encoder, weights_sha256=f"{encoder.weights_sha256} {kind} {dtype}")
 
 
 def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe":

@@ -7,12 +7,14 @@ the method is built, so that the list of methods costs nothing and a base instal
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 from harness.errors import PredictorError, UnknownMethodError
-from harness.records import Answer, PredictionRequest
-from repopeftbench.schema import Task
+from harness.records import Answer, Conditioning, PredictionRequest
+from repopeftbench.schema import State, Task
 
 
 class Predictor(Protocol):
@@ -39,13 +41,39 @@ class HasWeights(Protocol):
         ...
 
 
+@runtime_checkable
+class HasAdapters(Protocol):
+    """A predictor whose adapters are made of what it may see of a repository."""
+
+    def conditioning(self, request: PredictionRequest) -> Conditioning:
+        """What its adapters are made with, and what the one of this request changes.
+
+        Raises:
+            PredictorError: it changes nothing, or cannot be made.
+        """
+        ...
+
+
+class Refresh(StrEnum):
+    """When a method that is conditioned on a snapshot takes a new one on the evolution track.
+
+    `start` keeps that of the last train commit, or of the first commit where a repository has none: how much an
+    adapter loses by ageing.
+    """
+
+    EVERY_COMMIT = "every-commit"
+    START = "start"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictorSettings:
     """The options that methods share; a method ignores what does not concern it.
 
     `backbone` is `nano`, a Hub id or a folder; `device` and `dtype` may be `auto`; `batch_size` counts tasks and
-    `max_new_tokens` tokens of the backbone, both at least 1. `checkpoint` is a folder of trained weights, None for the
-    method's own where it has any.
+    `max_new_tokens` tokens of the backbone, both at least 1. `state` is what every method of a run sees of a commit.
+    `checkpoint` is a folder of trained weights (of hypernetworks also a `.pt` file or a Hub id), None for the method's
+    own where the backbone has one. Of hypernetworks, `encoder` is a backbone, None for the checkpoint's; `embeddings`
+    is a dataset whose published vectors take the encoder's place.
     """
 
     backbone: str = "nano"
@@ -53,13 +81,19 @@ class PredictorSettings:
     dtype: str = "auto"
     batch_size: int = 16
     max_new_tokens: int = 64
+    state: State = State.COMMIT
     checkpoint: str | None = None
+    encoder: str | None = None
+    refresh: Refresh = Refresh.EVERY_COMMIT
+    embeddings: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuses limits that no method can work with."""
         for name, value in (("batch-size", self.batch_size), ("max-new-tokens", self.max_new_tokens)):
             if value < 1:
                 raise PredictorError(f"--{name} {value} is too small: give 1 or more")
+        if self.embeddings is not None and self.encoder is not None:
+            raise PredictorError(f"--encoder {self.encoder} has no use with --embeddings dataset: give one of them")
 
 
 TrainingTasks: TypeAlias = Callable[[], Iterable[Task]]
@@ -76,6 +110,8 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "shared-lora": "harness.predictors.adapted:build_shared_lora",
         "per-repo-lora": "harness.predictors.adapted:build_per_repo_lora",
         "fft": "harness.predictors.adapted:build_fft",
+        "code2lora-static": "harness.predictors.hypernet:build_static",
+        "code2lora-evo": "harness.predictors.hypernet:build_evolution",
     }
 )
 """Every method's name and the `module:attribute` of its factory."""
@@ -98,3 +134,12 @@ def build_predictor(name: str, settings: PredictorSettings, training: TrainingTa
 def weights_of(predictor: Predictor) -> str | None:
     """What the weights behind `predictor` are, for the run's manifest; None where it has none."""
     return predictor.weights_sha256 if isinstance(predictor, HasWeights) else None
+
+
+def conditioning_of(predictor: Predictor, request: PredictionRequest) -> Conditioning | None:
+    """What the adapters of `predictor` are made with, for the run's manifest; None where it has none.
+
+    Raises:
+        PredictorError: the adapter of `request` changes nothing, or cannot be made.
+    """
+    return predictor.conditioning(request) if isinstance(predictor, HasAdapters) else None

@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.records import Answer, PredictionRequest
-from repopeftbench.errors import GitObjectError
+from repopeftbench.errors import DatasetError, GitObjectError
+from repopeftbench.schema import KeptCommit, content_id
 
 
 class ScriptedError(Exception):
@@ -41,11 +42,16 @@ class ScriptedPredictor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryView:
-    """A `RepositoryView` over texts that are given."""
+    """A `HistoryView` over texts that are given.
+
+    `diffs` are those of its kept commits, oldest first; `earlier` are the views at those that can be shown.
+    """
 
     repo_id: str
     commit_sha: str
     files: Mapping[str, str] = field(default_factory=dict)
+    diffs: Mapping[str, str] = field(default_factory=dict)
+    earlier: Mapping[str, "MemoryView"] = field(default_factory=dict)
 
     def production_files(self) -> Sequence[str]:
         """The paths of `files`, sorted."""
@@ -61,3 +67,32 @@ class MemoryView:
             return self.files[path]
         except KeyError:
             raise GitObjectError(f"{path!r} is no production file of {self.repo_id} at {self.commit_sha}.") from None
+
+    def blobs(self) -> Mapping[str, str]:
+        """The content id of each file, by path, in order of path."""
+        return {path: content_id(self.files[path]) for path in sorted(self.files)}
+
+    def kept_commits(self) -> Sequence[KeptCommit]:
+        """The commits that have diffs, in the order given."""
+        return [KeptCommit(commit_sha=sha, split=None) for sha in self.diffs]
+
+    def production_diff(self, commit_sha: str) -> str:
+        """The diff of one of `kept_commits`.
+
+        Raises:
+            DatasetError: it is none of them.
+        """
+        try:
+            return self.diffs[commit_sha]
+        except KeyError:
+            raise DatasetError(f"{commit_sha!r} is no kept commit of {self.repo_id} up to {self.commit_sha}.") from None
+
+    def at(self, commit_sha: str) -> "MemoryView":
+        """The view at one of `kept_commits`: itself at its own.
+
+        Raises:
+            DatasetError: it is none of them.
+        """
+        if commit_sha != self.commit_sha and commit_sha not in self.earlier:
+            raise DatasetError(f"{commit_sha!r} of {self.repo_id} is not shown at {self.commit_sha}.")
+        return self if commit_sha == self.commit_sha else self.earlier[commit_sha]

@@ -12,7 +12,7 @@ from harness.taxonomy import doubtful_names
 from harness.unknown_names import unknown_names
 from repopeftbench.atomic import write_atomically
 from repopeftbench.dataset.store import Dataset
-from repopeftbench.schema import Split, Track
+from repopeftbench.schema import Split, State, Track
 
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
@@ -31,12 +31,17 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     """The runs in `folders`, in that order.
 
     Raises:
-        RunError: a folder holds no run, or one that is not complete.
+        RunError: a folder holds no run, or one that is not complete, or the runs saw different states of commits.
     """
     runs = []
+    states: dict[State, Path] = {}
     for folder in folders:
         manifest, scores = read_run(folder)
+        states.setdefault(manifest.settings.state, folder)
         runs.append(ScoredRun(manifest=manifest, scores=scores))
+    if len(states) > 1:
+        seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
+        raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")
     return tuple(runs)
 
 

@@ -5,9 +5,13 @@ stands for a missing one and for that of an empty diff; here it is null.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from repopeftbench.dataset.snapshot_tables import open_table, read_group
 from repopeftbench.errors import DatasetError
@@ -53,3 +57,54 @@ def embedding_tables(folder: Path, columns: Sequence[str] = tuple(EMBEDDINGS.nam
     for group in range(file.metadata.num_row_groups):
         yield read_group(file, path, group, list(columns))
     file.close()
+
+
+class PublishedEmbeddings:
+    """The embeddings of a dataset, one at a time; the row group used last is kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Describes them.
+
+        Raises:
+            DatasetError: the dataset has none.
+        """
+        if not has_embeddings(folder):
+            raise DatasetError(f"{folder} has no {EMBEDDINGS_NAME}: import published data that holds embeddings")
+        self._path = folder / EMBEDDINGS_NAME
+        self._last: tuple[tuple[int, str], npt.NDArray[np.float32], list[bool]] | None = None
+
+    def vector(self, column: str, repo_id: str, commit_sha: str) -> npt.NDArray[np.float32] | None:
+        """One embedding (2048); None where the published one is zero throughout.
+
+        Args:
+            column: `DIFF_EMBEDDING` or `STATE_EMBEDDING`.
+            repo_id: the repository.
+            commit_sha: a kept commit.
+
+        Raises:
+            DatasetError: there is none of this commit, or the file is damaged.
+        """
+        place = self._places.get((repo_id, commit_sha))
+        if place is None:
+            raise DatasetError(f"{self._path} has no embedding of {repo_id} at {commit_sha}: use an encoder")
+        group, row = place
+        if self._last is None or self._last[0] != (group, column):
+            values = read_group(self._file, self._path, group, [column]).column(column).combine_chunks()
+            flat = values.fill_null([0.0] * WIDTH).flatten().to_numpy(zero_copy_only=False)
+            self._last = (group, column), flat.reshape(-1, WIDTH).astype(np.float32), values.is_valid().to_pylist()
+        _, vectors, valid = self._last
+        return vectors[row].copy() if valid[row] else None
+
+    @cached_property
+    def _file(self) -> pq.ParquetFile:
+        return open_table(self._path, EMBEDDINGS)
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """The row group of each commit, and its row in that."""
+        places = {}
+        for group in range(self._file.metadata.num_row_groups):
+            table = read_group(self._file, self._path, group, ["repo_id", "commit_sha"])
+            for row, commit in enumerate(zip(*(column.to_pylist() for column in table.columns), strict=True)):
+                places[commit[0], commit[1]] = (group, row)
+        return places

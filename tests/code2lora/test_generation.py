@@ -233,3 +233,43 @@ def test_impossible_length_is_refused(scripted, max_new_tokens):
 def test_empty_batches_are_refused(scripted):
     with pytest.raises(GenerationError, match="batch_size is 0"):
         generate(scripted({}), ["a"], max_new_tokens=4, batch_size=0, stop=never)
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("none left"), RuntimeError("you can't allocate memory: 9 B")])
+def test_batches_that_do_not_fit_into_memory_are_halved_and_start_anew(scripted, error):
+    prefixes = [letter * (9 - number) for number, letter in enumerate("abcdefg")]
+    backbone = scripted({prefix: prefix[:3] for prefix in prefixes})
+    forward, tried = backbone.model.forward, []
+
+    def limited(input_ids, past_key_values, **options):
+        if past_key_values is None:
+            tried.append(len(input_ids))
+        elif len(input_ids) > 2:  # after the first token: what a row already has must not be kept
+            raise error
+        return forward(input_ids=input_ids, past_key_values=past_key_values, **options)
+
+    model = types.SimpleNamespace(forward=limited, generation_config=None)
+    limited_backbone = dataclasses.replace(backbone, model=Called(limited, model))
+    expected = generate(backbone, prefixes, max_new_tokens=9, batch_size=1, stop=never)
+    assert generate(limited_backbone, prefixes, max_new_tokens=9, batch_size=7, stop=never) == expected
+    assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+
+
+class Called:
+    def __init__(self, call, model):
+        self.forward, self.generation_config = call, model.generation_config
+
+    def __call__(self, **inputs):
+        return self.forward(**inputs)
+
+
+def test_one_row_that_does_not_fit_into_memory_and_other_errors_pass(scripted):
+    for error, rows in ((torch.OutOfMemoryError("none left"), 1), (RuntimeError("shapes differ"), 2)):
+
+        def fail(error=error, **inputs):
+            raise error
+
+        backbone = scripted({})
+        broken = dataclasses.replace(backbone, model=Called(fail, backbone.model))
+        with pytest.raises(type(error), match=str(error)):
+            generate(broken, ["a"] * rows, max_new_tokens=4, batch_size=2, stop=never)

@@ -89,7 +89,14 @@ def make_request(task: Task) -> PredictionRequest:
 
 
 def make_view(task: Task) -> MemoryView:
-    return MemoryView(repo_id=task.repo_id, commit_sha=task.commit_sha)
+    """A repository of one file and one kept commit, the task's own."""
+    code = f"NAME = {task.repo_id!r}\n"
+    return MemoryView(
+        repo_id=task.repo_id,
+        commit_sha=task.commit_sha,
+        files={"m.py": code},
+        diffs={task.commit_sha: f"--- /dev/null\n+++ b/m.py\n@@ -0,0 +1 @@\n+{code}" * 3},
+    )
 
 
 ODD_TEXTS = (

@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 from harness_cases import HISTORY_LENGTHS, ODD_TEXTS, PREFIX, make_request, make_task, make_view
+from hypernet_cases import save_small_checkpoints
 from trained_checkpoints import write_checkpoint
 
+import harness.hypernetworks as hypernetworks
 import harness.predictors.causal as causal
 from code2lora.errors import BackboneError, GenerationError
 from code2lora.generation import Generated
@@ -20,7 +22,7 @@ from harness.selection import TaskSelection
 from repopeftbench.errors import GitObjectError
 from repopeftbench.schema import Family, RepositoryView, Split, TaskInput, Track
 
-CAUSAL = {"pretrained", *LEARNING_METHODS}
+CAUSAL = {"pretrained", "code2lora-static", "code2lora-evo", *LEARNING_METHODS}
 SETTINGS = PredictorSettings(max_new_tokens=4, batch_size=16)
 TRAINING = [
     make_task(101, target="7", split=Split.IR_TRAIN),
@@ -43,10 +45,17 @@ def train():
 @pytest.fixture(scope="module")
 def predictors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    built = {}
-    for name in METHODS:
-        checkpoint = str(write_checkpoint(folder / name, name)) if name in LEARNING_METHODS else None
-        built[name] = build_predictor(name, dataclasses.replace(SETTINGS, checkpoint=checkpoint), train)
+    checkpoints = {
+        name: str(write_checkpoint(folder / name, name))
+        for name in LEARNING_METHODS
+        if not name.startswith("code2lora")
+    } | save_small_checkpoints(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hypernetworks, "vector_store_path", lambda: folder / "vectors.sqlite")
+        built = {
+            name: build_predictor(name, dataclasses.replace(SETTINGS, checkpoint=checkpoints.get(name)), train)
+            for name in METHODS
+        }
     return {**built, "scripted": ScriptedPredictor(answers={make_task(1).task_id: "3"})}
 
 
@@ -87,7 +96,8 @@ def test_an_unknown_method_names_the_nearest_and_all():
         build_predictor("most-freqent", SETTINGS, train)
     assert str(caught.value) == (
         "Unknown method 'most-freqent'. Did you mean 'most-frequent'? "
-        "Available: most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft."
+        "Available: most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, "
+        "code2lora-static, code2lora-evo."
     )
     with pytest.raises(UnknownMethodError, match=r"^Unknown method 'zzz'. Available: "):
         build_predictor("zzz", SETTINGS, train)

@@ -13,7 +13,6 @@ from code2lora.training.corpus import is_permissive
 from code2lora.training.recipe import METHODS, RECIPE_FOLDER
 from harness.cli import run_command
 from harness.errors import PredictorError
-from harness.predictors.protocol import METHODS as PREDICTORS
 from harness.predictors.protocol import PredictorSettings, build_predictor
 from harness.training_data import DatasetTrainingData
 from repopeftbench.dataset.store import Dataset
@@ -85,8 +84,9 @@ def trained(data, recipe, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method in PREDICTORS])
-def test_every_method_is_trained_and_answers_by_name(data, trained, tmp_path, method, capsys):
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_trained_and_answers_by_name(data, trained, tmp_path, method, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     command = ["run", "--method", method, "--checkpoint", str(trained / method), "--data", str(data), "--limit", "2"]
     command += ["--max-new-tokens", "3", "--split", "ir_test", "--device", "cpu", "-o", str(tmp_path / "run")]
     assert run_command(command) == 0

@@ -1,0 +1,135 @@
+"""Vectors of what a `HistoryView` shows: of its production files, and of the diffs of its kept commits (io).
+
+A view shows no test, so neither does a vector. Contents and diffs are encoded once and kept in a store. A file that
+has no text counts as absent; it is named in the log, once.
+
+Legend: `E` width of an encoder; vectors have 2 `E`.
+"""
+# Upper-case suffixes state the axes of a tensor.
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import torch
+
+from code2lora.encoder import (
+    CLEAN,
+    PAPER_DIFF,
+    PAPER_EVO,
+    FileVector,
+    Recipe,
+    RepositoryEncoder,
+    VectorStore,
+    WindowEncoder,
+    cache_key,
+    encode_diff,
+    pool_files,
+)
+from repopeftbench.errors import GitObjectError
+from repopeftbench.schema import HistoryView
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipes:
+    """How the inputs of a checkpoint were made, and are to be made.
+
+    Attributes:
+        state: For a repository's files.
+        diff: For a commit's production diff.
+    """
+
+    state: Recipe = PAPER_EVO
+    diff: Recipe = PAPER_DIFF
+
+
+CLEAN_RECIPES = Recipes(state=CLEAN, diff=PAPER_DIFF)
+
+
+class StateVectors(Protocol):
+    """Gives the vectors that hypernetworks are conditioned on."""
+
+    @property
+    def width(self) -> int:
+        """Width of a vector, 2 `E`."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Everything that decides about a vector beside the contents."""
+        ...
+
+    def state(self, view: HistoryView) -> torch.Tensor:
+        """The vector of a view's production files (2 `E`), zeros where there is none."""
+        ...
+
+    def diff(self, view: HistoryView, commit_sha: str) -> torch.Tensor:
+        """The vector of what one of a view's kept commits changed (2 `E`), zeros where that is nothing."""
+        ...
+
+
+class EncodedVectors:
+    """`StateVectors` that an encoder makes."""
+
+    def __init__(self, encoder: WindowEncoder, recipes: Recipes, store: VectorStore) -> None:
+        """Prepares them; nothing is encoded yet.
+
+        Args:
+            encoder: Makes vectors of windows.
+            recipes: How texts are cut and vectors pooled.
+            store: Where vectors are kept.
+        """
+        self._encoder = encoder
+        self._recipes = recipes
+        self._store = store
+        self._files = RepositoryEncoder(encoder, recipes.state, store)
+        self._diff_key = cache_key(encoder, recipes.diff)
+        self._unreadable: set[str] = set()
+
+    @property
+    def width(self) -> int:
+        """Width of a vector, 2 `E`."""
+        return 2 * self._encoder.width
+
+    @property
+    def sha256(self) -> str:
+        """Everything that decides about a vector beside the contents."""
+        keys = f"{cache_key(self._encoder, self._recipes.state)}\0{self._diff_key}"
+        return hashlib.sha256(keys.encode()).hexdigest()
+
+    def state(self, view: HistoryView) -> torch.Tensor:
+        """The vector of a view's production files (2 `E`), zeros where there is none.
+
+        Raises:
+            EncoderError: the encoder's numbers are not finite, or the store is damaged.
+        """
+        shown: list[tuple[str, FileVector]] = []
+        for path, blob in view.blobs().items():
+            try:
+                shown.append((path, self._files.file(blob, partial(view.read, path))))
+            except GitObjectError as error:
+                if blob not in self._unreadable:
+                    self._unreadable.add(blob)
+                    logger.warning("%s is left out of the repository's vector: %s", path, error)
+        return pool_files(self._recipes.state, shown, self._encoder.width)
+
+    def diff(self, view: HistoryView, commit_sha: str) -> torch.Tensor:
+        """The vector of what one of a view's kept commits changed (2 `E`), zeros where that is nothing.
+
+        Raises:
+            EncoderError: the encoder's numbers are not finite, or the store is damaged.
+        """
+        text = view.production_diff(commit_sha)
+        name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        found = self._store.get(self._diff_key, name)
+        if found is None:
+            # A diff's own length is of no use to anybody; the store has room for that of files.
+            vector_E = encode_diff(self._encoder, text, self._recipes.diff)
+            found = FileVector(vector_E=vector_E, tokens=0, lines=0)
+            self._store.put(self._diff_key, name, found)
+        assert found.vector_E is not None  # encode_diff always gives one
+        return found.vector_E

@@ -1,0 +1,157 @@
+"""One repository -> its adapter: of its files at a commit, or of the walk over its history, which can be gone on with.
+
+The state of a walk is kept in a file beside the adapter. A later start with the same networks, the same way of making
+vectors and a history that holds the last commit walked over takes one step for each commit that is new, and comes to
+the very numbers of a walk from the first commit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+from code2lora.adapters import Adapter
+from code2lora.conditioning import assertion_task, commit_vectors, context_adapter
+from code2lora.errors import CheckpointError
+from code2lora.evolution import CommitGRU
+from code2lora.export import AdapterSource, export_peft
+from code2lora.gguf_export import export_gguf
+from code2lora.lora import adapter_effect
+from code2lora.walk import CommitVectors, WalkState, load_walk, save_walk, start_walk, walk
+from harness.hypernetworks import Hypernetwork
+from repopeftbench.errors import ConfigError
+from repopeftbench.live_views import LiveHistory
+
+GGUF_NAME = "adapter.gguf"
+_CANARY = "assert "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AdaptedRepository:
+    """A repository's adapter.
+
+    `source` says what it was made from; `steps` are the commits that were walked over this time, 0 without a walk.
+    `logit_change` is the largest change of a logit after `assert `: more than 0.
+    """
+
+    adapter: Adapter
+    source: AdapterSource
+    steps: int
+    logit_change: float
+
+
+def walk_file(folder: Path) -> Path:
+    """Where the walk of an adapter's folder is kept."""
+    return folder.with_name(f"{folder.name}.walk.safetensors")
+
+
+def adapt_snapshot(history: LiveHistory, network: Hypernetwork) -> AdaptedRepository:
+    """The adapter of a repository's production files at the last commit of `history`.
+
+    Raises:
+        Code2LoRAError: it cannot be made, or changes nothing.
+        GitObjectError: the repository lacks the commit's files.
+    """
+    adapter = network.conditioner.adapter(history.view(history.commit_sha))
+    return _described(adapter, history.repo_id, history.commit_sha, network, commits_walked=None)
+
+
+def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> AdaptedRepository:
+    """The adapter after the last kept commit of `history`; the walk is kept in the file `kept`, and goes on from there.
+
+    Args:
+        history: the repository.
+        network: one with a commit GRU.
+        kept: the file of the walk; one that belongs to other networks, vectors or commits is replaced.
+
+    Raises:
+        ConfigError: the history has no kept commit.
+        CheckpointError: `kept` holds no walk.
+        Code2LoRAError: the adapter cannot be made, or changes nothing.
+    """
+    gru = network.checkpoint.gru
+    assert gru is not None  # WalkConditioner has refused checkpoints without
+    state = _resumed(history, network, gru, kept)
+    walked = 0 if state is None else state.commits
+    state = _walked(history, network, gru, state)
+    if state is None or state.commit_sha is None:
+        raise ConfigError(
+            f"{history.repo_id} has no commit with new assertions up to {history.commit_sha}, so there is nothing to "
+            "walk over: leave out --evo"
+        )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    save_walk(kept, state)
+    adapter = context_adapter(network.checkpoint, state)
+    made = _described(adapter, history.repo_id, state.commit_sha, network, commits_walked=state.commits)
+    return replace(made, steps=state.commits - walked)
+
+
+def write_adapter(folder: Path, made: AdaptedRepository, network: Hypernetwork, *, gguf: bool) -> Path:
+    """Writes an adapter for peft and vLLM, or for llama.cpp; the folder, or the file.
+
+    Raises:
+        ExportError: the folder holds something else, or the format cannot be written.
+        OSError: it cannot be written.
+    """
+    if not gguf:
+        export_peft(folder, made.adapter, network.backbone, made.source)
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    export_gguf(folder / GGUF_NAME, made.adapter, network.backbone)
+    return folder / GGUF_NAME
+
+
+def _resumed(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, kept: Path) -> WalkState | None:
+    """The kept state, if the walk can go on from it; a commit's id stands for all commits before it."""
+    if not kept.is_file():
+        return None
+    state = load_walk(kept)
+    same = (state.gru_sha256, state.vectors_sha256) == (gru.sha256(), network.vectors.sha256)
+    if not same or state.commit_sha is None or not history.holds(state.commit_sha):
+        return None
+    if state.hidden_D.shape != (gru.config.hidden_dim,):
+        raise CheckpointError(f"{kept} holds a state of another width; delete it and walk from the first commit.")
+    return replace(state, hidden_D=state.hidden_D.to(network.backbone.device))
+
+
+def _walked(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, state: WalkState | None) -> WalkState | None:
+    """The state after the last kept commit; None where there is none."""
+    records = history.kept_after(None if state is None else state.commit_sha)
+    if state is None:
+        first = next(records, None)
+        if first is None:
+            return None
+        view = history.view(first.commit_sha, (first,))
+        state = start_walk(gru, network.vectors.state(view), vectors_sha256=network.vectors.sha256)
+        records = chain((first,), records)
+
+    def vectors() -> Iterator[CommitVectors]:
+        for record in records:
+            view = history.view(record.commit_sha, (record,))
+            yield from commit_vectors(gru, network.vectors, view, [record.commit_sha])
+
+    for after in walk(gru, state, vectors()):
+        state = after
+    return state
+
+
+def _described(
+    adapter: Adapter, repo_id: str, commit_sha: str, network: Hypernetwork, *, commits_walked: int | None
+) -> AdaptedRepository:
+    backbone = network.backbone
+    ids = torch.tensor([backbone.tokenizer(_CANARY)["input_ids"]], device=backbone.device)
+    return AdaptedRepository(
+        adapter=adapter,
+        source=AdapterSource(
+            repo_id=repo_id,
+            commit_sha=commit_sha,
+            commits_walked=commits_walked,
+            task=assertion_task(network.checkpoint.tasks),
+            checkpoint_sha256=network.checkpoint.fingerprint(),
+            encoder_sha256=network.encoder_sha256,
+        ),
+        steps=0,
+        logit_change=adapter_effect(backbone.model, ids, adapter),
+    )

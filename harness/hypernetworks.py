@@ -1,0 +1,133 @@
+"""What methods with a hypernetwork are made of: backbone, checkpoint, and the vectors that it is conditioned on (io).
+
+Loads and checks all of it before anything is answered or written, so that what cannot work is one sentence. Vectors of
+contents are kept in the user's cache folder and serve every run.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import platformdirs
+import torch
+
+from code2lora.backbone import Backbone, load_backbone
+from code2lora.backbone_encoder import BackboneEncoder
+from code2lora.checkpoints import Checkpoint
+from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditioner, check_head_fits
+from code2lora.named_checkpoints import EVOLUTION, default_checkpoint, open_checkpoint
+from code2lora.published_vectors import PublishedVectors
+from code2lora.state_vectors import EncodedVectors, StateVectors
+from code2lora.vector_store import SqliteVectorStore
+from repopeftbench.dataset.embeddings import PublishedEmbeddings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HypernetworkSettings:
+    """What a hypernetwork is loaded by.
+
+    Attributes:
+        method: `code2lora-static` or `code2lora-evo`.
+        backbone: The base model's name.
+        device: A torch device, or `auto`.
+        dtype: The backbone's and the encoder's type of number, or `auto`.
+        checkpoint: A folder, a `.pt` file or a Hub id; None is the backbone's own.
+        encoder: A backbone's name; None is the one that the checkpoint was trained with.
+        embeddings: A dataset's folder whose published vectors take the encoder's place.
+    """
+
+    method: str
+    backbone: str
+    device: str = "auto"
+    dtype: str = "auto"
+    checkpoint: str | None = None
+    encoder: str | None = None
+    embeddings: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hypernetwork:
+    """A loaded hypernetwork with its base model.
+
+    Attributes:
+        backbone: The base model.
+        checkpoint: The networks, on the backbone's device.
+        vectors: What they are conditioned on.
+        conditioner: Makes adapters of views.
+        encoder_sha256: The encoder's weights; None where published vectors take its place.
+        store: Where vectors are kept.
+
+    A context manager that closes the store.
+    """
+
+    backbone: Backbone
+    checkpoint: Checkpoint
+    vectors: StateVectors
+    conditioner: Conditioner
+    encoder_sha256: str | None
+    store: SqliteVectorStore | None
+
+    def __enter__(self) -> "Hypernetwork":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.store is not None:
+            self.store.close()
+
+
+def vector_store_path() -> Path:
+    """The file of all vectors in the user's cache folder."""
+    return platformdirs.user_cache_path("repobench") / "vectors.sqlite"
+
+
+def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
+    """Loads a hypernetwork with all that it needs.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, damaged or of another method, or fits neither backbone nor encoder.
+        BackboneError: the backbone or the encoder cannot be loaded.
+        EncoderError: the store of vectors cannot be used.
+        DatasetError: the dataset has no published vectors.
+        OSError: the cache folder cannot be made.
+    """
+    named = open_checkpoint(settings.checkpoint or default_checkpoint(settings.method, settings.backbone))
+    backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
+    check_head_fits(named.checkpoint, backbone.model, backbone.name)
+    checkpoint = _on_device(named.checkpoint, backbone.device)
+    store: SqliteVectorStore | None = None
+    vectors: StateVectors
+    if settings.embeddings is not None:
+        vectors, encoder_sha256 = PublishedVectors(PublishedEmbeddings(settings.embeddings)), None
+    else:
+        encoder = _encoder(settings.encoder or named.encoder, settings, backbone)
+        path = vector_store_path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store = SqliteVectorStore(path)
+        vectors, encoder_sha256 = EncodedVectors(keyed_encoder(encoder), named.recipes, store), encoder.weights_sha256
+    kind = WalkConditioner if settings.method == EVOLUTION else SnapshotConditioner
+    return Hypernetwork(
+        backbone=backbone,
+        checkpoint=checkpoint,
+        vectors=vectors,
+        conditioner=kind(checkpoint, vectors),
+        encoder_sha256=encoder_sha256,
+        store=store,
+    )
+
+
+def _encoder(name: str, settings: HypernetworkSettings, backbone: Backbone) -> Backbone:
+    if name == settings.backbone:
+        return backbone
+    return load_backbone(name, device=settings.device, dtype=settings.dtype)
+
+
+def keyed_encoder(encoder: Backbone) -> BackboneEncoder:
+    """The encoder; the kind of device and of number are part of what its vectors are kept by, as they round."""
+    kind, dtype = torch.device(encoder.device).type, str(encoder.model.dtype).removeprefix("torch.")
+    if (kind, dtype) == ("cpu", "float32"):
+        return BackboneEncoder(encoder)
+    return BackboneEncoder(replace(encoder, weights_sha256=f"{encoder.weights_sha256} {kind} {dtype}"))
+
+
+def _on_device(checkpoint: Checkpoint, device: str) -> Checkpoint:
+    gru = None if checkpoint.gru is None else checkpoint.gru.to(device)
+    return replace(checkpoint, head=checkpoint.head.to(device), gru=gru)

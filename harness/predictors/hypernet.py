@@ -1,0 +1,160 @@
+"""`code2lora-static` and `code2lora-evo`: the backbone with an adapter that is made of what a task's view shows.
+
+Tasks of different repositories and commits are answered in one batch, each row with its own adapter. A view shows
+production files and diffs of production files alone, so no test text reaches an adapter.
+"""
+
+import weakref
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from code2lora.adapters import Adapter, stack
+from code2lora.backbone import Backbone
+from code2lora.errors import Code2LoRAError
+from code2lora.generation import check_limits, generate
+from code2lora.lora import Injection, adapter_effect
+from code2lora.named_checkpoints import EVOLUTION, STATIC
+from harness.errors import PredictorError
+from harness.hypernetworks import Hypernetwork, HypernetworkSettings, load_hypernetwork
+from harness.predictors.protocol import PredictorSettings, Refresh, TrainingTasks
+from harness.records import Answer, Conditioning, PredictionRequest
+from harness.stopping import is_complete
+from repopeftbench.errors import RepoBenchError
+from repopeftbench.schema import HistoryView, Split, Track
+
+_CANARY_TOKENS = 64
+
+
+class HypernetPredictor:
+    """Continues each prefix with one backbone and the adapter of the prefix's repository."""
+
+    def __init__(self, network: Hypernetwork, settings: PredictorSettings) -> None:
+        """Takes a loaded network; of `settings` the batch size, the token limit and `refresh` still matter."""
+        self._network = network
+        self._settings = settings
+        if network.store is not None:
+            weakref.finalize(self, network.store.close)
+
+    @property
+    def weights_sha256(self) -> str:
+        """What the backbone's weights are."""
+        return self._network.backbone.weights_sha256
+
+    def conditioning(self, request: PredictionRequest) -> Conditioning:
+        """What adapters are made with, and what the one of this request changes on the end of its prefix.
+
+        Raises:
+            PredictorError: it changes nothing, or cannot be made.
+        """
+        network = self._network
+        try:
+            adapter = self._adapter(request)
+            ids = _last_tokens(network.backbone, request.task.prefix)
+            change = adapter_effect(network.backbone.model, ids, adapter)
+        except (Code2LoRAError, RepoBenchError) as error:
+            raise PredictorError(f"adapter of {request.task.repo_id} at {request.task.commit_sha}: {error}") from error
+        return Conditioning(
+            checkpoint_sha256=network.checkpoint.fingerprint(),
+            encoder_sha256=network.encoder_sha256,
+            vectors_sha256=network.vectors.sha256,
+            task_id=request.task.task_id,
+            adapter_sha256=adapter.sha256(),
+            logit_change=float(f"{change:.4g}"),
+        )
+
+    def predict(self, requests: Sequence[PredictionRequest]) -> Iterator[Answer]:
+        """One answer per request, in order.
+
+        Raises:
+            PredictorError: the settings do not fit the backbone, or an adapter cannot be used.
+        """
+        adapters = [self._adapter(request) for request in requests]
+        texts = self._generated([request.task.prefix for request in requests], adapters)
+        names = {id(adapter): adapter.sha256() for adapter in adapters}
+        for request, adapter, text in zip(requests, adapters, texts, strict=True):
+            yield Answer(task_id=request.task.task_id, text=text, adapter_sha256=names[id(adapter)])
+
+    def _generated(self, prefixes: Sequence[str], adapters: Sequence[Adapter]) -> list[str]:
+        backbone = self._network.backbone
+        try:
+            with Injection(backbone.model) as injection:
+                generated = generate(
+                    backbone,
+                    prefixes,
+                    max_new_tokens=self._settings.max_new_tokens,
+                    batch_size=self._settings.batch_size,
+                    stop=is_complete,
+                    on_rows=lambda rows: injection.use(_of_rows([adapters[row] for row in rows])),
+                    kinds=[id(adapter) for adapter in adapters],
+                )
+        except Code2LoRAError as error:
+            raise PredictorError(str(error)) from error
+        return [one.text for one in generated]
+
+    def _adapter(self, request: PredictionRequest) -> Adapter:
+        view = request.view
+        if request.task.track is Track.EVOLUTION and self._settings.refresh is Refresh.START:
+            view = _start(view)
+        return self._network.conditioner.adapter(view)
+
+
+def build_static(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
+    """`code2lora-static`; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
+    """
+    return _build(STATIC, settings)
+
+
+def build_evolution(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
+    """`code2lora-evo`; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
+    """
+    if settings.refresh is not Refresh.EVERY_COMMIT:
+        raise PredictorError(f"--refresh {settings.refresh} is for {STATIC}: {EVOLUTION} takes one step per commit")
+    return _build(EVOLUTION, settings)
+
+
+def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:
+    try:
+        network = load_hypernetwork(
+            HypernetworkSettings(
+                method=method,
+                backbone=settings.backbone,
+                device=settings.device,
+                dtype=settings.dtype,
+                checkpoint=settings.checkpoint,
+                encoder=settings.encoder,
+                embeddings=settings.embeddings,
+            )
+        )
+        check_limits(network.backbone, max_new_tokens=settings.max_new_tokens, batch_size=settings.batch_size)
+    except (Code2LoRAError, RepoBenchError) as error:
+        raise PredictorError(str(error)) from error
+    return HypernetPredictor(network, settings)
+
+
+def _of_rows(adapters: Sequence[Adapter]) -> Adapter:
+    """One adapter for the rows of a batch; that of one row where all rows have the same."""
+    if all(adapter is adapters[0] for adapter in adapters):
+        return adapters[0]
+    return stack(adapters)
+
+
+def _start(view: HistoryView) -> HistoryView:
+    """The view at the last train commit, at the first commit where there is none; never later than `view`."""
+    commits = view.kept_commits()
+    train = [commit for commit in commits if commit.split is Split.IR_TRAIN]
+    chosen = train[-1:] or commits[:1]
+    return view.at(chosen[0].commit_sha) if chosen else view
+
+
+def _last_tokens(backbone: Backbone, prefix: str) -> torch.Tensor:
+    """The end of a prefix as ids (1, tokens)."""
+    tokenizer = backbone.tokenizer
+    ids = list(tokenizer(prefix, verbose=False)["input_ids"])[-_CANARY_TOKENS:] or [tokenizer.eos_token_id or 0]
+    return torch.tensor([ids], device=backbone.device)

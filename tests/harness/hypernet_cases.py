@@ -1,0 +1,41 @@
+"""Small checkpoints for nano, as trained ones would be stored."""
+
+import torch
+
+from code2lora.backbone import load_backbone
+from code2lora.checkpoints import Checkpoint, save_checkpoint
+from code2lora.evolution import CommitGRU, GRUConfig
+from code2lora.head import Code2LoRAHead, HeadConfig
+from code2lora.lora import target_modules, type_dims
+
+STATE_WIDTH = 16
+TRAINED_WITH = {"encoder": "nano", "state_recipe": "clean"}
+
+
+def small_checkpoint(method, *, silent=False, **sizes):
+    """A random checkpoint of a method for nano; the adapters of a silent one change nothing."""
+    backbone = load_backbone("nano", device="cpu")
+    width = 2 * backbone.model.config.hidden_size
+    is_walk = method == "code2lora-evo"
+    sizes = {"type_dims": type_dims(target_modules(backbone.model)), "hidden_dim": 8, "rank": 2, "alpha": 16.0} | sizes
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        head = Code2LoRAHead(HeadConfig(**{"input_dim": STATE_WIDTH if is_walk else width} | sizes))
+        gru = CommitGRU(GRUConfig(diff_input_dim=width, repo_state_dim=width, hidden_dim=STATE_WIDTH))
+    with torch.no_grad():
+        for scale in (*head.log_scale_A.values(), *head.log_scale_B.values()):
+            scale.fill_(-1.2)  # the largest that counts: adapters of untrained heads should be seen in answers
+        if silent:
+            for linear in head.heads_B.values():
+                linear.weight.zero_()
+                linear.bias.zero_()
+    return Checkpoint(head=head, gru=gru if is_walk else None, origin=TRAINED_WITH)
+
+
+def save_small_checkpoints(folder):
+    """Both methods' checkpoints in a folder; their names by method."""
+    names = {}
+    for method in ("code2lora-static", "code2lora-evo"):
+        save_checkpoint(folder / method, small_checkpoint(method))
+        names[method] = str(folder / method)
+    return names
