@@ -101,13 +101,13 @@ class VectorSource:
 
 
 def stand_ins_for(places: Sequence[int], limit: int | None) -> dict[int, int]:
-    """For each place the one whose vector it gets: itself, or the latest of evenly spread ones that is not later.
+    """For each place the one whose vector it gets: itself, or the latest of a few that is not later.
 
     Args:
-        places: Distinct and ascending.
-        limit: Most places that stand for others, at least 1; None for no limit.
+        places: Distinct positions of kept commits, or -1 for before the first, which always stands for itself.
+        limit: Most commits that stand for others, spread evenly from the first one on; None for no limit.
     """
     if limit is None or len(places) <= limit:
         return {place: place for place in places}
-    chosen = sorted({places[index * len(places) // limit] for index in range(limit)})
+    chosen = {index * (max(places) + 1) // limit for index in range(limit)} | {NOTHING_YET}
     return {place: max(stand for stand in chosen if stand <= place) for place in places}

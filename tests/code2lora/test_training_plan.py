@@ -119,12 +119,18 @@ def test_another_seed_draws_otherwise():
     assert Plan(POOL, TERMS, 0).step(0) != Plan(POOL, TERMS, 1).step(0)
 
 
-@given(st.sets(st.integers(0, 50), min_size=1), st.integers(1, 6))
+@given(st.sets(st.integers(-1, 50), min_size=1), st.integers(1, 6))
 def test_snapshots_that_stand_for_others_are_never_newer_and_few(places, limit):
     found = stand_ins_for(sorted(places), limit)
     assert found.keys() == places
     assert all(stand <= place for place, stand in found.items())
-    assert len(set(found.values())) <= limit
+    assert len(set(found.values()) - {-1}) <= limit
+    assert found.get(-1, -1) == -1
+
+
+def test_without_a_limit_every_state_has_its_own_snapshot():
+    assert stand_ins_for([-1, 3, 9], None) == {-1: -1, 3: 3, 9: 9}
+    assert stand_ins_for([3, 7, 9, 11], 3) == {3: 0, 7: 4, 9: 8, 11: 8}
 
 
 def test_recipes_are_read_as_text_of_the_package():
