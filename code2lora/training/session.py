@@ -177,7 +177,11 @@ class _Training:
             write_adapter(adapters / repo_id, method, self.session.backbone, self.settings, repo_id)
             tasks, parameters = tasks + len(plan.rows()), count(method.parameters())
         record = self._record(tuple(outcomes), tasks, parameters)
-        return record, lambda folder: shutil.copytree(adapters, folder / ADAPTERS_NAME) and None
+
+        def write(folder: Path) -> None:
+            shutil.copytree(adapters, folder / ADAPTERS_NAME)
+
+        return record, write
 
     def _method(self, plan: Plan, exam: Sequence[Sequence[Draw]]) -> Method:
         """The untrained method."""
