@@ -14,6 +14,7 @@ from code2lora.backbone import Backbone, load_backbone
 from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.checkpoints import Checkpoint
 from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditioner, check_head_fits
+from code2lora.errors import CheckpointError
 from code2lora.named_checkpoints import EVOLUTION, default_checkpoint, open_checkpoint
 from code2lora.published_vectors import PublishedVectors
 from code2lora.state_vectors import EncodedVectors, StateVectors
@@ -99,6 +100,12 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
         vectors, encoder_sha256 = PublishedVectors(PublishedEmbeddings(settings.embeddings)), None
     else:
         encoder = _encoder(settings.encoder or named.encoder, settings, backbone)
+        trained_with = named.checkpoint.origin.get("encoder_sha256")
+        if settings.encoder is None and trained_with not in (None, encoder.weights_sha256):
+            raise CheckpointError(
+                f"the checkpoint was trained with encoder {named.encoder!r} of weights {str(trained_with)[:12]}, "
+                f"the one found has {encoder.weights_sha256[:12]}: name the right one with --encoder"
+            )
         path = vector_store_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteVectorStore(path)

@@ -45,7 +45,7 @@ PREDICTIONS_SCHEMA = pa.schema(
 def write_run_repository(run: Path, folder: Path, repo_id: str, licence: str | None) -> tuple[str, ...]:
     """Fills an empty folder with a complete run: configs `predictions` and `scores`, manifest, card.
 
-    A remark tells of a backbone that is named by a folder of this machine.
+    Remarks tell of a backbone, checkpoint or encoder that is named by a folder of this machine.
 
     Raises:
         RunError: the run is not complete, or one of its files was changed since.
@@ -65,8 +65,9 @@ def write_run_repository(run: Path, folder: Path, repo_id: str, licence: str | N
     splits = _write_config("scores", scores, folder)
     shutil.copyfile(run / MANIFEST, folder / RUN_NAME)
     (folder / "README.md").write_text(_run_card(run, repo_id, licence, splits), "utf-8")
-    backbone = opened.manifest.settings.backbone
-    return (f"{RUN_NAME} names a folder of this machine ({backbone})",) if Path(backbone).is_absolute() else ()
+    settings = opened.manifest.settings
+    named = [name for name in (settings.backbone, settings.checkpoint, settings.encoder) if name is not None]
+    return tuple(f"{RUN_NAME} names a folder of this machine ({name})" for name in named if Path(name).is_absolute())
 
 
 def write_report_repository(report: Path, folder: Path, repo_id: str, licence: str | None) -> tuple[str, ...]:

@@ -12,10 +12,13 @@ STATE_WIDTH = 16
 TRAINED_WITH = {"encoder": "nano", "state_recipe": "clean"}
 
 
-def small_checkpoint(method, *, silent=False, **sizes):
-    """A random checkpoint of a method for nano; the adapters of a silent one change nothing."""
+def small_checkpoint(method, *, silent=False, width=None, **sizes):
+    """A random checkpoint of a method for nano; the adapters of a silent one change nothing.
+
+    `width` is that of the vectors that it is conditioned on; None is that of nano's.
+    """
     backbone = load_backbone("nano", device="cpu")
-    width = 2 * backbone.model.config.hidden_size
+    width = width or 2 * backbone.model.config.hidden_size
     is_walk = method == "code2lora-evo"
     sizes = {"type_dims": type_dims(target_modules(backbone.model)), "hidden_dim": 8, "rank": 2, "alpha": 16.0} | sizes
     with torch.random.fork_rng():

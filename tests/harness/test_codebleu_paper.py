@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import random
@@ -21,9 +20,6 @@ from harness.metrics.stripping import strip_comments
 from harness.records import CodeBleu, Unscored
 
 DRIVER = Path(__file__).parent / "package_driver.py"
-needs_package = pytest.mark.skipif(
-    importlib.util.find_spec("codebleu") is None, reason="pip install --no-deps codebleu==0.7.0"
-)
 
 
 def numbers(found):
@@ -60,19 +56,15 @@ CURATED = [
 ]  # fmt: skip
 
 
-@needs_package
 def test_numbers_equal_the_package_on_every_kind_of_oddity():
     assert_equal(CURATED, package_numbers(CURATED))
 
 
-@needs_package
 def test_numbers_equal_the_package_on_some_hundred_pairs_of_real_code():
     pairs = make_pairs(expressions(most_files=12), 600, seed=1)
     assert_equal(pairs, package_numbers(pairs))
 
 
-@needs_package
-@pytest.mark.slow
 def test_numbers_equal_the_package_on_10000_pairs_of_real_code():
     generator = random.Random(2)
     pool = [*generator.sample(expressions(), 8_000), *generator.sample(statements(), 8_000)]
@@ -140,7 +132,6 @@ def test_texts_out_of_bounds_are_unscored_with_the_bound():
     assert isinstance(package_formula(shallow, "x").score, float)
 
 
-@needs_package
 def test_the_package_as_backend_gives_its_own_numbers_without_its_warnings(caplog):
     assert numbers(package_codebleu("f(1)", "f(2)")) == pytest.approx(numbers(package_formula("f(1)", "f(2)")))
     assert caplog.records == []

@@ -1,8 +1,12 @@
 """`run --method code2lora-*` on scripted repositories: what reaches the encoder, what a run states, what is refused."""
 
+import dataclasses
 import json
 import shutil
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypernet_cases import save_small_checkpoints, small_checkpoint
@@ -19,6 +23,7 @@ from harness.run_store import COMPLETE, MANIFEST, PREDICTIONS, SCORES, read_mani
 from harness.runner import run_method
 from harness.selection import TaskSelection, select_tasks
 from harness.task_facts import history_lengths
+from repopeftbench.dataset.embeddings import DIFF_EMBEDDING, EMBEDDINGS, EMBEDDINGS_NAME, STATE_EMBEDDING, WIDTH
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.gitrepo import write_history
 from repopeftbench.schema import Split, State, TaskInput, Track
@@ -299,6 +304,37 @@ def test_a_published_encoder_needs_no_second_option(data, checkpoints):
         PredictorSettings(embeddings=data.folder, encoder="nano")
     with pytest.raises(PredictorError, match=r"has no embeddings\.parquet: import published data"):
         build("code2lora-static", checkpoints, embeddings=data.folder)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_published_vectors_take_an_encoders_place(tmp_path, data, encoded, method):
+    generator = np.random.default_rng(0)
+    commits = [(commit.repo_id, commit.commit_sha) for commit in data.commits()]
+    rows = {
+        "repo_id": [repo_id for repo_id, _ in commits],
+        "commit_sha": [sha for _, sha in commits],
+        DIFF_EMBEDDING: list(generator.standard_normal((len(commits), WIDTH)).astype(np.float16)),
+        STATE_EMBEDDING: list(generator.standard_normal((len(commits), WIDTH)).astype(np.float16)),
+    }
+    pq.write_table(pa.table(rows, schema=EMBEDDINGS), tmp_path / EMBEDDINGS_NAME)
+    save_checkpoint(tmp_path / "wide", small_checkpoint(method, width=WIDTH))
+    predictor = build(method, {method: str(tmp_path / "wide")}, embeddings=tmp_path)
+    requests = requests_of(data, tasks_of(data, Track.EVOLUTION))
+    adapters = adapters_of(predictor, requests)
+    assert len(set(adapters.values())) == len(adapters) >= 20
+    assert not encoded
+    assert conditioning_of(predictor, requests[0]).encoder_sha256 is None
+
+
+def test_an_encoder_of_that_name_with_other_weights_is_refused_unless_it_is_named(tmp_path, checkpoints):
+    trained = dataclasses.replace(
+        small_checkpoint("code2lora-static"), origin={"encoder": "nano", "encoder_sha256": "5" * 64}
+    )
+    save_checkpoint(tmp_path / "elsewhere", trained)
+    chosen = {"code2lora-static": str(tmp_path / "elsewhere")}
+    with pytest.raises(PredictorError, match=r"trained with encoder 'nano' of weights 5{12}, the one found has"):
+        build("code2lora-static", chosen)
+    assert build("code2lora-static", chosen, encoder="nano").weights_sha256
 
 
 def test_the_model_is_as_before_after_answering(data, checkpoints):

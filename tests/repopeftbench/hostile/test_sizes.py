@@ -52,7 +52,7 @@ def test_absurd_target_is_a_task_or_a_reject_and_the_file_after_it_is_mined(new_
     history.commit({"tests/test_a.py": asserting(8)})
     started = time.monotonic()
     mined = mine(history.folder)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 300  # quadratic code takes hours; a busy machine does not
     assert mined.code == 0
     assert {"5", "8"} <= set(mined.values())
     unparsable = "unparsable-file" in mined.reasons()
@@ -83,7 +83,7 @@ def test_absurd_file_is_mined_or_a_reject_and_the_one_after_it_is_mined(new_hist
     history.commit({"tests/test_b.py": asserting(5)})
     started = time.monotonic()
     mined = mine(history.folder)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 300  # quadratic code takes hours; a busy machine does not
     assert mined.code == 0
     assert "5" in mined.values()
     assert "1" in mined.values() or mined.reasons() == ["unparsable-file"]
