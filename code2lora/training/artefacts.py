@@ -65,7 +65,7 @@ def write_hypernetwork(folder: Path, method: StaticHypernetwork | EvolvingHypern
         "dataset_sha256": settings.dataset_sha256,
         "backbone_sha256": settings.backbone_sha256,
         "encoder": settings.encoder,
-        "encoder_sha256": settings.encoder_sha256,
+        "encoder_sha256": str(settings.encoder_sha256).partition(" ")[0],
         "state_recipe": settings.own["encoder_recipe"],
         "diff_recipe": PAPER_DIFF.name,
         "state": settings.terms["state"],

@@ -34,7 +34,7 @@ class Settings(_Strict):
         backbone: The name of the backbone.
         backbone_sha256: Its weights.
         encoder: The name of the encoder; None for methods without one.
-        encoder_sha256: Its weights.
+        encoder_sha256: Its weights; behind them, where it is not float32 on a processor, kind of device and number.
         device: Kind of device; rounding differs between kinds.
         versions: Of torch and transformers.
     """

@@ -8,6 +8,7 @@ import pytest
 from harness_cases import make_request, make_task
 from trained_checkpoints import write_checkpoint
 
+from code2lora.backbone import load_backbone
 from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.training.corpus import is_permissive
 from code2lora.training.recipe import METHODS, RECIPE_FOLDER
@@ -113,6 +114,14 @@ def test_training_again_only_reads_and_overwriting_gives_the_same_bytes(data, re
     assert (folder / "run.log").read_text() == log
     assert train(data, recipe, folder, "shared-lora", "--overwrite") == 0
     assert (folder / "adapter_model.safetensors").read_bytes() == before
+
+
+def test_a_checkpoint_names_its_encoder_by_weights_alone_and_the_record_by_its_numbers_too(data, recipe, tmp_path):
+    assert train(data, recipe, tmp_path / "half", "code2lora-static", "--dtype", "bfloat16") == 0
+    weights = load_backbone("nano", device="cpu").weights_sha256
+    assert json.loads((tmp_path / "half/checkpoint.json").read_text())["origin"]["encoder_sha256"] == weights
+    settings = json.loads((tmp_path / "half/training.json").read_text())["settings"]
+    assert settings["encoder_sha256"] == f"{weights} cpu bfloat16"
 
 
 def test_several_seeds_have_a_folder_each(data, recipe, tmp_path, capsys):
