@@ -38,6 +38,7 @@ _COMMANDS = {
         "differing",
         "Show what changed between two datasets: options, repositories, files, and tasks with the reason.",
     ),
+    "train": ("training", "Train the weights of one method on the train split; goes on where it stopped."),
     "run": (
         "running",
         "Answer tasks with one method and score the answers; goes on where it stopped.",

@@ -46,8 +46,11 @@ class Tracker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._progress.stop()
 
-    def update(self, name: str, done: int, total: int) -> None:
+    def update(self, name: str, done: int, total: int, remark: str = "") -> None:
         """Sets the bar of `name` to `done` of `total`; a full bar leaves the screen when others are there."""
         if name not in self._bars:
             self._bars[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._bars[name], completed=done, total=total, visible=done < total)
+        description = f"{name}  {remark}".rstrip()
+        self._progress.update(
+            self._bars[name], description=description, completed=done, total=total, visible=done < total
+        )

@@ -109,7 +109,7 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
         path = vector_store_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         store = SqliteVectorStore(path)
-        vectors, encoder_sha256 = EncodedVectors(_keyed(encoder), named.recipes, store), encoder.weights_sha256
+        vectors, encoder_sha256 = EncodedVectors(keyed_encoder(encoder), named.recipes, store), encoder.weights_sha256
     kind = WalkConditioner if settings.method == EVOLUTION else SnapshotConditioner
     return Hypernetwork(
         backbone=backbone,
@@ -127,7 +127,7 @@ def _encoder(name: str, settings: HypernetworkSettings, backbone: Backbone) -> B
     return load_backbone(name, device=settings.device, dtype=settings.dtype)
 
 
-def _keyed(encoder: Backbone) -> BackboneEncoder:
+def keyed_encoder(encoder: Backbone) -> BackboneEncoder:
     """The encoder; the kind of device and of number are part of what its vectors are kept by, as they round."""
     kind, dtype = torch.device(encoder.device).type, str(encoder.model.dtype).removeprefix("torch.")
     if (kind, dtype) == ("cpu", "float32"):

@@ -79,6 +79,7 @@ def test_code2lora_imports_where_git_and_tree_sitter_are_absent():
         f"{blocked}; import code2lora.backbone, code2lora.generation, code2lora.training.nano, code2lora.encoder"
     )
     statement += "; import code2lora.export, code2lora.published_checkpoints, code2lora.vector_store, code2lora.walk"
+    statement += "; import code2lora.training.session, code2lora.adapter_folders"
     statement += "; import code2lora.conditioning, code2lora.named_checkpoints, code2lora.published_vectors"
     assert modules_loaded_by(statement, "repopeftbench.mining") == []
 

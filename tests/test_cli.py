@@ -18,6 +18,8 @@ FLAGS = {
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "check": "--baselines --json --no-baselines --no-json",
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
+    "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
+    "--save-minutes --seed --seeds --steps --vectors",
     "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
     "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",

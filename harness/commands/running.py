@@ -28,7 +28,8 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version, pretrained, code2lora-static or code2lora-evo."""
+    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
+    code2lora-evo."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -55,7 +56,7 @@ class RunOptions:
     """What methods see of a commit on the evolution track: its own production code too (commit), or what came before
     (parent: the kept commit before). Runs of one state alone are compared."""
     checkpoint: str | None = None
-    """Hypernetwork of a code2lora method: a folder, a .pt file or a Hub id. Default: the backbone's own."""
+    """Trained weights: a folder; of a code2lora method also a .pt file or a Hub id. Default: the backbone's own."""
     encoder: str | None = None
     """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with."""
     embeddings: Literal["dataset"] | None = None

@@ -71,8 +71,9 @@ class PredictorSettings:
 
     `backbone` is `nano`, a Hub id or a folder; `device` and `dtype` may be `auto`; `batch_size` counts tasks and
     `max_new_tokens` tokens of the backbone, both at least 1. `state` is what every method of a run sees of a commit.
-    Of hypernetworks, `checkpoint` is a folder, a `.pt` file or a Hub id, None for the backbone's own; `encoder` is a
-    backbone, None for the checkpoint's; `embeddings` is a dataset whose published vectors take the encoder's place.
+    `checkpoint` is a folder of trained weights (of hypernetworks also a `.pt` file or a Hub id), None for the method's
+    own where the backbone has one. Of hypernetworks, `encoder` is a backbone, None for the checkpoint's; `embeddings`
+    is a dataset whose published vectors take the encoder's place.
     """
 
     backbone: str = "nano"
@@ -106,6 +107,9 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "copy-prefix": "harness.predictors.trivial:CopyPrefix",
         "previous-version": "harness.predictors.trivial:PreviousVersion",
         "pretrained": "harness.predictors.causal:build_pretrained",
+        "shared-lora": "harness.predictors.adapted:build_shared_lora",
+        "per-repo-lora": "harness.predictors.adapted:build_per_repo_lora",
+        "fft": "harness.predictors.adapted:build_fft",
         "code2lora-static": "harness.predictors.hypernet:build_static",
         "code2lora-evo": "harness.predictors.hypernet:build_evolution",
     }

@@ -5,11 +5,13 @@ import dataclasses
 import pytest
 from harness_cases import HISTORY_LENGTHS, ODD_TEXTS, PREFIX, make_request, make_task, make_view
 from hypernet_cases import save_small_checkpoints
+from trained_checkpoints import write_checkpoint
 
 import harness.hypernetworks as hypernetworks
 import harness.predictors.causal as causal
 from code2lora.errors import BackboneError, GenerationError
 from code2lora.generation import Generated
+from code2lora.training.recipe import METHODS as LEARNING_METHODS
 from harness.errors import PredictorError, UnknownMethodError
 from harness.manifest import describe_run
 from harness.predictors.protocol import METHODS, PredictorSettings, build_predictor, weights_of
@@ -20,7 +22,7 @@ from harness.selection import TaskSelection
 from repopeftbench.errors import GitObjectError
 from repopeftbench.schema import Family, RepositoryView, Split, TaskInput, Track
 
-WITH_BACKBONE = ("pretrained", "code2lora-static", "code2lora-evo")
+CAUSAL = {"pretrained", "code2lora-static", "code2lora-evo", *LEARNING_METHODS}
 SETTINGS = PredictorSettings(max_new_tokens=4, batch_size=16)
 TRAINING = [
     make_task(101, target="7", split=Split.IR_TRAIN),
@@ -43,7 +45,11 @@ def train():
 @pytest.fixture(scope="module")
 def predictors(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    checkpoints = save_small_checkpoints(folder)
+    checkpoints = {
+        name: str(write_checkpoint(folder / name, name))
+        for name in LEARNING_METHODS
+        if not name.startswith("code2lora")
+    } | save_small_checkpoints(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hypernetworks, "vector_store_path", lambda: folder / "vectors.sqlite")
         built = {
@@ -73,7 +79,7 @@ class TestEveryPredictor:
         assert isinstance(answer.text, str)
 
     def test_never_fails_on_odd_text(self, predictors, name):
-        tasks = [task for task in ODD_TASKS if "\ud800" not in task.prefix or name not in WITH_BACKBONE]
+        tasks = [task for task in ODD_TASKS if "\ud800" not in task.prefix or name not in CAUSAL]
         answers = list(predictors[name].predict([make_request(task) for task in tasks]))
         assert len(answers) == len(tasks)
 
@@ -90,7 +96,8 @@ def test_an_unknown_method_names_the_nearest_and_all():
         build_predictor("most-freqent", SETTINGS, train)
     assert str(caught.value) == (
         "Unknown method 'most-freqent'. Did you mean 'most-frequent'? "
-        "Available: most-frequent, copy-prefix, previous-version, pretrained, code2lora-static, code2lora-evo."
+        "Available: most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, "
+        "code2lora-static, code2lora-evo."
     )
     with pytest.raises(UnknownMethodError, match=r"^Unknown method 'zzz'. Available: "):
         build_predictor("zzz", SETTINGS, train)

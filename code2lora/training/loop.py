@@ -1,0 +1,272 @@
+"""The training loop, the same for every method: draws in, weights out, and the same weights after a kill.
+
+A step goes: the method makes the adapters of the step's draws; the backbone reads the draws, a few rows at a time, and
+what the loss says about the adapters is added up; then the method's own networks learn from the sum. So a network that
+makes adapters runs once per step, however many rows there are, and a walk over a history is learnt from as a whole.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import nn
+
+from code2lora.adapters import Adapter
+from code2lora.errors import TrainingError
+from code2lora.lora import Injection
+from code2lora.training.nano_recipe import TrainingProgress
+from code2lora.training.plan import Draw, Plan
+from code2lora.training.recipe import Terms
+from code2lora.training.state import Standing, copied, load_state, put_back, save_state
+from code2lora.training.tokens import TokenStore, target_losses
+from repopeftbench.atomic import write_atomically
+
+if TYPE_CHECKING:
+    from code2lora.backbone import Backbone
+
+STATE_NAME = "state.safetensors"
+BAD_BATCH_NAME = "bad-batch.json"
+
+
+class Method(Protocol):
+    """What is trained, and how it conditions the backbone."""
+
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """Everything that is trained, by name, always in the same order."""
+        ...
+
+    def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter | None, Sequence[int]]:
+        """The adapters of some draws, and the row of each draw in them; None where the backbone itself is trained."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """What a training goes through.
+
+    Attributes:
+        backbone: The model that is conditioned.
+        plan: The draws.
+        tokens: The sequences of everything that the plan draws.
+        exam: The tasks of each validation repository; empty where there is none, then the last weights are kept.
+        exam_tokens: Their sequences.
+        learning_rate: Peak of the schedule.
+        detach_input: Whether gradients end at the adapters' inputs.
+        settings_sha256: What identifies the training, so that no state of another one is gone on with.
+        folder: Where the state is kept.
+        save_seconds: Least time between two states on the disk; 0 writes one after every step.
+    """
+
+    backbone: "Backbone"
+    plan: Plan
+    tokens: TokenStore
+    exam: tuple[tuple[Draw, ...], ...]
+    exam_tokens: TokenStore
+    learning_rate: float
+    detach_input: bool
+    settings_sha256: str
+    folder: Path
+    save_seconds: float = 600.0
+
+    @property
+    def terms(self) -> Terms:
+        """The terms of the plan."""
+        return self.plan.terms
+
+
+def learning_rate_at(step: int, steps: int, peak: float, terms: Terms) -> float:
+    """The learning rate of a step (from 0): a linear rise, then a cosine to the final share of the peak."""
+    rise = max(1, round(terms.warmup * steps))
+    if step < rise:
+        return peak * (step + 1) / rise
+    done = (step - rise) / max(1, steps - rise)
+    share = terms.final_learning_rate
+    return peak * (share + (1.0 - share) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done))))
+
+
+def train_method(
+    method: Method, course: Course, progress: Callable[[TrainingProgress], None] | None = None
+) -> Standing:
+    """Trains a method; afterwards it has the best weights by validation, or the last where there is none.
+
+    Args:
+        method: What is trained; of the weights that it starts with.
+        course: What it goes through. A state in its folder is gone on with.
+        progress: Told after every step.
+
+    Returns:
+        What happened.
+
+    Raises:
+        TrainingError: the loss or the gradient is not finite (the batch is saved), or the state is damaged.
+    """
+    return _Loop(method, course, progress).run()
+
+
+class _Loop:
+    """One training in progress."""
+
+    def __init__(self, method: Method, course: Course, progress: Callable[[TrainingProgress], None] | None) -> None:
+        self.method = method
+        self.course = course
+        self.progress = progress
+        self.weights = dict(method.parameters())
+        self.optimizer = torch.optim.AdamW(
+            list(self.weights.values()), lr=course.learning_rate, weight_decay=course.terms.weight_decay
+        )
+        self.standing = Standing(settings_sha256=course.settings_sha256)
+        self.best: dict[str, torch.Tensor] = {}
+        if (course.folder / STATE_NAME).is_file():
+            self.standing, self.best = load_state(course.folder / STATE_NAME, self.weights, self.optimizer)
+            if self.standing.settings_sha256 != course.settings_sha256:
+                raise TrainingError(
+                    f"{course.folder} holds another training; finish it, or start anew with --overwrite."
+                )
+
+    def run(self) -> Standing:
+        """Runs the steps that are left."""
+        terms, standing = self.course.terms, self.standing
+        with Injection(self.course.backbone.model, detach_input=self.course.detach_input) as injection:
+            if not standing.step and self.course.exam and not standing.curve:
+                self._validate(injection)
+            started = saved = time.monotonic()
+            first = standing.step
+            while not standing.finished:
+                rate = learning_rate_at(standing.step, terms.steps, self.course.learning_rate, terms)
+                loss = self._step(injection, rate)
+                if self.course.exam and (standing.step % terms.validate_every == 0 or standing.step == terms.steps):
+                    self._validate(injection)
+                standing.finished = standing.step == terms.steps or 0 < terms.patience <= standing.worse
+                now = time.monotonic()
+                self._report(loss, rate, now - started, standing.step - first)
+                if standing.finished or now - saved >= self.course.save_seconds:
+                    self._save()
+                    saved = now
+        if self.best:
+            put_back(self.weights, self.best)
+        return standing
+
+    def _step(self, injection: Injection, rate: float) -> float:
+        """One optimizer step; the mean loss of its target tokens (nats)."""
+        terms, standing = self.course.terms, self.standing
+        draws = self.course.plan.step(standing.step)
+        counted = self.course.tokens.counted([draw.row for draw in draws])
+        adapter, rows = self.method.adapter(draws)
+        leaves = None if adapter is None else _leaves(adapter)
+        total = 0.0
+        for start in range(0, len(draws), terms.rows):
+            some = slice(start, start + terms.rows)
+            injection.use(_rows_of(leaves, rows[some]))
+            batch = self.course.tokens.batch([draw.row for draw in draws[some]])
+            summed = target_losses(self.course.backbone, batch, terms.precision).sum()
+            if not math.isfinite(summed.item()):
+                raise self._diverged(draws[some], "loss", summed.item())
+            total += summed.item()
+            (summed / counted if terms.loss == "mean" else summed).backward()  # type: ignore[no-untyped-call]
+        injection.use(None)
+        if adapter is not None and leaves is not None:
+            _learn_from(adapter, leaves)
+        norm = torch.nn.utils.clip_grad_norm_(list(self.weights.values()), terms.gradient_clip)
+        if not math.isfinite(norm.item()):
+            raise self._diverged(draws, "gradient", norm.item())
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        standing.step += 1
+        standing.draws += len(draws)
+        standing.tokens += counted
+        return total / counted
+
+    def _validate(self, injection: Injection) -> None:
+        """Adds a point to the curve: the mean over repositories of the mean over their target tokens."""
+        standing, terms = self.standing, self.course.terms
+        losses = []
+        with torch.no_grad():
+            for draws in self.course.exam:
+                adapter, rows = self.method.adapter(draws)
+                summed = 0.0
+                for start in range(0, len(draws), terms.rows):
+                    some = slice(start, start + terms.rows)
+                    injection.use(_rows_of(adapter, rows[some]))
+                    batch = self.course.exam_tokens.batch([draw.row for draw in draws[some]])
+                    summed += target_losses(self.course.backbone, batch, terms.precision).double().sum().item()
+                losses.append(summed / self.course.exam_tokens.counted([draw.row for draw in draws]))
+        injection.use(None)
+        loss = _mean(losses)
+        if not math.isfinite(loss):
+            raise TrainingError(f"The validation loss is {loss} at step {standing.step}: lower the learning rate.")
+        standing.curve.append((standing.step, loss))
+        if standing.best_loss is None or loss < standing.best_loss:
+            standing.best_step, standing.best_loss, standing.worse = standing.step, loss, 0
+            self.best = copied(self.weights)
+        else:
+            standing.worse += 1
+
+    def _report(self, loss: float, rate: float, seconds: float, done: int) -> None:
+        if self.progress is not None:
+            steps = self.course.terms.steps
+            self.progress(
+                TrainingProgress(
+                    step=self.standing.step,
+                    steps=steps,
+                    loss=loss,
+                    learning_rate=rate,
+                    tokens=self.standing.tokens,
+                    seconds=seconds,
+                    eta_seconds=seconds / done * (steps - self.standing.step),
+                )
+            )
+
+    def _save(self) -> None:
+        self.course.folder.mkdir(parents=True, exist_ok=True)
+        save_state(self.course.folder / STATE_NAME, self.standing, self.weights, self.optimizer, self.best)
+
+    def _diverged(self, draws: Sequence[Draw], what: str, value: float) -> TrainingError:
+        """The error for a number that is not finite; what led to it is on the disk."""
+        path = self.course.folder / BAD_BATCH_NAME
+        path.parent.mkdir(parents=True, exist_ok=True)
+        batch = self.course.tokens.batch([draw.row for draw in draws])
+        record = {
+            "step": self.standing.step,
+            what: str(value),
+            "draws": [{"row": draw.row, "repo_id": draw.repo_id, "commit": draw.commit} for draw in draws],
+            "tokens": batch.ids_BT.tolist(),
+        }
+        write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+        return TrainingError(
+            f"The {what} is {value} at step {self.standing.step + 1}; {path} holds the batch. Lower the learning rate."
+        )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _leaves(adapter: Adapter) -> Adapter:
+    """The adapter's numbers as tensors of their own that gather gradients."""
+    leaves = adapter.detach()
+    for tensor in leaves.tensors().values():
+        tensor.requires_grad_(True)
+    return leaves
+
+
+def _rows_of(adapter: Adapter | None, rows: Sequence[int]) -> Adapter | None:
+    """The adapters of some rows; one that serves all rows as it is."""
+    return adapter if adapter is None or adapter.rows == 1 else adapter.take(rows)
+
+
+def _learn_from(adapter: Adapter, leaves: Adapter) -> None:
+    """Takes the gradients that the leaves gathered back to what made the adapter."""
+    made: list[torch.Tensor] = []
+    gathered: list[torch.Tensor] = []
+    for name, leaf in leaves.tensors().items():
+        if leaf.grad is not None:
+            made.append(adapter.tensors()[name])
+            gathered.append(leaf.grad)
+    torch.autograd.backward(made, gathered)
