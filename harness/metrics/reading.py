@@ -17,6 +17,10 @@ from harness.metrics.ngrams import KEYWORDS
 from repopeftbench.syntax import kind_id, parse
 
 _KEYWORDS = frozenset(keyword.encode() for keyword in KEYWORDS)
+_ATOM = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)|([1-9][0-9]*|0)|('[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*")""")
+_NOT_NAMES = KEYWORDS | frozenset(("exec", "match", "case", "print", "type"))
+"""Words that the grammar may take for something else."""
+
 _LITERAL = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")(.*)\2", re.DOTALL)
 _WHITE_SPACE = b" \t\f\v\r\n"
 
@@ -36,6 +40,24 @@ class Reading(NamedTuple):
 
 def read_expression(text: str) -> Reading:
     """The reading of any text; time and memory grow with its length."""
+    return _read_atom(text) or _read_tree(text)
+
+
+def _read_atom(text: str) -> Reading | None:
+    """The reading of a text that is one plain name, number or string, which needs no tree; None of others."""
+    match = _ATOM.fullmatch(text)
+    if match is None or text in _NOT_NAMES:
+        return None
+    name, number, string = match.groups()
+    kinds = _kinds_of_interest()
+    if string is not None:
+        kind, token = kinds.string, b'""' + string[1:-1].encode()
+    else:
+        kind, token = kinds.identifier if name else kinds.integer, text.encode()
+    return Reading([token], False, [(kind, token)], ())
+
+
+def _read_tree(text: str) -> Reading:
     # The line break keeps the closing bracket out of a comment.
     source = b"(" + text.encode("utf-8", "surrogatepass") + b"\n)"
     found = _Found(source, parse(source).root_node)
@@ -63,7 +85,7 @@ class _Found:
         self._source = source
         self._has_gaps = root.has_error
         self._position = 0
-        self._walk(root)
+        self._walk(root if self._has_gaps else _enclosed(root, len(source)))
         if self._has_gaps:
             self._skipped(len(source), len(source))
 
@@ -73,7 +95,7 @@ class _Found:
         cursor = root.walk()
         enter, advance, leave = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
         waiting: list[tuple[Node, list[int]]] = []  # open nodes, each with the list that it is in
-        siblings: list[int] = []  # the kind of the innermost open node, then a hash of each child so far
+        siblings = [0]  # the kind of the innermost open node, then a hash of each child so far
         while (node := cursor.node) is not None:
             kind = node.kind_id
             if not (kind == string and self._is_one_token(node)) and enter():
@@ -82,7 +104,7 @@ class _Found:
                 waiting.append((node, siblings))
                 siblings = [kind]
                 continue
-            self._leaf(node, kind, siblings)
+            self._leaf(node, kind, siblings, kinds)
             while not advance():
                 if not leave():
                     return
@@ -90,7 +112,7 @@ class _Found:
                 node, siblings = waiting.pop()
                 kind = children[0]
                 if len(children) == 1:  # it has comments alone
-                    self._leaf(node, kind, siblings)
+                    self._leaf(node, kind, siblings, kinds)
                     continue
                 if kind == kinds.attribute and children[-1] == kinds.identifier:
                     self._forget_attribute(node)
@@ -99,8 +121,7 @@ class _Found:
                 if node.start_byte:  # else it holds our bracket
                     self.subtrees.append(shape)
 
-    def _leaf(self, node: Node, kind: int, siblings: list[int]) -> None:
-        kinds = _kinds_of_interest()
+    def _leaf(self, node: Node, kind: int, siblings: list[int], kinds: "_Kinds") -> None:
         start, end = node.start_byte, node.end_byte
         if self._has_gaps:
             self._skipped(start, end)
@@ -144,9 +165,22 @@ class _Found:
         self._position = max(self._position, end)
 
 
+def _enclosed(root: Node, length: int) -> Node:
+    """What stands between our brackets, if they are those of one parenthesis; else the root."""
+    kind = _kinds_of_interest().parenthesis
+    statement = root.child(0)
+    parenthesis = statement.child(0) if statement is not None else None
+    if parenthesis is None or parenthesis.kind_id != kind or parenthesis.end_byte != length:
+        return root
+    inner = parenthesis.child(1)
+    return inner if inner is not None and parenthesis.child_count == 3 else root
+
+
 class _Kinds(NamedTuple):
     """Kinds of nodes that are more than a node."""
 
+    parenthesis: int
+    integer: int
     string: int
     string_start: int
     string_end: int
@@ -167,6 +201,8 @@ def _kinds_of_interest() -> _Kinds:
     numbers = frozenset((number["integer"], number["float"]))
     strings = (number["string"], number["string_start"], number["string_end"])
     return _Kinds(
+        parenthesis=number["parenthesized_expression"],
+        integer=number["integer"],
         string=number["string"],
         string_start=number["string_start"],
         string_end=number["string_end"],
@@ -189,6 +225,7 @@ _BINDING = {
 """Nodes that bind: the fields of what is bound and of its value."""
 
 _NAMES = (
+    "parenthesized_expression",
     "string",
     "string_start",
     "string_end",
