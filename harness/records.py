@@ -7,6 +7,7 @@ never NaN and never a missing row.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from repopeftbench.schema import Event, Family, RepositoryView, Split, TargetType, TaskInput, Track
 
@@ -53,8 +54,7 @@ Measure = float | Unscored
 """A number in [0, 1], or why there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeBleu:
+class CodeBleu(NamedTuple):
     """CodeBLEU of one prediction and its four components; `degenerate` names those with nothing to measure."""
 
     score: Measure

@@ -36,7 +36,7 @@ from harness.metrics.ngrams import (
     smoothed_mean,
 )
 from harness.metrics.reading import Reading, read_expression
-from harness.records import CodeBleu, Unscored
+from harness.records import CodeBleu, Measure, Unscored
 
 VERSION = 1
 """Raised whenever a value may change; stored with every score."""
@@ -73,11 +73,17 @@ def codebleu(prediction: str, target: str) -> CodeBleu:
     matches = tuple(overlaps(ours.tokens, theirs.tokens, min(ORDERS, len(theirs.tokens))))
     ngram = _bleu(matches, len(ours.tokens), len(theirs.tokens))
     syntax = _dice(ours.subtrees, theirs.subtrees)
-    weighted = _weighted_bleu(ours.tokens, theirs.tokens, matches) if theirs.has_keyword else _NO_KEYWORD
-    dataflow = _dice(ours.flows, theirs.flows) if theirs.flows else _NO_DATAFLOW
-    measured = [value for value in (ngram, syntax, weighted, dataflow) if not isinstance(value, Unscored)]
+    total, measured = ngram + syntax, 2
+    weighted: Measure = _NO_KEYWORD
+    dataflow: Measure = _NO_DATAFLOW
+    if theirs.has_keyword:
+        weighted = _weighted_bleu(ours.tokens, theirs.tokens, matches)
+        total, measured = total + weighted, measured + 1
+    if theirs.flows:
+        dataflow = _dice(ours.flows, theirs.flows)
+        total, measured = total + dataflow, measured + 1
     return CodeBleu(
-        score=sum(measured) / len(measured),
+        score=total / measured,
         ngram=ngram,
         weighted=weighted,
         syntax=syntax,

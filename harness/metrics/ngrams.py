@@ -40,7 +40,7 @@ def shared(first: Collection[_T], second: Collection[_T]) -> int:
 def overlaps(first: Sequence[_T], second: Sequence[_T], orders: int = ORDERS) -> list[int]:
     """How many n-grams of each order two sequences of tokens have in common.
 
-    A shorter n-gram is part of every longer one, so that counting ends at the first order that has none.
+    An n-gram in both has two in both that are shorter by a token, so that counting ends at the first order with fewer.
     """
     found = [0] * orders
     ours: Sequence[Any] = first
@@ -49,7 +49,7 @@ def overlaps(first: Sequence[_T], second: Sequence[_T], orders: int = ORDERS) ->
         if order:  # an n-gram is a pair: the shorter one, and the token behind it
             ours, theirs = list(zip(ours, first[order:], strict=False)), list(zip(theirs, second[order:], strict=False))
         found[order] = shared(ours, theirs)
-        if not found[order]:
+        if found[order] < 2:  # noqa: PLR2004 - "two" is the reason
             break
     return found
 

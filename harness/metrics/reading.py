@@ -17,7 +17,9 @@ from harness.metrics.ngrams import KEYWORDS
 from repopeftbench.syntax import kind_id, parse
 
 _KEYWORDS = frozenset(keyword.encode() for keyword in KEYWORDS)
-_ATOM = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)|([1-9][0-9]*|0)|('[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*")""")
+_ATOM = re.compile(
+    r"""([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)|([1-9][0-9]*|0)|('[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*")"""
+)
 _NOT_NAMES = KEYWORDS | frozenset(("exec", "match", "case", "print", "type"))
 """Words that the grammar may take for something else."""
 
@@ -44,17 +46,34 @@ def read_expression(text: str) -> Reading:
 
 
 def _read_atom(text: str) -> Reading | None:
-    """The reading of a text that is one plain name, number or string, which needs no tree; None of others."""
+    """The reading of a text that is one plain name, number or string, or a dotted name; None of others.
+
+    It is the same as that of its tree, which this saves: more than half of all targets are such texts.
+    """
     match = _ATOM.fullmatch(text)
-    if match is None or text in _NOT_NAMES:
+    if match is None:
         return None
-    name, number, string = match.groups()
     kinds = _kinds_of_interest()
-    if string is not None:
-        kind, token = kinds.string, b'""' + string[1:-1].encode()
-    else:
-        kind, token = kinds.identifier if name else kinds.integer, text.encode()
-    return Reading([token], False, [(kind, token)], ())
+    names, number, string = match.groups()
+    if number or string:
+        kind = kinds.integer if number else kinds.string
+        token = text.encode() if number else b'""' + text[1:-1].encode()
+        return Reading([token], False, [(kind, token)], ())
+    words = names.split(".")
+    if not _NOT_NAMES.isdisjoint(words):
+        return None
+    tokens: list[bytes] = []
+    subtrees: list[Subtree] = []
+    shape = kinds.identifier
+    for word in words:
+        name = word.encode()
+        if tokens:
+            tokens.append(b".")
+            shape = hash((kinds.attribute, shape, kinds.dot, kinds.identifier))
+            subtrees.append(shape)
+        tokens.append(name)
+        subtrees.append((kinds.identifier, name))
+    return Reading(tokens, False, subtrees, ())
 
 
 def _read_tree(text: str) -> Reading:
@@ -87,7 +106,7 @@ class _Found:
         self._position = 0
         self._walk(root if self._has_gaps else _enclosed(root, len(source)))
         if self._has_gaps:
-            self._skipped(len(source), len(source))
+            self._skipped(len(source))
 
     def _walk(self, root: Node) -> None:
         kinds = _kinds_of_interest()
@@ -123,8 +142,10 @@ class _Found:
 
     def _leaf(self, node: Node, kind: int, siblings: list[int], kinds: "_Kinds") -> None:
         start, end = node.start_byte, node.end_byte
-        if self._has_gaps:
-            self._skipped(start, end)
+        if start > self._position and self._has_gaps:
+            self._skipped(start)
+        if end > self._position:
+            self._position = end
         if kind in kinds.extras:
             return
         siblings.append(kind)
@@ -144,7 +165,8 @@ class _Found:
         """Whether a string has no fields."""
         start, end = string.start_byte, string.end_byte
         if self._has_gaps:
-            self._skipped(start, end)
+            self._skipped(start)
+            self._position = max(self._position, end)
         elif self._source.find(b"{", start, end) < 0:
             return True
         interpolation = _kinds_of_interest().interpolation
@@ -157,12 +179,11 @@ class _Found:
             if start + len(name) == attribute.end_byte:
                 self.variables.pop()
 
-    def _skipped(self, start: int, end: int) -> None:
-        """Takes what the parser made nothing of, before the next leaf [start, end), for a token."""
+    def _skipped(self, start: int) -> None:
+        """Takes what the parser made nothing of, before the next leaf, for a token."""
         text = self._source[self._position : start].strip(_WHITE_SPACE)
         if text:
             self.tokens.append(text)
-        self._position = max(self._position, end)
 
 
 def _enclosed(root: Node, length: int) -> Node:
@@ -180,6 +201,7 @@ class _Kinds(NamedTuple):
     """Kinds of nodes that are more than a node."""
 
     parenthesis: int
+    dot: int
     integer: int
     string: int
     string_start: int
@@ -202,6 +224,7 @@ def _kinds_of_interest() -> _Kinds:
     strings = (number["string"], number["string_start"], number["string_end"])
     return _Kinds(
         parenthesis=number["parenthesized_expression"],
+        dot=kind_id(".", named=False),
         integer=number["integer"],
         string=number["string"],
         string_start=number["string_start"],
