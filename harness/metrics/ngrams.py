@@ -49,7 +49,7 @@ def overlaps(first: Sequence[_T], second: Sequence[_T], orders: int = ORDERS) ->
         if order:  # an n-gram is a pair: the shorter one, and the token behind it
             ours, theirs = list(zip(ours, first[order:], strict=False)), list(zip(theirs, second[order:], strict=False))
         found[order] = shared(ours, theirs)
-        if found[order] < 2:  # noqa: PLR2004 - "two" is the reason
+        if found[order] < 2:
             break
     return found
 
