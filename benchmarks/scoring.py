@@ -149,6 +149,7 @@ def _task(number: int, target: str) -> TaskFacts:
         history_index=0,
         repository_commits=1,
         target=target,
+        raw_target=target,
     )
 
 

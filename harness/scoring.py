@@ -31,7 +31,7 @@ METRIC_VERSIONS: Mapping[str, int] = MappingProxyType(
 """The version of every metric that `score_predictions` applies; a run's manifest and scores carry them."""
 
 _COMPONENTS = ("ngram", "weighted", "syntax", "dataflow")
-_FACTS = tuple(field.name for field in fields(TaskFacts))
+_FACTS = tuple(field.name for field in fields(TaskFacts) if field.name != "raw_target")
 
 CHUNK_PREDICTIONS = 2_048
 """Predictions that one process scores at a time."""
@@ -116,7 +116,7 @@ def _texts(prediction: Prediction) -> tuple[str, str]:
 def _score(task: TaskFacts, prediction: Prediction, similarity: Measure, formula: codebleu_paper.Formula) -> Score:
     failed = prediction.error is not None
     raw, stopped = _texts(prediction)
-    truncated = published.truncate(raw, task.target)
+    truncated = published.truncate(raw, task.raw_target)
     ours = codebleu.codebleu(stopped, task.target)
     em_strict = not failed and exact.em_strict(stopped, task.target)
     return Score(
