@@ -174,5 +174,5 @@ def test_edit_similarities_asked_at_once_are_those_asked_one_by_one(pairs):
 def test_one_text_too_long_leaves_the_similarities_of_the_others():
     found = edit_similarities(["x" * (MAX_CHARACTERS + 1), "ab"], ["x", " ab"])
     assert found == [Unscored(reason="longer than 200000 characters"), 1.0]
-    with pytest.raises(ValueError, match="length"):
+    with pytest.raises(ValueError, match="Length"):
         edit_similarities(["x"], [])
