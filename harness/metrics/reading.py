@@ -142,10 +142,11 @@ class _Found:
 
     def _leaf(self, node: Node, kind: int, siblings: list[int], kinds: "_Kinds") -> None:
         start, end = node.start_byte, node.end_byte
-        if start > self._position and self._has_gaps:
-            self._skipped(start)
-        if end > self._position:
-            self._position = end
+        if self._has_gaps:
+            if start > self._position:
+                self._skipped(start)
+            if end > self._position:
+                self._position = end
         if kind in kinds.extras:
             return
         siblings.append(kind)
