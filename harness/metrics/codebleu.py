@@ -38,7 +38,7 @@ from harness.metrics.ngrams import (
 from harness.metrics.reading import Reading, read_expression
 from harness.records import CodeBleu, Measure, Unscored
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a value may change; stored with every score."""
 
 MAX_CHARACTERS = 200_000

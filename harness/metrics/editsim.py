@@ -14,7 +14,7 @@ from rapidfuzz.process import cpdist
 
 from harness.records import Unscored
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a value may change; stored with every score."""
 
 _similarity = Indel.normalized_similarity
