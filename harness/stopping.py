@@ -63,7 +63,14 @@ class _Extent:
     settled: bool
 
 
-_STRICTEST = Context(slot=Slot.OPERAND, inside=False, in_comment=False, statement_start=0)
+_CONTEXTS = tuple(
+    Context(slot=slot, inside=inside, in_comment=False, statement_start=0)
+    for slot in (Slot.OPERAND, Slot.ARGUMENT)
+    for inside in (False, True)
+)
+"""All contexts that a target can stand in, as far as its end depends on them."""
+
+_STRICTEST = _CONTEXTS[0]
 """Where the fewest texts may stand: what is read to its end here is so at every cut."""
 
 # With these a token ends a prediction for good; any other last token of a text may grow (`i` -> `if`, `:` -> `:=`,
@@ -124,9 +131,12 @@ def stop_target(prefix: str, target: str) -> str:
     Targets of our own construction are whole expressions, and come back as they are. A published one may go on behind
     its expression (`2)`), where no stopped prediction could equal it. One that the rule leaves nothing of stays.
     """
-    if _stop(target, _STRICTEST).text == target:  # then at every cut, whose prefix need not be read
+    if _stop(target, _STRICTEST).text == target:  # then at every cut
         return target
-    return _stop(target, replace(read_context(prefix), in_comment=False)).text or target
+    texts = {_stop(target, context).text for context in _CONTEXTS}
+    if len(texts) > 1:  # only then the prefix, which is long, need be read
+        texts = {_stop(target, replace(read_context(prefix), in_comment=False)).text}
+    return texts.pop() or target
 
 
 def _stop(raw: str, context: Context) -> Stopped:
