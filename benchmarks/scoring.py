@@ -22,18 +22,22 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from difflib import SequenceMatcher
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from contest.pairs import Pair, expressions, make_pairs
 
 from harness.metrics import codebleu, codebleu_package, codebleu_paper, editsim, published
 from harness.records import Prediction, TaskFacts
-from harness.scoring import score_predictions
+from harness.scoring import CHUNK_PREDICTIONS, score_predictions
 from repopeftbench.schema import Event, Family, Split, TargetType, Track
 
 _POOL = 8_500
 """Different targets to draw from; of 20,000 pairs about 7,700 then have a target of their own."""
 
+
+Contender = Callable[[Sequence[str], Sequence[str]], object]
+"""What is measured: predictions and their targets in, as many at once as scoring has in a chunk."""
 
 _PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
@@ -63,13 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _contests() -> dict[str, dict[str, Callable[[str, str], object]]]:
+def _contests() -> dict[str, dict[str, Contender]]:
     """The contenders by what they measure, the peer first."""
-    contests: dict[str, dict[str, Callable[[str, str], object]]] = {
+    contests: dict[str, dict[str, Contender]] = {
         "edit similarity": {
-            "difflib": _difflib,
-            "ours": editsim.edit_similarity,
-            "ours, paper's protocol": _edit_similarity_paper,
+            "difflib": partial(_each, _difflib),
+            "ours": editsim.edit_similarities,
+            "ours, paper's protocol": partial(_each, _edit_similarity_paper),
         }
     }
     try:
@@ -78,11 +82,16 @@ def _contests() -> dict[str, dict[str, Callable[[str, str], object]]]:
         print("codebleu is left out: pip install --no-deps codebleu==0.7.0", file=sys.stderr)
     else:
         contests["CodeBLEU"] = {
-            "codebleu 0.7.0": codebleu_package.package_codebleu,
-            "ours, paper's profile": codebleu_paper.package_formula,
-            "ours, clean profile": codebleu.codebleu,
+            "codebleu 0.7.0": partial(_each, codebleu_package.package_codebleu),
+            "ours, paper's profile": partial(_each, codebleu_paper.package_formula),
+            "ours, clean profile": partial(_each, codebleu.codebleu),
         }
     return contests
+
+
+def _each(measure: Callable[[str, str], object], predictions: Sequence[str], targets: Sequence[str]) -> None:
+    for prediction, target in zip(predictions, targets, strict=True):
+        measure(prediction, target)
 
 
 def _difflib(prediction: str, target: str) -> float:
@@ -93,15 +102,17 @@ def _edit_similarity_paper(prediction: str, target: str) -> object:
     return published.edit_similarity_paper(published.Truncated(prediction, target))
 
 
-def _best_rate(contender: Callable[[str, str], object], pairs: list[Pair], rounds: int) -> float:
+def _best_rate(contender: Contender, pairs: list[Pair], rounds: int) -> float:
     return max(_in_fresh_process(_rate, contender, pairs) for _ in range(rounds))
 
 
-def _rate(contender: Callable[[str, str], object], pairs: list[Pair]) -> float:
-    contender("x", "y")  # imports and tables that are made once
+def _rate(contender: Contender, pairs: list[Pair]) -> float:
+    chunks = [pairs[first : first + CHUNK_PREDICTIONS] for first in range(0, len(pairs), CHUNK_PREDICTIONS)]
+    texts = [([prediction for prediction, _ in chunk], [target for _, target in chunk]) for chunk in chunks]
+    contender(["x"], ["y"])  # imports and tables that are made once
     start = time.process_time()
-    for prediction, target in pairs:
-        contender(prediction, target)
+    for predictions, targets in texts:
+        contender(predictions, targets)
     return len(pairs) / (time.process_time() - start)
 
 
@@ -138,6 +149,7 @@ def _task(number: int, target: str) -> TaskFacts:
         history_index=0,
         repository_commits=1,
         target=target,
+        raw_target=target,
     )
 
 

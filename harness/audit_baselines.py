@@ -13,7 +13,7 @@ from harness.metrics.exact import em_strict
 from harness.predictors.protocol import Predictor, PredictorSettings, build_predictor
 from harness.predictors.scripted import MemoryView
 from harness.records import PredictionRequest
-from harness.stopping import stop_prediction
+from harness.stopping import stop_prediction, stop_target
 from repopeftbench.audit.findings import Findings, Measure
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.dataset.tables import from_table, schema_of
@@ -71,7 +71,10 @@ def _exact_matches(predictor: Predictor, tasks: Sequence[Task]) -> int:
         for task in tasks
     ]
     answers = {answer.task_id: answer.text for answer in predictor.predict(requests)}
-    return sum(em_strict(stop_prediction(task.prefix, answers[task.task_id]).text, task.target) for task in tasks)
+    return sum(
+        em_strict(stop_prediction(task.prefix, answers[task.task_id]).text, stop_target(task.prefix, task.target))
+        for task in tasks
+    )
 
 
 def _train_of(dataset: Dataset, repo_id: str) -> Iterator[Task]:

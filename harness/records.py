@@ -7,6 +7,7 @@ never NaN and never a missing row.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from repopeftbench.schema import Event, Family, HistoryView, Split, TargetType, TaskInput, Track
 
@@ -75,8 +76,7 @@ Measure = float | Unscored
 """A number in [0, 1], or why there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeBleu:
+class CodeBleu(NamedTuple):
     """CodeBLEU of one prediction and its four components; `degenerate` names those with nothing to measure."""
 
     score: Measure
@@ -106,6 +106,10 @@ class TaskFacts:
     Lengths are in characters. `target_in_prefix`: the target stands in the prefix word for word, between token
     boundaries. `repository_commits` counts the first-parent commits of the mined history, so that
     `history_index / max(1, repository_commits - 1)` is the task's place in it, from 0 to 1.
+
+    `raw_target` is the dataset's; the lengths, `target_in_prefix` and the published metrics are of it. `target` is
+    stopped as predictions are (`stopping.stop_target`): it differs where a published target holds more than an
+    expression.
     """
 
     task_id: str
@@ -121,15 +125,17 @@ class TaskFacts:
     history_index: int
     repository_commits: int
     target: str
+    raw_target: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The verdicts on one prediction, with what a report groups by (see `TaskFacts`) and both texts.
 
-    Names that end in `_paper` hold the published metric of the raw text, all others the metric of the stopped one,
-    `prediction`; `harness.metrics` says what each measures. `codebleu_degenerate` names the components of `codebleu`
-    that have nothing to measure on this target. A failed prediction is wrong, and has the numbers of an empty one.
+    Names that end in `_paper` hold the published metric of the raw texts, all others the metric of the stopped ones,
+    `prediction` and `target`; `harness.metrics` says what each measures. `codebleu_degenerate` names the components of
+    `codebleu` that have nothing to measure on this target. A failed prediction is wrong, and has the numbers of an
+    empty one.
     """
 
     task_id: str

@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import ScoringError
 from harness.metrics import codebleu, codebleu_paper, editsim, exact, exact_ast, published
 from harness.metrics.codebleu_package import package_codebleu, require_package
-from harness.records import CodeBleu, CodeBleuBackend, Prediction, Score, TaskFacts
+from harness.records import CodeBleu, CodeBleuBackend, Measure, Prediction, Score, TaskFacts
 from repopeftbench.errors import SourceError
 from repopeftbench.pool import Failure, LocalEngine, Report
 
@@ -31,7 +31,7 @@ METRIC_VERSIONS: Mapping[str, int] = MappingProxyType(
 """The version of every metric that `score_predictions` applies; a run's manifest and scores carry them."""
 
 _COMPONENTS = ("ngram", "weighted", "syntax", "dataflow")
-_FACTS = tuple(field.name for field in fields(TaskFacts))
+_FACTS = tuple(field.name for field in fields(TaskFacts) if field.name != "raw_target")
 
 CHUNK_PREDICTIONS = 2_048
 """Predictions that one process scores at a time."""
@@ -99,13 +99,24 @@ def _score_chunk(
     backend: CodeBleuBackend, pairs: Sequence[tuple[TaskFacts, Prediction]], report: Report
 ) -> list[Score]:
     formula = package_codebleu if backend is CodeBleuBackend.PACKAGE else codebleu_paper.package_formula
-    return [_score(task, prediction, formula) for task, prediction in pairs]
+    similarities = editsim.edit_similarities(
+        (_texts(prediction)[1] for _, prediction in pairs), (task.target for task, _ in pairs)
+    )
+    return [
+        _score(task, prediction, similarity, formula)
+        for (task, prediction), similarity in zip(pairs, similarities, strict=True)
+    ]
 
 
-def _score(task: TaskFacts, prediction: Prediction, formula: codebleu_paper.Formula) -> Score:
+def _texts(prediction: Prediction) -> tuple[str, str]:
+    """The raw and the stopped text; a failed prediction has the numbers of empty ones."""
+    return ("", "") if prediction.error is not None else (prediction.raw, prediction.stopped)
+
+
+def _score(task: TaskFacts, prediction: Prediction, similarity: Measure, formula: codebleu_paper.Formula) -> Score:
     failed = prediction.error is not None
-    raw, stopped = ("", "") if failed else (prediction.raw, prediction.stopped)
-    truncated = published.truncate(raw, task.target)
+    raw, stopped = _texts(prediction)
+    truncated = published.truncate(raw, task.raw_target)
     ours = codebleu.codebleu(stopped, task.target)
     em_strict = not failed and exact.em_strict(stopped, task.target)
     return Score(
@@ -113,7 +124,7 @@ def _score(task: TaskFacts, prediction: Prediction, formula: codebleu_paper.Form
         em_strict=em_strict,
         em_ast=em_strict or (not failed and exact_ast.equal_trees(stopped, task.target)),
         em_paper=not failed and published.em_paper(truncated),
-        edit_similarity=editsim.edit_similarity(stopped, task.target),
+        edit_similarity=similarity,
         edit_similarity_paper=published.edit_similarity_paper(truncated),
         **_codebleu_fields("codebleu", ours),
         codebleu_degenerate=ours.degenerate,

@@ -20,7 +20,7 @@ Not known here: whether names exist, whether types fit, and what the target is.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from harness.expression import COMPARISONS, STATEMENT_WORDS, ExpressionReader, Slot
@@ -62,6 +62,16 @@ class _Extent:
     whole: bool
     settled: bool
 
+
+_CONTEXTS = tuple(
+    Context(slot=slot, inside=inside, in_comment=False, statement_start=0)
+    for slot in (Slot.OPERAND, Slot.ARGUMENT)
+    for inside in (False, True)
+)
+"""All contexts that a target can stand in, as far as its end depends on them."""
+
+_STRICTEST = _CONTEXTS[0]
+"""Where the fewest texts may stand: what is read to its end here is so at every cut."""
 
 # With these a token ends a prediction for good; any other last token of a text may grow (`i` -> `if`, `:` -> `:=`,
 # `!` -> `!=`).
@@ -112,7 +122,24 @@ def stop_prediction(prefix: str, raw: str) -> Stopped:
     expression there (possibly nothing), or all of `raw` without surrounding white space when it ended too early to
     say. Any text is accepted.
     """
-    context = read_context(prefix)
+    return _stop(raw, read_context(prefix))
+
+
+def stop_target(prefix: str, target: str) -> str:
+    """The target as predictions are compared with it: ended by the rule that ends them, whatever it holds.
+
+    Targets of our own construction are whole expressions, and come back as they are. A published one may go on behind
+    its expression (`2)`), where no stopped prediction could equal it. One that the rule leaves nothing of stays.
+    """
+    if _stop(target, _STRICTEST).text == target:  # then at every cut
+        return target
+    texts = {_stop(target, context).text for context in _CONTEXTS}
+    if len(texts) > 1:  # only then the prefix, which is long, need be read
+        texts = {_stop(target, replace(read_context(prefix), in_comment=False)).text}
+    return texts.pop() or target
+
+
+def _stop(raw: str, context: Context) -> Stopped:
     extent = _measure(raw, context)
     text = raw[extent.start : extent.end]
     if extent.whole and _is_one_expression(text, context.slot):

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.errors import ScoringError
 from harness.records import TaskFacts
+from harness.stopping import stop_target
 from repopeftbench.audit.occurrences import occurs
 from repopeftbench.dataset.manifest import Manifest
 from repopeftbench.dataset.store import Dataset
@@ -76,5 +77,6 @@ def _facts(values: Sequence[Any], lengths: Mapping[str, int]) -> TaskFacts:
         target_in_prefix=bool(target) and occurs(target, prefix),
         history_index=history_index,
         repository_commits=lengths[repo_id],
-        target=target,
+        target=stop_target(prefix, target),
+        raw_target=target,
     )

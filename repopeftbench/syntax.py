@@ -28,13 +28,13 @@ def parse(source: bytes) -> Tree:
     return _parser().parse(source)
 
 
-def kind_id(kind: str) -> int:
-    """The number of a kind of named nodes, which is cheaper to ask of a node than its name.
+def kind_id(kind: str, *, named: bool = True) -> int:
+    """The number of a kind of nodes, named or not (such as `.`), which is cheaper to ask of a node than its name.
 
     Raises:
         ValueError: the grammar has no such kind.
     """
-    number = _language().id_for_node_kind(kind, True)
+    number = _language().id_for_node_kind(kind, named)
     if number is None:
         raise ValueError(f"the grammar has no nodes of kind {kind!r}")
     return number

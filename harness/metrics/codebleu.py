@@ -20,8 +20,9 @@ comments do not count, as in `exact`. Nothing depends on hash seeds, and nothing
 Source of the components: Ren et al., CodeBLEU: a Method for Automatic Evaluation of Code Synthesis (2020).
 """
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Collection, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from harness.metrics.ngrams import (
@@ -29,7 +30,6 @@ from harness.metrics.ngrams import (
     KEYWORDS,
     ORDERS,
     OTHER_WEIGHT,
-    NGrams,
     brevity,
     overlaps,
     shared,
@@ -38,7 +38,7 @@ from harness.metrics.ngrams import (
 from harness.metrics.reading import Reading, read_expression
 from harness.records import CodeBleu, Measure, Unscored
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a value may change; stored with every score."""
 
 MAX_CHARACTERS = 200_000
@@ -47,6 +47,14 @@ MAX_CHARACTERS = 200_000
 _KEYWORDS = frozenset(keyword.encode() for keyword in KEYWORDS)
 _NO_KEYWORD = Unscored(reason="the target has no keyword")
 _NO_DATAFLOW = Unscored(reason="the target has no data flow")
+_DEGENERATE = {
+    (True, True): (),
+    (True, False): ("dataflow",),
+    (False, True): ("weighted",),
+    (False, False): ("weighted", "dataflow"),
+}
+"""What has nothing to measure, by whether the target has keywords and data flow."""
+
 _REMEMBERED = 16_384
 _LONGEST_REMEMBERED = 500
 """Characters."""
@@ -56,34 +64,44 @@ def codebleu(prediction: str, target: str) -> CodeBleu:
     """CodeBLEU of a prediction; unscored where a text is too long or the target has no token."""
     if len(prediction) > MAX_CHARACTERS or len(target) > MAX_CHARACTERS:
         return CodeBleu.settled(Unscored(reason=f"longer than {MAX_CHARACTERS} characters"))
-    ours, theirs = _read(prediction), _read(target)
-    if not theirs.tokens.length:
+    theirs = _read(target)
+    if not theirs.tokens:
         return CodeBleu.settled(Unscored(reason="the target has no token"))
-    equal = prediction == target or ours.tokens.tokens == theirs.tokens.tokens
-    matches = [] if equal else overlaps(ours.tokens, theirs.tokens, min(ORDERS, theirs.tokens.length))
-    ngram = 1.0 if equal else _bleu(ours.tokens, theirs.tokens, matches)
-    syntax = 1.0 if equal else _dice(ours.subtrees, theirs.subtrees)
-    measured = [ngram, syntax]
-    degenerate: tuple[str, ...] = ()
+    ours = theirs if prediction == target else _read(prediction)
+    if ours is theirs or ours.tokens == theirs.tokens:
+        return _perfect(theirs.has_keyword, bool(theirs.flows))
+    matches = tuple(overlaps(ours.tokens, theirs.tokens, min(ORDERS, len(theirs.tokens))))
+    ngram = _bleu(matches, len(ours.tokens), len(theirs.tokens))
+    syntax = _dice(ours.subtrees, theirs.subtrees)
+    total, measured = ngram + syntax, 2
     weighted: Measure = _NO_KEYWORD
     dataflow: Measure = _NO_DATAFLOW
     if theirs.has_keyword:
-        weighted = 1.0 if equal else _weighted_bleu(ours.tokens, theirs.tokens, matches)
-        measured.append(weighted)
-    else:
-        degenerate = ("weighted",)
+        weighted = _weighted_bleu(ours.tokens, theirs.tokens, matches)
+        total, measured = total + weighted, measured + 1
     if theirs.flows:
-        dataflow = 1.0 if equal else _dice(ours.flows, theirs.flows)
-        measured.append(dataflow)
-    else:
-        degenerate = (*degenerate, "dataflow")
+        dataflow = _dice(ours.flows, theirs.flows)
+        total, measured = total + dataflow, measured + 1
     return CodeBleu(
-        score=sum(measured) / len(measured),
+        score=total / measured,
         ngram=ngram,
         weighted=weighted,
         syntax=syntax,
         dataflow=dataflow,
-        degenerate=degenerate,
+        degenerate=_DEGENERATE[theirs.has_keyword, bool(theirs.flows)],
+    )
+
+
+@cache
+def _perfect(has_keyword: bool, has_flow: bool) -> CodeBleu:
+    """What equal texts score."""
+    return CodeBleu(
+        score=1.0,
+        ngram=1.0,
+        weighted=1.0 if has_keyword else _NO_KEYWORD,
+        syntax=1.0,
+        dataflow=1.0 if has_flow else _NO_DATAFLOW,
+        degenerate=_DEGENERATE[has_keyword, has_flow],
     )
 
 
@@ -94,28 +112,32 @@ def _read(text: str) -> Reading:
 _remembered = lru_cache(maxsize=_REMEMBERED)(read_expression)
 
 
-def _bleu(prediction: NGrams[bytes], target: NGrams[bytes], matches: Sequence[float]) -> float:
-    """BLEU; `matches` has one count per order, so that a target of fewer than 4 tokens is compared up to its length."""
+@lru_cache(maxsize=_REMEMBERED)
+def _bleu(matches: tuple[int, ...], length: int, wanted: int) -> float:
+    """BLEU of `length` tokens where `wanted` are; `matches` has one count per order.
+
+    So a target of fewer than 4 tokens is compared up to its length.
+    """
     if not matches[0]:
         return 0.0
-    totals = [max(1, prediction.length - order) for order in range(len(matches))]
-    return brevity(prediction.length, target.length) * smoothed_mean(matches, totals)
+    totals = [max(1, length - order) for order in range(len(matches))]
+    return brevity(length, wanted) * smoothed_mean(matches, totals)
 
 
-def _weighted_bleu(prediction: NGrams[bytes], target: NGrams[bytes], matches: Sequence[float]) -> float:
+def _weighted_bleu(prediction: Sequence[bytes], target: Sequence[bytes], matches: Sequence[float]) -> float:
     """BLEU whose single tokens count by weight."""
     if not matches[0]:
         return 0.0
-    wanted, matching, total = target.of(1), 0.0, 0.0
-    for token, count in prediction.of(1).items():
+    wanted, matching, total = Counter(target), 0.0, 0.0
+    for token, count in Counter(prediction).items():
         weight = KEYWORD_WEIGHT if token in _KEYWORDS else OTHER_WEIGHT
-        matching += weight * min(count, wanted.get(token, 0))
+        matching += weight * min(count, wanted[token])
         total += weight * count
-    totals = [total, *(max(1, prediction.length - order) for order in range(1, len(matches)))]
-    return brevity(prediction.length, target.length) * smoothed_mean([matching, *matches[1:]], totals)
+    totals = [total, *(max(1, len(prediction) - order) for order in range(1, len(matches)))]
+    return brevity(len(prediction), len(target)) * smoothed_mean([matching, *matches[1:]], totals)
 
 
-def _dice(ours: Mapping[Any, int], theirs: Mapping[Any, int]) -> float:
+def _dice(ours: Collection[Any], theirs: Collection[Any]) -> float:
     """Twice what both have over what each has, in [0, 1]; 0 where neither has anything."""
     both = shared(ours, theirs)
-    return 2 * both / (sum(ours.values()) + sum(theirs.values())) if both else 0.0
+    return 2 * both / (len(ours) + len(theirs)) if both else 0.0

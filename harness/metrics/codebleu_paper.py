@@ -15,6 +15,7 @@ Evaluation of Code Synthesis (2020).
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,12 +28,10 @@ from harness.metrics.ngrams import (
     KEYWORDS,
     ORDERS,
     OTHER_WEIGHT,
-    NGrams,
     brevity,
     overlaps,
     shared,
     smoothed_mean,
-    tally,
 )
 from harness.metrics.published import Truncated
 from harness.metrics.stripping import strip_comments
@@ -102,7 +101,7 @@ def package_formula(prediction: str, target: str) -> CodeBleu:
 class _Features(NamedTuple):
     """What is compared of one text: its words and its sub-trees; and what its data flow is read from, if it has any."""
 
-    words: NGrams[str]
+    words: list[str]
     shapes: list[str]
     flowing: str | None
 
@@ -113,31 +112,31 @@ def _dataflow(prediction: _Features, target: _Features) -> float:
     theirs = _flows(target.flowing)
     if not theirs or prediction.flowing is None:
         return 0.0
-    return shared(theirs, _flows(prediction.flowing)) / sum(theirs.values())
+    return shared(theirs, _flows(prediction.flowing)) / len(theirs)
 
 
-def _bleu(prediction: NGrams[str], target: NGrams[str]) -> tuple[float, float]:
+def _bleu(prediction: Sequence[str], target: Sequence[str]) -> tuple[float, float]:
     """BLEU and its weighted sister."""
     matches: list[float] = [*overlaps(prediction, target)]
     if not matches[0]:
         return 0.0, 0.0
-    totals = [max(1, prediction.length - order) for order in range(ORDERS)]
-    ngram = brevity(prediction.length, target.length) * smoothed_mean(matches, totals)
-    recall_totals: list[float] = [max(1, target.length - order) for order in range(ORDERS)]
-    found, weight, total = prediction.of(1), 0.0, 0.0
-    for word, count in target.of(1).items():
+    totals = [max(1, len(prediction) - order) for order in range(ORDERS)]
+    ngram = brevity(len(prediction), len(target)) * smoothed_mean(matches, totals)
+    recall_totals: list[float] = [max(1, len(target) - order) for order in range(ORDERS)]
+    found, weight, total = Counter(prediction), 0.0, 0.0
+    for word, count in Counter(target).items():
         each = KEYWORD_WEIGHT if word in _HEAVY else OTHER_WEIGHT
-        weight += each * min(count, found.get(word, 0))
+        weight += each * min(count, found[word])
         total += each * count
     matches[0], recall_totals[0] = weight, max(1.0, total)
-    return ngram, brevity(prediction.length, _WEIGHTED_LENGTH) * smoothed_mean(matches, recall_totals)
+    return ngram, brevity(len(prediction), _WEIGHTED_LENGTH) * smoothed_mean(matches, recall_totals)
 
 
 def _features(text: str) -> _Features | Unscored:
     return _remembered_features(text) if len(text) <= _LONGEST_REMEMBERED else _read_features(text)
 
 
-def _flows(code: str) -> dict[NormalisedFlow, int]:
+def _flows(code: str) -> list[NormalisedFlow]:
     return _remembered_flows(code) if len(code) <= _LONGEST_REMEMBERED else _read_flows(code)
 
 
@@ -154,13 +153,13 @@ def _read_features(text: str) -> _Features | Unscored:
         return Unscored(reason=f"nested more than {MAX_DEPTH} levels deep")
     shapes, makes_flow = _shapes(root)
     return _Features(
-        words=NGrams(text.split()),
+        words=text.split(),
         shapes=shapes,
         flowing=code if makes_flow or root.has_error or _may_repeat_a_name(code) else None,
     )
 
 
-def _read_flows(code: str) -> dict[NormalisedFlow, int]:
+def _read_flows(code: str) -> list[NormalisedFlow]:
     """The data flow of a text without comments that is within bounds."""
     source = code.encode()
     root = parse(source).root_node
@@ -170,7 +169,7 @@ def _read_flows(code: str) -> dict[NormalisedFlow, int]:
         span: Token(place, text)
         for place, (span, text) in enumerate(zip(spans, _token_texts(leaves, code, source), strict=True))
     }
-    return tally(read_flow(root, tokens))
+    return list(read_flow(root, tokens))
 
 
 _remembered_features = lru_cache(maxsize=_REMEMBERED)(_read_features)

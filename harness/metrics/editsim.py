@@ -6,17 +6,34 @@ published numbers made with `difflib` are therefore not comparable to it. Source
 https://rapidfuzz.github.io/RapidFuzz/Usage/distance/Indel.html
 """
 
+from collections.abc import Iterable
+
+import numpy as np
 from rapidfuzz.distance import Indel
+from rapidfuzz.process import cpdist
 
 from harness.records import Unscored
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a value may change; stored with every score."""
 
 _similarity = Indel.normalized_similarity
 
 MAX_CHARACTERS = 200_000
 """Longest text, in characters, that is compared: the cost grows with the product of both lengths."""
+
+
+def edit_similarities(predictions: Iterable[str], targets: Iterable[str]) -> list[float | Unscored]:
+    """`edit_similarity` of each prediction and its target, asked of rapidfuzz in one call.
+
+    Raises:
+        ValueError: there are not as many predictions as targets.
+    """
+    ours, theirs = list(map(str.strip, predictions)), list(map(str.strip, targets))
+    if max(map(len, (*ours, *theirs)), default=0) > MAX_CHARACTERS:
+        return [edit_similarity(prediction, target) for prediction, target in zip(ours, theirs, strict=True)]
+    similarities: list[float | Unscored] = cpdist(ours, theirs, scorer=_similarity, dtype=np.float64).tolist()
+    return similarities
 
 
 def edit_similarity(prediction: str, target: str) -> float | Unscored:

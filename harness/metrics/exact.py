@@ -25,7 +25,7 @@ from tree_sitter import Node
 
 from repopeftbench.syntax import parse
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a verdict may change; stored with every score."""
 
 _WHITE_SPACE = b" \t\f\v\r\n"

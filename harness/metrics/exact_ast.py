@@ -14,7 +14,7 @@ from functools import lru_cache
 from harness.metrics.exact import em_strict
 from harness.records import Unscored
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a verdict may change; stored with every score."""
 
 _REMEMBERED = 4_096

@@ -5,8 +5,9 @@ first method of Chen and Cherry, A Systematic Comparison of Smoothing Techniques
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections import Counter
+from collections.abc import Collection, Hashable, Sequence
+from typing import Any, TypeVar
 
 ORDERS = 4
 """N-grams of 1 to 4 tokens are matched."""
@@ -26,54 +27,30 @@ KEYWORD_WEIGHT, OTHER_WEIGHT = 1.0, 0.2
 _T = TypeVar("_T", bound=Hashable)
 
 
-def tally(items: Iterable[_T]) -> dict[_T, int]:
-    """How often each item comes, in the order of first coming; for few items faster than a `Counter`."""
-    counts: dict[_T, int] = {}
-    for item in items:
-        counts[item] = counts.get(item, 0) + 1
-    return counts
+def shared(first: Collection[_T], second: Collection[_T]) -> int:
+    """How many items both have, repeated ones as often as they are in both."""
+    distinct = set(first)
+    common = distinct.intersection(second)
+    if not common or len(distinct) == len(first):
+        return len(common)
+    ours, theirs = Counter(first), Counter(second)
+    return sum(min(ours[item], theirs[item]) for item in common)
 
 
-def shared(first: Mapping[_T, int], second: Mapping[_T, int]) -> int:
-    """How many items both tallies have, repeated ones as often as they are in both."""
-    found = 0
-    for item, count in first.items():
-        if item in second:
-            there = second[item]
-            found += count if count < there else there
-    return found
+def overlaps(first: Sequence[_T], second: Sequence[_T], orders: int = ORDERS) -> list[int]:
+    """How many n-grams of each order two sequences of tokens have in common.
 
-
-class NGrams(Generic[_T]):
-    """The n-grams of one sequence with their counts, made once and kept."""
-
-    __slots__ = ("_tallies", "length", "tokens")
-
-    def __init__(self, tokens: Sequence[_T]) -> None:
-        """Counts the tokens; longer n-grams wait until somebody asks."""
-        self.tokens = tokens
-        self.length = len(tokens)
-        self._tallies: list[dict[Any, int]] = [tally(tokens)]
-
-    def of(self, order: int) -> dict[Any, int]:
-        """The n-grams of `order` tokens, from 1, with their counts: tokens for 1, tuples for more."""
-        tallies = self._tallies
-        while len(tallies) < order:
-            tallies.append(tally(zip(*(self.tokens[start:] for start in range(len(tallies) + 1)), strict=False)))
-        return tallies[order - 1]
-
-
-def overlaps(first: NGrams[_T], second: NGrams[_T], orders: int = ORDERS) -> list[int]:
-    """How many n-grams of each order both sequences have.
-
-    A shorter n-gram is part of every longer one, so that counting ends at the first order that has none.
+    An n-gram in both has two in both that are shorter by a token, so that counting ends at the first order with fewer.
     """
     found = [0] * orders
-    for order in range(1, min(orders, first.length, second.length) + 1):
-        count = shared(first.of(order), second.of(order))
-        if not count:
+    ours: Sequence[Any] = first
+    theirs: Sequence[Any] = second
+    for order in range(min(orders, len(first), len(second))):
+        if order:  # an n-gram is a pair: the shorter one, and the token behind it
+            ours, theirs = list(zip(ours, first[order:], strict=False)), list(zip(theirs, second[order:], strict=False))
+        found[order] = shared(ours, theirs)
+        if found[order] < 2:
             break
-        found[order - 1] = count
     return found
 
 

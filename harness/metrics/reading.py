@@ -13,122 +13,197 @@ from tree_sitter import Node
 
 from harness.metrics.exact import without_quoting
 from harness.metrics.flow import Binding, Flow, Variable, flow_of
-from harness.metrics.ngrams import KEYWORDS, NGrams, tally
-from repopeftbench.syntax import kind_id, parse, walk
+from harness.metrics.ngrams import KEYWORDS
+from repopeftbench.syntax import kind_id, parse
 
 _KEYWORDS = frozenset(keyword.encode() for keyword in KEYWORDS)
+_ATOM = re.compile(
+    r"""([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)|([1-9][0-9]*|0)|('[ !#-&(-\[\]-~]*'|"[ !#-&(-\[\]-~]*")"""
+)
+_NOT_NAMES = KEYWORDS | frozenset(("exec", "match", "case", "print", "type"))
+"""Words that the grammar may take for something else."""
+
 _LITERAL = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")(.*)\2", re.DOTALL)
 _WHITE_SPACE = b" \t\f\v\r\n"
 
 
+Subtree = int | tuple[int, bytes]
+"""A hash of a node with all below it but names and literals, or the kind and text of a name or literal."""
+
+
 class Reading(NamedTuple):
-    """What is compared of one text.
+    """What is compared of one text."""
 
-    A sub-tree is a hash of a node with all below it but names and literals, or a name or literal with its kind.
-    """
-
-    tokens: NGrams[bytes]
+    tokens: list[bytes]
     has_keyword: bool
-    subtrees: dict[int | tuple[int, bytes], int]
-    flows: dict[Flow, int]
+    subtrees: list[Subtree]
+    flows: Sequence[Flow]
 
 
 def read_expression(text: str) -> Reading:
     """The reading of any text; time and memory grow with its length."""
+    return _read_atom(text) or _read_tree(text)
+
+
+def _read_atom(text: str) -> Reading | None:
+    """The reading of a text that is one plain name, number or string, or a dotted name; None of others.
+
+    It is the same as that of its tree, which this saves: more than half of all targets are such texts.
+    """
+    match = _ATOM.fullmatch(text)
+    if match is None:
+        return None
+    kinds = _kinds_of_interest()
+    names, number, string = match.groups()
+    if number or string:
+        kind = kinds.integer if number else kinds.string
+        token = text.encode() if number else b'""' + text[1:-1].encode()
+        return Reading([token], False, [(kind, token)], ())
+    words = names.split(".")
+    if not _NOT_NAMES.isdisjoint(words):
+        return None
+    tokens: list[bytes] = []
+    subtrees: list[Subtree] = []
+    shape = kinds.identifier
+    for word in words:
+        name = word.encode()
+        if tokens:
+            tokens.append(b".")
+            shape = hash((kinds.attribute, shape, kinds.dot, kinds.identifier))
+            subtrees.append(shape)
+        tokens.append(name)
+        subtrees.append((kinds.identifier, name))
+    return Reading(tokens, False, subtrees, ())
+
+
+def _read_tree(text: str) -> Reading:
     # The line break keeps the closing bracket out of a comment.
     source = b"(" + text.encode("utf-8", "surrogatepass") + b"\n)"
-    root = parse(source).root_node
-    layers = _Layers(root, source)
-    if root.has_error:
-        layers.tokens += _skipped(root, source)
-    tokens = [token for _, token in sorted(layers.tokens)]
-    variables = layers.variables
+    found = _Found(source, parse(source).root_node)
+    variables = found.variables
     flows: Sequence[Flow] = ()
-    if layers.bindings or len({variable.name for variable in variables}) < len(variables):
-        flows = flow_of(sorted(variables), layers.bindings)
-    return Reading(
-        tokens=NGrams(tokens),
-        has_keyword=not _KEYWORDS.isdisjoint(tokens),
-        subtrees=tally((*layers.shapes(), *layers.names)),
-        flows=tally(flows),
-    )
+    if found.bindings or len({name for _, name in variables}) < len(variables):
+        flows = flow_of([Variable(*variable) for variable in variables], found.bindings)
+    return Reading(found.tokens, not _KEYWORDS.isdisjoint(found.tokens), found.subtrees, flows)
 
 
-class _Layers:
-    """A tree in layers, so that the children of a node are neighbours; without comments.
+class _Found:
+    """What one walk by cursor finds in a tree, in document order; without comments and our brackets.
 
-    `tokens` are the leaves with where they start, `names` the names and literals with their kind, both without our
-    brackets and in the order of the layers, as `variables` and `bindings` are.
+    `tokens` are the leaves. `subtrees` has a hash of each inner node with all below it, of integers alone, so that it
+    is the same in every process, and each name and literal with its kind.
     """
 
-    __slots__ = ("_first", "_kinds", "_nodes", "bindings", "names", "tokens", "variables")
+    __slots__ = ("_has_gaps", "_position", "_source", "bindings", "subtrees", "tokens", "variables")
 
-    def __init__(self, root: Node, source: bytes) -> None:
-        kinds = _kinds_of_interest()
-        self.tokens: list[tuple[int, bytes]] = []
-        self.names: list[tuple[int, bytes]] = []
-        self.variables: list[Variable] = []
+    def __init__(self, source: bytes, root: Node) -> None:
+        self.tokens: list[bytes] = []
+        self.subtrees: list[Subtree] = []
+        self.variables: list[tuple[int, bytes]] = []
         self.bindings: list[Binding] = []
-        nodes = [root]
-        while len(nodes) == 1 and nodes[0].child_count:  # down to our brackets and what they enclose
-            nodes = nodes[0].children
-        self._nodes = nodes = [node for node in nodes if node.kind_id not in kinds.extras]
-        self._kinds: list[int] = []
-        self._first: list[int] = []  # of each node, where its children begin; they end where those of the next begin
-        has_extras = b"#" in source or b"\\" in source
-        not_variables: set[int] = set()
-        for node in nodes:  # which grows meanwhile
-            kind, children = node.kind_id, node.children
-            self._first.append(len(nodes))
-            if children:
-                if has_extras:
-                    children = [child for child in children if child.kind_id not in kinds.extras]
-                if kind in kinds.special_inner:
-                    if kind == kinds.string and _is_plain(children):
-                        children = []
-                    elif kind == kinds.attribute:
-                        not_variables.add(len(nodes) + len(children) - 1)
-                    elif kind == kinds.keyword_argument:
-                        not_variables.add(len(nodes))
-                    elif kind in kinds.binding:
-                        self.bindings += _binding(node, kinds.binding[kind])
-                nodes += children
-            if not children:
-                is_variable = kind == kinds.identifier and len(self._kinds) not in not_variables
-                self._leaf(node, kind, source, is_variable)
-            self._kinds.append(kind)
+        self._source = source
+        self._has_gaps = root.has_error
+        self._position = 0
+        self._walk(root if self._has_gaps else _enclosed(root, len(source)))
+        if self._has_gaps:
+            self._skipped(len(source))
 
-    def _leaf(self, node: Node, kind: int, source: bytes, is_variable: bool) -> None:
+    def _walk(self, root: Node) -> None:
+        kinds = _kinds_of_interest()
+        string, binding = kinds.string, kinds.binding
+        cursor = root.walk()
+        enter, advance, leave = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+        waiting: list[tuple[Node, list[int]]] = []  # open nodes, each with the list that it is in
+        siblings = [0]  # the kind of the innermost open node, then a hash of each child so far
+        while (node := cursor.node) is not None:
+            kind = node.kind_id
+            if not (kind == string and self._is_one_token(node)) and enter():
+                if kind in binding:
+                    self.bindings += _binding(node, binding[kind])
+                waiting.append((node, siblings))
+                siblings = [kind]
+                continue
+            self._leaf(node, kind, siblings, kinds)
+            while not advance():
+                if not leave():
+                    return
+                children = siblings
+                node, siblings = waiting.pop()
+                kind = children[0]
+                if len(children) == 1:  # it has comments alone
+                    self._leaf(node, kind, siblings, kinds)
+                    continue
+                if kind == kinds.attribute and children[-1] == kinds.identifier:
+                    self._forget_attribute(node)
+                shape = hash(tuple(children))
+                siblings.append(shape)
+                if node.start_byte:  # else it holds our bracket
+                    self.subtrees.append(shape)
+
+    def _leaf(self, node: Node, kind: int, siblings: list[int], kinds: "_Kinds") -> None:
         start, end = node.start_byte, node.end_byte
-        if not start or end == len(source) or start == end:  # our brackets, or a token that the parser misses
+        if self._has_gaps:
+            if start > self._position:
+                self._skipped(start)
+            if end > self._position:
+                self._position = end
+        if kind in kinds.extras:
             return
-        text = source[start:end]
+        siblings.append(kind)
+        if not start or end == len(self._source) or start == end:  # a bracket of ours, or a token that is missing
+            return
+        text = self._source[start:end]
         if node.is_named:
-            if is_variable:
-                self.variables.append(Variable(start, text))
-            elif kind in _kinds_of_interest().literals:
+            if kind == kinds.identifier:
+                if len(siblings) > 2 or siblings[0] != kinds.keyword_argument:  # else it is the argument's name
+                    self.variables.append((start, text))
+            elif kind in kinds.literals:
                 text = _normalised(kind, text)
-            self.names.append((kind, text))
-        self.tokens.append((start, text))
+            self.subtrees.append((kind, text))
+        self.tokens.append(text)
 
-    def shapes(self) -> list[int]:
-        """A hash of each inner node with all below it; of integers alone, so that it is the same in every process."""
-        hashes = list(self._kinds)
-        found = []
-        end = len(hashes)
-        for index in range(len(hashes) - 1, -1, -1):
-            first = self._first[index]
-            if first < end:
-                hashes[index] = hash((hashes[index], *hashes[first:end]))
-                if self._nodes[index].start_byte:  # else it holds our bracket
-                    found.append(hashes[index])
-            end = first
-        return found
+    def _is_one_token(self, string: Node) -> bool:
+        """Whether a string has no fields."""
+        start, end = string.start_byte, string.end_byte
+        if self._has_gaps:
+            self._skipped(start)
+            self._position = max(self._position, end)
+        elif self._source.find(b"{", start, end) < 0:
+            return True
+        interpolation = _kinds_of_interest().interpolation
+        return all(child.kind_id != interpolation for child in string.children)
+
+    def _forget_attribute(self, attribute: Node) -> None:
+        """Takes the name of an attribute, which ends where the attribute does, from the variables."""
+        if self.variables:
+            start, name = self.variables[-1]
+            if start + len(name) == attribute.end_byte:
+                self.variables.pop()
+
+    def _skipped(self, start: int) -> None:
+        """Takes what the parser made nothing of, before the next leaf, for a token."""
+        text = self._source[self._position : start].strip(_WHITE_SPACE)
+        if text:
+            self.tokens.append(text)
+
+
+def _enclosed(root: Node, length: int) -> Node:
+    """What stands between our brackets, if they are those of one parenthesis; else the root."""
+    kind = _kinds_of_interest().parenthesis
+    statement = root.child(0)
+    parenthesis = statement.child(0) if statement is not None else None
+    if parenthesis is None or parenthesis.kind_id != kind or parenthesis.end_byte != length:
+        return root
+    inner = parenthesis.child(1)
+    return inner if inner is not None and parenthesis.child_count == 3 else root
 
 
 class _Kinds(NamedTuple):
     """Kinds of nodes that are more than a node."""
 
+    parenthesis: int
+    dot: int
+    integer: int
     string: int
     string_start: int
     string_end: int
@@ -140,7 +215,6 @@ class _Kinds(NamedTuple):
     identifier: int
     extras: frozenset[int]
     binding: dict[int, tuple[str, str]]
-    special_inner: frozenset[int]
 
 
 @cache
@@ -150,6 +224,9 @@ def _kinds_of_interest() -> _Kinds:
     numbers = frozenset((number["integer"], number["float"]))
     strings = (number["string"], number["string_start"], number["string_end"])
     return _Kinds(
+        parenthesis=number["parenthesized_expression"],
+        dot=kind_id(".", named=False),
+        integer=number["integer"],
         string=number["string"],
         string_start=number["string_start"],
         string_end=number["string_end"],
@@ -161,7 +238,6 @@ def _kinds_of_interest() -> _Kinds:
         identifier=number["identifier"],
         extras=frozenset((number["comment"], number["line_continuation"])),
         binding=binding,
-        special_inner=frozenset((number["string"], number["attribute"], number["keyword_argument"], *binding)),
     )
 
 
@@ -173,6 +249,7 @@ _BINDING = {
 """Nodes that bind: the fields of what is bound and of its value."""
 
 _NAMES = (
+    "parenthesized_expression",
     "string",
     "string_start",
     "string_end",
@@ -186,12 +263,6 @@ _NAMES = (
     "line_continuation",
     *_BINDING,
 )
-
-
-def _is_plain(children: Sequence[Node]) -> bool:
-    """Whether a string has no fields, and is one token."""
-    interpolation = _kinds_of_interest().interpolation
-    return all(child.kind_id != interpolation for child in children)
 
 
 def _binding(node: Node, fields: tuple[str, str]) -> list[Binding]:
@@ -215,19 +286,3 @@ def _normalised(kind: int, text: bytes) -> bytes:
         return text
     prefix = bytes(sorted(literal[1].lower()))
     return b'"' + prefix + b'"' + without_quoting(literal[3], raw=b"r" in prefix)
-
-
-def _skipped(root: Node, source: bytes) -> list[tuple[int, bytes]]:
-    """What the parser made nothing of, with where it starts."""
-    string = _kinds_of_interest().string
-    found = []
-    position = 0
-    for node in walk(root):
-        if node.child_count and node.kind_id != string:
-            continue
-        text = source[position : node.start_byte].strip(_WHITE_SPACE)
-        if text:
-            found.append((position, text))
-        position = max(position, node.end_byte)
-    rest = source[position:].strip(_WHITE_SPACE)
-    return [*found, (position, rest)] if rest else found

@@ -56,7 +56,11 @@ def make_facts(task: Task) -> TaskFacts:
 
 
 _SCORE = Score(
-    **{field.name: getattr(make_facts(make_task(0)), field.name) for field in fields(TaskFacts)},
+    **{
+        field.name: getattr(make_facts(make_task(0)), field.name)
+        for field in fields(TaskFacts)
+        if field.name != "raw_target"
+    },
     em_strict=False,
     em_ast=False,
     em_paper=False,

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
+from harness_cases import make_task
 
-from harness.audit_baselines import BASELINES, trivial_baselines
+from harness.audit_baselines import BASELINES, _exact_matches, trivial_baselines
 from harness.cli import run_command
+from harness.records import Answer
 from repopeftbench.audit.findings import Findings
 from repopeftbench.audit.report import read_audit
 from repopeftbench.dataset.store import Dataset
@@ -193,6 +196,15 @@ def test_baselines_match_as_often_as_runs_do(mined, tmp_path, capsys, method):
         scored[place] = (count + row["em_strict"], of + 1)
     assert counted == scored
     assert method == "previous-version" or sum(count for count, _ in counted.values()) > 0
+
+
+def test_baselines_match_published_targets_as_runs_do():
+    task = make_task(1, target="2)")
+
+    def predict(requests):
+        return [Answer(task_id=request.task.task_id, text=" 2)\n") for request in requests]
+
+    assert _exact_matches(SimpleNamespace(predict=predict), [task]) == 1
 
 
 def test_progress_of_the_baselines_ends_at_all_tasks(mined):

@@ -1,18 +1,22 @@
 import json
 import os
+import random
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pytest
 from contest.pairs import expressions as library_expressions
 from contest.pairs import make_pairs
 from harness_cases import ODD_TEXTS, expressions
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness.metrics import reading
 from harness.metrics.codebleu import MAX_CHARACTERS, codebleu
 from harness.metrics.exact import em_strict
+from harness.metrics.ngrams import ORDERS, overlaps
 from harness.metrics.reading import read_expression
 from harness.records import CodeBleu, Unscored
 
@@ -86,8 +90,8 @@ def test_data_flow_is_of_variables_whatever_their_names():
     assert codebleu("[x for x in y]", "[a for a in b]").dataflow == 1
     assert codebleu("lambda u, w=v: u", "lambda x, z=y: x").dataflow == 1
     assert codebleu("[a for b in c]", "[a for a in c]").dataflow < 1
-    assert read_expression("x.a + y.a").flows == {}, "names of attributes are no variables"
-    assert read_expression("f(k=1, g=k)").flows == {}, "names of keyword arguments are no variables"
+    assert read_expression("x.a + y.a").flows == (), "names of attributes are no variables"
+    assert read_expression("f(k=1, g=k)").flows == (), "names of keyword arguments are no variables"
 
 
 def test_a_keyword_counts_more_than_a_name():
@@ -125,7 +129,7 @@ def test_odd_texts_have_numbers_on_both_sides(text):
     assert all(0 <= value <= 1 for value in numbers(found))
     assert found.score < 0.6
     reverse = codebleu("f(a_target, 1)", text)
-    assert isinstance(reverse.score, Unscored) == (not read_expression(text).tokens.length)
+    assert isinstance(reverse.score, Unscored) == (not read_expression(text).tokens)
     assert codebleu(text, text).score in (1, Unscored(reason="the target has no token"))
     assert time.process_time() - started < 10
 
@@ -152,8 +156,55 @@ def test_every_number_is_in_its_range_and_the_mean_is_of_what_is_not_degenerate(
 @given(_ALPHABET)
 def test_no_character_but_layout_is_lost(text):
     if not set(text) & set("'\"\\#_"):
-        joined = b"".join(read_expression(text).tokens.tokens)
+        joined = b"".join(read_expression(text).tokens)
         assert sorted(joined) == sorted("".join(text.split()).encode())
+
+
+_WORDS = (
+    "x",
+    "_",
+    "print",
+    "exec",
+    "match",
+    "case",
+    "type",
+    "async",
+    "None",
+    "lambda",
+    "0",
+    "10",
+    "'a b'",
+    '"{}"',
+    "''",
+)
+
+
+@given(
+    st.lists(st.sampled_from(_WORDS), min_size=1, max_size=3).map(".".join)
+    | st.sampled_from(_WORDS)
+    | st.text(st.characters(max_codepoint=0x7F), max_size=6).map(repr)
+    | _ALPHABET
+)
+@example("a.b.c")
+@example('"it\'s"')
+def test_what_is_read_without_a_tree_is_what_its_tree_gives(text):
+    found = reading._read_atom(text)
+    assert (found is not None) or text not in ("x", "_", "0", "10", "'a b'", "''", "a.b.c")
+    if found is not None:
+        wanted = reading._read_tree(text)
+        assert (found.tokens, found.has_keyword, found.flows) == (wanted.tokens, wanted.has_keyword, wanted.flows)
+        assert sorted(map(repr, found.subtrees)) == sorted(map(repr, wanted.subtrees))
+
+
+def test_common_ngrams_are_those_of_the_plain_count():
+    generator = random.Random(4)
+    for _ in range(2_000):
+        first, second = (generator.choices("aab", k=generator.randint(0, 9)) for _ in range(2))
+        tallies = [
+            [Counter(zip(*(tokens[start:] for start in range(order)), strict=False)) for tokens in (first, second)]
+            for order in range(1, ORDERS + 1)
+        ]
+        assert overlaps(first, second) == [(ours & theirs).total() for ours, theirs in tallies]
 
 
 def test_numbers_do_not_depend_on_the_hash_seed_nor_on_what_was_scored_before():

@@ -6,7 +6,7 @@ from harness_cases import ODD_TEXTS, expressions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.metrics.editsim import MAX_CHARACTERS, edit_similarity
+from harness.metrics.editsim import MAX_CHARACTERS, edit_similarities, edit_similarity
 from harness.metrics.exact import em_strict, normalised_tokens
 from harness.records import Unscored
 
@@ -163,3 +163,16 @@ def test_edit_similarity_is_symmetric_and_in_its_range(first, second):
     assert similarity == edit_similarity(second, first)
     assert edit_similarity(first, first) == 1
     assert (similarity == 1) == (first.strip() == second.strip())
+
+
+@given(st.lists(st.tuples(st.text(), st.text())))
+def test_edit_similarities_asked_at_once_are_those_asked_one_by_one(pairs):
+    ours, theirs = [one for one, _ in pairs], [other for _, other in pairs]
+    assert edit_similarities(ours, theirs) == [edit_similarity(*pair) for pair in pairs]
+
+
+def test_one_text_too_long_leaves_the_similarities_of_the_others():
+    found = edit_similarities(["x" * (MAX_CHARACTERS + 1), "ab"], ["x", " ab"])
+    assert found == [Unscored(reason="longer than 200000 characters"), 1.0]
+    with pytest.raises(ValueError, match="Length"):
+        edit_similarities(["x"], [])

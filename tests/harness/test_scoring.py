@@ -45,6 +45,16 @@ def test_published_metrics_are_of_the_raw_text_and_the_others_of_the_stopped_one
     assert (score.target, score.prediction) == ("foo", "foo")
 
 
+def test_a_right_answer_to_a_published_target_that_goes_on_is_right():
+    task = make_task(1, target="foo)")
+    prediction = Prediction(task_id=task.task_id, raw=" foo)\n", stopped="foo", complete=True, error=None)
+    (score,) = score_predictions([make_facts(task)], [prediction])
+    assert (score.em_strict, score.em_ast, score.codebleu, score.edit_similarity) == (True, True, 1.0, 1.0)
+    assert (score.em_paper, score.edit_similarity_paper, score.codebleu_paper) == (True, 1.0, 1.0)
+    (stopped,) = score_predictions([make_facts(task)], [predict(task, "foo")])
+    assert (stopped.em_strict, stopped.em_paper) == (True, False), "the published target keeps its bracket"
+
+
 def test_scores_do_not_depend_on_the_number_of_processes(monkeypatch):
     monkeypatch.setattr("harness.scoring.CHUNK_PREDICTIONS", 7)
     tasks = [make_task(n, target=f"f(x, {n % 5}, x)") for n in range(30)]

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.expression import Slot
-from harness.stopping import Stopped, is_complete, read_context, stop_prediction
+from harness.stopping import Stopped, is_complete, read_context, stop_prediction, stop_target
 from repopeftbench.mining.assertions import extract_sites
 from repopeftbench.mining.source import decode_source
 from repopeftbench.tasks.cut import cut_site
@@ -293,3 +293,31 @@ def test_every_target_of_our_own_tests_is_found_at_its_cut_in_the_file_that_foll
             assert is_complete(cut.prefix, cut.gap + cut.target + following)
             found += 1
     assert found > 50
+
+
+@pytest.mark.parametrize("prefix", [ASSERT, CALL, *OPERAND_PREFIXES, *BRACKETED_OPERAND_PREFIXES, *ARGUMENT_PREFIXES])
+def test_a_target_ends_where_predictions_do(prefix):
+    for target in ("2)", "foo.Bar)", "(0, 1))", "{1, 2})"):
+        assert stop_target(prefix, target) == target[:-1]
+    assert stop_target(prefix, ")") == ")", "nothing would be left"
+    assert stop_target(prefix, "") == ""
+
+
+def test_a_target_in_a_call_keeps_what_would_end_an_operand():
+    assert (stop_target(CALL, "3 if a else b"), stop_target(ASSERT, "3 if a else b")) == ("3 if a else b", "3")
+    assert stop_target(CALL, "x == y, 'message')") == "x == y"
+
+
+@given(st.sampled_from([*OPERAND_PREFIXES, *BRACKETED_OPERAND_PREFIXES]), operands())
+def test_targets_that_are_operands_come_back_as_they_are(prefix, target):
+    assert stop_target(prefix, target) == target
+
+
+@given(st.sampled_from(ARGUMENT_PREFIXES), expressions())
+def test_targets_that_are_expressions_come_back_as_they_are(prefix, target):
+    assert stop_target(prefix, target) == target
+
+
+@given(st.sampled_from([*OPERAND_PREFIXES, *BRACKETED_OPERAND_PREFIXES, CALL]), st.text(max_size=12))
+def test_stopping_a_target_at_the_cut_is_stopping_a_prediction(prefix, target):
+    assert stop_target(prefix, target) == (stop_prediction(prefix, target).text or target)

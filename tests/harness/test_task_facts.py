@@ -17,6 +17,11 @@ def test_facts_keep_what_reports_group_by():
     assert (facts.target_in_prefix, facts.history_index, facts.repository_commits) == (True, 4, 10)
 
 
+def test_a_published_target_is_stopped_as_predictions_are_and_kept_beside():
+    facts = make_facts(make_task(1, target="f(2))"))
+    assert (facts.target, facts.raw_target, facts.target_characters) == ("f(2)", "f(2))", 5)
+
+
 def test_tasks_without_a_split_or_of_an_unknown_repository_are_refused():
     with pytest.raises(ScoringError, match="has no split yet"):
         make_facts(make_task(1, split=None))
