@@ -1,6 +1,7 @@
 """The whole path on this machine, without network: mine, run, report. `make demo` calls it.
 
-Mines six synthetic repositories with real git histories, and this very repository where the checkout has its history.
+Mines six synthetic repositories with real git histories, and runs every method that needs no training; then this very
+repository, where the checkout has its history, without the hypernetworks, which would encode all of its commits.
 """
 
 import shutil
@@ -14,10 +15,8 @@ from harness.cli import run_command
 ROOT = Path(__file__).parent.parent
 OUT = Path("repobench-out") / "demo"
 TASKS_PER_SPLIT = 60
-METHODS = (
-    *("most-frequent", "copy-prefix", "previous-version", "pretrained"),
-    *(method for method in (STATIC, EVOLUTION) if is_bundled(method)),
-)
+PLAIN = ("most-frequent", "copy-prefix", "previous-version", "pretrained")
+HYPERNETWORKS = tuple(method for method in (STATIC, EVOLUTION) if is_bundled(method))
 
 
 def main() -> int:
@@ -25,27 +24,32 @@ def main() -> int:
     start = time.monotonic()
     shutil.rmtree(OUT, ignore_errors=True)
     step("synth", str(OUT / "repos"), "--count", "6")
-    listing = OUT / "repos" / "demo.toml"
-    listing.write_text((OUT / "repos" / "repos.toml").read_text("utf-8") + own_entry(), "utf-8")
-    data, runs = str(OUT / "data"), OUT / "runs"
-    step("mine", str(listing), "-o", data, "--cutoff", "none")
-    for method in METHODS:
-        limit = ("--limit", str(TASKS_PER_SPLIT))
-        step("run", "--method", method, "--data", data, "-o", str(runs / method), *limit)
-    step("report", str(runs), "-o", str(OUT / "report"), "--data", data)
-    print(f"\nDone in {time.monotonic() - start:.0f} s. With every breakdown: {OUT / 'report' / 'report.md'}")
+    measure("synthetic", str(OUT / "repos" / "repos.toml"), (*PLAIN, *HYPERNETWORKS))
+    if has_history():
+        measure("own", str(ROOT), PLAIN)
+    print(f"\nDone in {time.monotonic() - start:.0f} s. With every breakdown: {OUT / 'synthetic' / 'report' / 'report.md'}")
     return 0
 
 
-def own_entry() -> str:
-    """The list's entry for this repository, or nothing where the checkout has no history."""
+def measure(name: str, repositories: str, methods: tuple[str, ...]) -> None:
+    """Mines, runs and reports; everything is below OUT / name."""
+    data, runs = str(OUT / name / "data"), OUT / name / "runs"
+    step("mine", repositories, "-o", data, "--cutoff", "none")
+    for method in methods:
+        limit = ("--limit", str(TASKS_PER_SPLIT))
+        step("run", "--method", method, "--data", data, "-o", str(runs / method), *limit)
+    step("report", str(runs), "-o", str(OUT / name / "report"), "--data", data)
+
+
+def has_history() -> bool:
+    """Whether this checkout can be mined; where it cannot, that is said."""
     if not (ROOT / ".git").exists():
         print("This checkout has no git history: this repository is left out.")
-        return ""
+        return False
     if (ROOT / ".git" / "shallow").exists():
         print("This checkout is a shallow clone: this repository is left out (git fetch --unshallow brings it in).")
-        return ""
-    return f'\n[[repository]]\nsource = "{ROOT.as_posix()}"\nname = "repopeftbench"\nlicence = "MIT"\n'
+        return False
+    return True
 
 
 def step(*arguments: str) -> None:
