@@ -27,7 +27,8 @@ def main() -> int:
     measure("synthetic", str(OUT / "repos" / "repos.toml"), (*PLAIN, *HYPERNETWORKS))
     if has_history():
         measure("own", str(ROOT), PLAIN)
-    print(f"\nDone in {time.monotonic() - start:.0f} s. With every breakdown: {OUT / 'synthetic' / 'report' / 'report.md'}")
+    where = OUT / "synthetic" / "report" / "report.md"
+    print(f"\nDone in {time.monotonic() - start:.0f} s. With every breakdown: {where}")
     return 0
 
 
