@@ -20,6 +20,7 @@ CHRONOLOGY_CHECK = "chronology"
 CLOCK_CHECK = "clock"
 CUTOFF_CHECK = "cutoff"
 _MINE_AGAIN = "mine the dataset again: a row is in a place where mining does not put it"
+_MOST_NAMED = 20
 _IN_REPO = (Split.IR_TRAIN, Split.IR_VAL, Split.IR_TEST)
 
 
@@ -117,7 +118,7 @@ def chronology(dataset: Dataset) -> Findings:
 def clocks(dataset: Dataset) -> Findings:
     """Kept commits whose time is before that of the kept commit before them: their clocks, or a rebase."""
     counts: dict[tuple[str, str], list[int]] = {}
-    backwards: list[tuple[str, str]] = []
+    backwards: dict[str, list[str]] = {}
     last: dict[str, int] = {}
     for repo_id, commit in _commits(dataset):
         entry = counts.setdefault((repo_id, commit.split), [0, 0])
@@ -126,25 +127,26 @@ def clocks(dataset: Dataset) -> Findings:
             continue  # unknown, in published data
         if commit.committer_time < last.get(repo_id, commit.committer_time):
             entry[0] += 1
-            backwards.append((repo_id, commit.sha))
+            backwards.setdefault(repo_id, []).append(commit.sha)
         last[repo_id] = commit.committer_time
     measures = tuple(
         Measure(name="commit-time-backwards", track=None, split=Split(split), repo_id=repo_id, count=count, of=of)
         for (repo_id, split), (count, of) in counts.items()
         if split in set(Split)
     )
-    if not backwards:
-        return Findings(measures=measures)
-    repositories = len({repo_id for repo_id, _ in backwards})
-    problem = Problem(
-        check=CLOCK_CHECK,
-        severity=Severity.WARNING,
-        where=COMMITS_NAME,
-        message=f"{len(backwards):,} commits of {repositories:,} repositories have an earlier time than the kept "
-        f"commit before them, the first is {backwards[0][1]} of {backwards[0][0]}",
-        fix="nothing: splits go by the order of the history; do not order these commits by time",
+    problems = tuple(
+        Problem(
+            check=CLOCK_CHECK,
+            severity=Severity.WARNING,
+            where=f"{COMMITS_NAME}, {repo_id}",
+            message="these kept commits have an earlier time than the one before them: "
+            + ", ".join(shas[:_MOST_NAMED])
+            + (f" and {len(shas) - _MOST_NAMED:,} more" if len(shas) > _MOST_NAMED else ""),
+            fix="nothing: splits go by the order of the history; do not order these commits by time",
+        )
+        for repo_id, shas in backwards.items()
     )
-    return Findings(problems=(problem,), measures=measures)
+    return Findings(problems=problems, measures=measures)
 
 
 def cutoff(dataset: Dataset) -> Findings:

@@ -360,7 +360,9 @@ def test_clock_that_runs_backwards_is_named_and_counted(data):
     edit_rows(data, "commits.parquet", lambda row: row.update(committer_time=1), where=chosen)
     findings = clocks(Dataset(data))
     (found,) = findings.problems
-    assert (found.severity, found.message.startswith("1 commits of 1 repositories")) == (Severity.WARNING, True)
+    (named,) = [commit.commit_sha for commit in Dataset(data).commits() if commit.committer_time == 1]
+    assert (found.severity, found.where) == (Severity.WARNING, f"commits.parquet, {repo_id}")
+    assert found.message.endswith(f"before them: {named}")
     counts = {(m.repo_id, m.split): (m.count, m.of) for m in findings.measures}
     assert counts[repo_id, Split.IR_TRAIN] == (1, 8)
     assert sum(count for count, _ in counts.values()) == 1
