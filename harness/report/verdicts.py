@@ -35,6 +35,8 @@ def p_value(value: float) -> str:
 def _detectable(pair: Pair, points: bool) -> str:
     if pair.detectable is None:
         return ""
+    if pair.detectable > 1:
+        return "; so few and unequal repositories would not show any difference with a power of 80 %"
     least = f"{_number(pair.detectable, points)}{' points' if points else ''}"
     return f"; a difference of {least} would have been found with a power of about 80 %"
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,13 @@ def test_verdict_is_one_sentence_whichever_comes_first(leads, beginning):
         assert "would have been found with a power of about 80 %" in sentence
     turned = verdict_sentence("a", "b", named.pair, points=False)
     assert "points" not in turned
+
+
+def test_difference_that_nothing_could_show_is_not_put_in_points():
+    (named,) = build_report([spread("first", [0, 1] * 4), spread("second", [0] * 8)]).tables[0].pairs
+    assert "a difference of 100.0 points" in verdict_sentence("a", "b", replace(named.pair, detectable=1.0))
+    sentence = verdict_sentence("a", "b", replace(named.pair, detectable=1.09))
+    assert sentence.endswith("; so few and unequal repositories would not show any difference with a power of 80 %.")
 
 
 def test_p_values_are_short():
