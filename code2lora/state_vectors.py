@@ -16,7 +16,6 @@ from typing import Protocol
 import torch
 
 from code2lora.encoder import (
-    CLEAN,
     PAPER_DIFF,
     PAPER_EVO,
     FileVector,
@@ -45,9 +44,6 @@ class Recipes:
 
     state: Recipe = PAPER_EVO
     diff: Recipe = PAPER_DIFF
-
-
-CLEAN_RECIPES = Recipes(state=CLEAN, diff=PAPER_DIFF)
 
 
 class StateVectors(Protocol):

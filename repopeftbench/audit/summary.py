@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from repopeftbench.audit.findings import Measure
 from repopeftbench.schema import Split, Track
 
-Column = tuple[Track | None, Split]
-
 
 @dataclass(frozen=True, slots=True)
 class Share:

@@ -13,7 +13,7 @@ from code2lora.errors import CheckpointError
 from code2lora.evolution import CommitGRU, GRUConfig
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import target_modules, type_dims
-from code2lora.state_vectors import CLEAN_RECIPES, EncodedVectors
+from code2lora.state_vectors import EncodedVectors, Recipes
 from harness.predictors.scripted import MemoryView
 from repopeftbench.errors import GitObjectError
 
@@ -64,7 +64,7 @@ def history(repo_id="o/r"):
 
 
 def vectors_of(encoder=None):
-    return EncodedVectors(encoder or LetterEncoder(), CLEAN_RECIPES, DictStore())
+    return EncodedVectors(encoder or LetterEncoder(), Recipes(state=CLEAN), DictStore())
 
 
 def checkpoint(*, walks=True, num_tasks=0, tasks=(), **sizes):
