@@ -20,7 +20,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[models,sandbox,dev]'
+	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[models,sandbox,report,tracking,docs,dev]'
 	@$(BIN)/python -m pip install --quiet --quiet --no-deps codebleu==0.7.0
 	@touch $@
 
