@@ -228,6 +228,41 @@ class TaskInput:
         )
 
 
+class SymbolKind(StrEnum):
+    """What a piece of production code defines."""
+
+    CONSTANT = "constant"
+    ENUM_MEMBER = "enum-member"
+    EXCEPTION = "exception"
+    DEFAULT = "default"
+    CONFIG_KEY = "config-key"
+    RETURN = "return"
+    SIGNATURE = "signature"
+    CLASS = "class"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SymbolRecord:
+    """One definition in a production file: `name` is qualified inside its module, `value` is the source of what it is.
+
+    A value or signature is one line, as the code has it apart from white space. Two definitions that agree in
+    everything are two records.
+    """
+
+    path: str
+    kind: SymbolKind
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SymbolChanges:
+    """What a kept commit added to the records of the kept commit before, and what it removed, as multisets."""
+
+    added: tuple[SymbolRecord, ...]
+    removed: tuple[SymbolRecord, ...]
+
+
 class RepositoryView(Protocol):
     """What a predictor may see of a repository at one commit: production files, never tests, never later commits."""
 
