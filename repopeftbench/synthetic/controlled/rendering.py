@@ -89,7 +89,7 @@ def holders_of(fact: Fact, wording: Wording) -> tuple[str, ...]:
 
 def _ask(fact: Fact, wording: Wording) -> Ask:
     assert fact.question is not None, "only what is asked for has a way to ask"
-    asks = wording.refusals if fact.kind == "exception" else wording.asks
+    asks = wording.asks_of(way_of(fact, wording))
     return asks[fact.question.turn % len(asks)]
 
 
@@ -127,8 +127,8 @@ def _files(made: Blueprint, wording: Wording, commit: int) -> dict[str, str]:
 
 
 def _errors() -> str:
-    classes = [f'class {name}(Refusal):\n    """One way to refuse."""' for name in ERROR_NAMES]
-    head = ['"""Errors that are raised on purpose."""', 'class Refusal(Exception):\n    """Every refusal."""']
+    classes = [f'class {name}(BaseError):\n    """One way to refuse."""' for name in ERROR_NAMES]
+    head = ['"""Errors that are raised on purpose."""', 'class BaseError(Exception):\n    """Every one of them."""']
     return "\n\n\n".join([*head, *classes]) + "\n"
 
 

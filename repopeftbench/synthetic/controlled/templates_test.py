@@ -29,10 +29,10 @@ TEST = Wording(
         ),
         way(
             "exception",
-            "services::$name",
-            "services.$name",
+            "services::${Name}Error.__mro__[1]",
+            "services.${Name}Error",
             pools=(ERROR,),
-            services='def $name(*_: object) -> None:\n    """Refuses."""\n    raise $value',
+            services='class ${Name}Error($value):\n    """Refused."""',
         ),
         way(
             "default",
@@ -42,9 +42,9 @@ TEST = Wording(
         ),
         way(
             "config-key",
-            'options::$NAME.get("chief")',
-            "options.$NAME",
-            options="$NAME = dict(other=$spare0, chief=$value)",
+            "options::$Name().chief",
+            "options.$Name.chief",
+            options="@dataclass\nclass $Name:\n    other: object = $spare0\n    chief: object = $value",
         ),
         way(
             "return",
@@ -100,7 +100,7 @@ TEST = Wording(
             "services::$name(None)",
             "options.$PART",
             form="through",
-            options="$PART = dict(chief=$value)",
+            options='$PART: Final = {"chief": $value}',
             services='def $name(*_: object):\n    """As set."""\n    return options::$PART.get("chief")',
         ),
         way(

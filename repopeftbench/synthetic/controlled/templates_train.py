@@ -28,10 +28,10 @@ TRAIN = Wording(
         ),
         way(
             "exception",
-            "services::$name",
-            "services.$name",
+            "services::${Name}Error.__base__",
+            "services.${Name}Error",
             pools=(ERROR,),
-            services='def $name():\n    raise $value("refused")',
+            services="class ${Name}Error($value):\n    pass",
         ),
         way("default", "services::$name()", "services.$name", services="def $name(given=$value):\n    return given"),
         way(

@@ -16,7 +16,7 @@ from repopeftbench.dataset.truth import Stratum
 from ..themes import THEMES
 
 NUMBER, WORD, ERROR = "number", "word", "error"
-ERROR_NAMES = tuple("Missing Invalid Empty Unknown Closed Locked Expired Blocked".split())
+ERROR_NAMES = tuple(f"{word}Error" for word in "Missing Invalid Empty Unknown Locked Expired Blocked Denied".split())
 POOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # Multiples of six: halves, thirds and sums of smaller numbers give every one of them.

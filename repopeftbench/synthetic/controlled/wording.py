@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from .values import NUMBER, WORD
 
-REFERENCE = re.compile(r"\b(\w+)::(\$?\{?\w+\}?)")
+REFERENCE = re.compile(r"\b(\w+)::([\w${}]+)")
 """A name of another module: its role, and the name."""
 
 
@@ -37,7 +37,7 @@ class Way:
         kind: what defines what is asked for, a value of `SymbolKind`, or `argument`.
         form: `direct`, or how it is composed.
         pieces: role of a module and source, each.
-        ask: the expression that has the value; for an exception the function that raises it.
+        ask: the expression that has the value; for an exception of composed form the function that raises it.
         holds: the names that hold the value, as `role.name`, as many as it has components.
         pools: the pools that its values may come from.
     """
@@ -100,12 +100,13 @@ class Wording:
         """Every form in which the set states a fact or asks for it, names of modules in place."""
         ways = (*self.direct, *self.composed, *self.copied, *self.unseen)
         stated = {self.spelled(text) for way in ways for _, text in way.pieces}
-        asked = {
-            ask.text.replace("$E", self.spelled(way.ask))
-            for way in ways
-            for ask in (self.refusals if way.kind == "exception" else self.asks)
-        }
+        asked = {ask.text.replace("$E", self.spelled(way.ask)) for way in ways for ask in self.asks_of(way)}
         return frozenset(stated | asked)
+
+    def asks_of(self, way: Way) -> tuple[Ask, ...]:
+        """How tests ask for what a way states."""
+        raised = way.kind == "exception" and way.form != "direct"
+        return self.refusals if raised else self.asks
 
     def spelled(self, text: str) -> str:
         """`text` with every `role::name` as code has it."""
