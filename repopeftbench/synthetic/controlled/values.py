@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from random import Random
 from types import MappingProxyType
 
@@ -23,7 +24,7 @@ POOLS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         NUMBER: tuple(str(number) for number in range(12, 97, 6)),
         WORD: tuple(
             f'"{word}"'
-            for word in "red green left right closed high low fast slow last round near full light cool deep".split()
+            for word in "red green left right closed high low fast slow last loud near full light cool deep".split()
         ),
         ERROR: tuple(f"errors.{name}" for name in ERROR_NAMES),
     }
@@ -72,6 +73,7 @@ def idiom_chances(domain: str, idiom: str) -> dict[str, Fraction]:
     return {value: FOLLOWS if value == TYPICAL[domain, idiom] else rest for value in pool}
 
 
+@cache
 def best_of(stratum: Stratum, pool: str, idiom: str | None = None) -> Best:
     """The best possible scores of a task of this stratum.
 
