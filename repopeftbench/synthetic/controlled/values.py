@@ -43,8 +43,8 @@ FOLLOWS = Fraction(4, 5)
 class Best:
     """The best possible score of a task, as the chance of the likeliest value, for what a method may know.
 
-    `prefix`: the prefix, and how often each value of the pool is right anywhere; `domain`: also what is typical of the
-    domain, which the prefix names; `repository`: also the production code at the task's commit.
+    `prefix`: the prefix, and how often each value is right for such a question in all domains together; `domain`: also
+    what is typical of the domain, which the prefix names; `repository`: also the production code at the task's commit.
     """
 
     prefix: Fraction
