@@ -163,7 +163,7 @@ def test_values_of_the_none_stratum_are_in_no_view(benchmark):
             assert not any(path.endswith(".json") for path in view.production_files())
             assert all(file_kind(path) is FileKind.PRODUCTION for path in view.production_files())
             assert truth.sources == ()
-    assert not any("figures.json" in commit.production_diff for commit in benchmark.dataset.commits())
+    assert not any("/figures.json" in commit.production_diff for commit in benchmark.dataset.commits())
 
 
 def test_same_recipe_gives_the_same_bytes_wherever_it_is_made(tmp_path):
