@@ -18,7 +18,7 @@ from repopeftbench.views import DatasetViews
 
 SYMBOLS_CHECK = "symbols"
 SAMPLED_REPOSITORIES = 8
-"""Repositories whose files are parsed again; of each the last kept commit, to which all changes lead."""
+"""Repositories whose files are parsed again; of each the last commit, to which all changes lead."""
 _VALUES = {"change": SymbolChange, "kind": SymbolKind}
 
 

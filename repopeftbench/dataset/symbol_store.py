@@ -7,7 +7,7 @@ is remembered.
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,7 +92,7 @@ class _History:
         self._where = where
         starts = run_starts(table.column("commit_sha"))
         shas = table.column("commit_sha").take(pa.array(starts, pa.int64())).to_pylist()
-        self._rows = dict(zip(shas, zip(starts, [*starts[1:], table.num_rows], strict=True), strict=True))
+        self._rows = dict(zip(shas, pairwise([*starts, table.num_rows]), strict=True))
         if len(self._rows) < len(shas):
             raise DatasetError(f"{where}: the rows of a commit are not beside each other: mine the dataset again")
         self._remembered: dict[int, tuple[str, _State]] = {}
