@@ -171,7 +171,7 @@ def test_check_is_silent_on_a_dataset_as_mined(data):
         (lambda row: row.update(kind="secret"), "column kind holds 'secret', which is none of constant"),
         (lambda row: row.update(change="moved"), "column change holds 'moved', which is none of removed, added"),
         (
-            lambda row: row.update(value="'other'") if row["history_index"] == 8 else None,
+            lambda row: row.update(value="'other'") if row["name"] == "CANARY_LATER" else None,
             "are not what its files define",
         ),
         (lambda row: row["name"] != "Zone.EU" or row["change"] != "added", "removes what .* does not define"),
