@@ -84,7 +84,7 @@ def nearest(vectors: npt.NDArray[np.float32], query: npt.NDArray[np.float32], co
 
 
 def fused(rankings: Sequence[Sequence[int]], constant: int) -> list[int]:
-    """Reciprocal rank fusion: every ranking gives 1 / (constant + rank), ranks from 1; best first, of equals the smaller.
+    """Reciprocal rank fusion: a ranking gives 1 / (constant + rank), ranks from 1; best first, of equals the smaller.
 
     Source: Cormack, Clarke and Buettcher, SIGIR 2009.
     """

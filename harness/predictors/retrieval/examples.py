@@ -36,7 +36,7 @@ class Example:
 
 
 class ExamplePool:
-    """The training tasks to choose from, by their prefixes' ends; a bounded number of each repository."""
+    """The training tasks to choose from, by their prefixes' ends; a bounded number of each repository and track."""
 
     def __init__(self, training: Iterable[Task], settings: IclSettings) -> None:
         """Reads the training tasks, once; their order does not matter."""
@@ -117,16 +117,38 @@ class Examples:
 
 
 def _drawn(training: Iterable[Task], settings: IclSettings) -> list[Example]:
-    """Of each repository the examples with the smallest hashes, which no order of reading changes."""
-    heaps: dict[str, list[tuple[int, str, Example]]] = {}
+    """The examples to choose from; which they are depends on no order of reading.
+
+    With `earlier` those of the static track are left out where a repository has others: they stand in its snapshot, and
+    no text of that shall be in the index when a task of the snapshot is asked for.
+    """
+    smallest: dict[tuple[str, Track], _Smallest] = {}
     for task in training:
-        heap = heaps.setdefault(task.repo_id, [])
-        rank = -int(content_id("icl", task.task_id), 16)
-        if len(heap) < settings.per_repository:
-            heapq.heappush(heap, (rank, task.task_id, _example(task, settings)))
-        elif (rank, task.task_id) > heap[0][:2]:
-            heapq.heapreplace(heap, (rank, task.task_id, _example(task, settings)))
-    return [example for heap in heaps.values() for _, _, example in heap]
+        kept = smallest.setdefault((task.repo_id, task.track), _Smallest(settings.per_repository))
+        kept.offer(content_id("icl", task.task_id), _example(task, settings))
+    if settings.own_repository == "earlier":
+        for repo_id, track in list(smallest):
+            if track is Track.STATIC and (repo_id, Track.EVOLUTION) in smallest:
+                del smallest[repo_id, track]
+    return [example for kept in smallest.values() for example in kept.examples()]
+
+
+class _Smallest:
+    """Keeps the examples with the smallest hashes, a bounded number of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._heap: list[tuple[int, str, Example]] = []
+
+    def offer(self, name: str, example: Example) -> None:
+        entry = -int(name, 16), example.task_id, example
+        if len(self._heap) < self._most:
+            heapq.heappush(self._heap, entry)
+        elif entry[:2] > self._heap[0][:2]:
+            heapq.heapreplace(self._heap, entry)
+
+    def examples(self) -> list[Example]:
+        return [example for _, _, example in self._heap]
 
 
 def _example(task: Task, settings: IclSettings) -> Example:

@@ -95,7 +95,7 @@ class IclSettings(Shared, Bm25):
             the evaluated commit is shown; `any` allows all, as published.
         query_characters: Characters of the prefix's end that are looked for.
         example_characters: Characters of an example's prefix that are shown, from a line's beginning.
-        per_repository: Most training tasks of a repository that are kept to choose from.
+        per_repository: Most training tasks of a repository and track that are kept to choose from.
     """
 
     choice: Literal["nearest", "random-in-repository"]
