@@ -207,8 +207,10 @@ def _retrieval(options: RunOptions) -> "RetrievalRecipe | None":
 
 
 def _default_name(options: RunOptions) -> str:
-    backbone = "" if options.backbone == "nano" else "-" + re.sub(r"[^A-Za-z0-9._-]+", "-", options.backbone).strip("-")
-    return options.method + backbone
+    recipe = "" if options.retrieval is None else Path(options.retrieval).stem
+    named = (recipe if recipe != "clean" else "", options.backbone if options.backbone != "nano" else "")
+    plain = (re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-") for name in named)
+    return "-".join([options.method, *(name for name in plain if name)])
 
 
 def _say_outcome(method: str, summary: RunSummary, folder: Path) -> None:

@@ -320,6 +320,15 @@ def test_options_that_cannot_work_are_one_sentence(tmp_path, data, method, optio
     assert not (tmp_path / "run").exists()
 
 
+def test_runs_by_another_recipe_get_a_folder_of_their_own(tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for recipe in ("clean", "paper"):
+        common = ("--data", str(data), "--limit", "1", "--max-new-tokens", "1", "--track", "static")
+        assert run_command(["run", "--method", "drc", "--retrieval", recipe, *common]) == 0
+    runs = tmp_path / "repobench-out" / "runs"
+    assert sorted(folder.name for folder in runs.iterdir()) == ["drc", "drc-paper"]
+
+
 def test_a_dataset_without_snapshots_and_clones_ends_the_run_with_one_sentence(tmp_path, data, capsys, monkeypatch):
     monkeypatch.setattr("repopeftbench.views.has_snapshots", lambda folder: False)
     monkeypatch.setattr("repopeftbench.views._location", lambda entry, cache: tmp_path / "gone")

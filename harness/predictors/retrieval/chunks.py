@@ -20,7 +20,7 @@ class Chunk:
         path: The file.
         name: What it defines; empty where it is code of the module.
         text: As it goes into a prompt, its path as a comment first.
-        definition: The definition that it is, None where it is another piece of code.
+        definition: The definition that it was cut off from, of `published` chunks; None of others.
     """
 
     path: str
@@ -77,8 +77,7 @@ def _chunks(path: str, source: str, characters: int) -> Iterator[Chunk]:
 
 def _of_definition(path: str, definition: Definition, characters: int) -> Iterator[Chunk]:
     if len(definition.text) <= characters:
-        text = f"# {path}\n{definition.text}"
-        yield Chunk(path=path, name=definition.name, text=text, definition=definition)
+        yield Chunk(path=path, name=definition.name, text=f"# {path}\n{definition.text}")
         return
     methods = [member for member in definition.members if member.kind is not DefinitionKind.ASSIGNMENT]
     lines = definition.text.split("\n")

@@ -27,7 +27,7 @@ class _Module:
     bindings: tuple[Binding, ...]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _module(text: str) -> _Module:
     return _Module({one.name: one for one in reversed(definitions_of(text))}, bindings_of(text))
 
