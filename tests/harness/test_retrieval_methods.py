@@ -22,6 +22,7 @@ from harness.predictors.retrieval.recipe import RECIPE_FOLDER, SETTINGS, load_re
 from harness.predictors.scripted import MemoryView
 from harness.records import PredictionRequest
 from repopeftbench.schema import Split, TaskInput, Track
+from repopeftbench.views import NothingYet
 
 NAMES = ("clean", "paper")
 
@@ -165,6 +166,14 @@ def test_the_code_that_is_needed_stands_before_the_prefix(method, name):
     assert prompt.endswith(f"\n\n{request.task.prefix}")
     assert "src/shop/__init__.py\n" in prompt
     assert CODE.rstrip("\n") in prompt
+
+
+@pytest.mark.parametrize("method", ["rag", "drc", "icl"])
+def test_before_the_first_kept_commit_a_prefix_stands_alone(method):
+    task = make_task(1)
+    predictor = build_predictor(method, PredictorSettings(max_new_tokens=2), no_training)
+    request = PredictionRequest(task=TaskInput.of(task), view=NothingYet(task.repo_id))
+    assert predictor.prompt(request) == task.prefix
 
 
 def test_vectors_can_be_done_without():

@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 
 from tree_sitter import Node
 
+from repopeftbench.definitions import MOST_CHARACTERS
+from repopeftbench.mining.source import without_comment_runs
 from repopeftbench.syntax import nodes_at, parse
 
 
@@ -36,9 +38,12 @@ class Binding:
 def bindings_of(text: str) -> tuple[Binding, ...]:
     """What the import statements of a text bind, wherever they stand, in order.
 
-    `import a.b` binds `a`: it is given as the module `a.b` under the name `a.b`.
+    `import a.b` binds `a`: it is given as the module `a.b` under the name `a.b`. A text that is too long to be a
+    program (`MOST_CHARACTERS`) binds nothing.
     """
-    source = text.encode("utf-8", "replace")
+    if len(text) > MOST_CHARACTERS:
+        return ()
+    source = without_comment_runs(text.encode("utf-8", "replace"))
     found: list[Binding] = []
     for node in nodes_at(source, (b"import", b"from"), parse(source).root_node):
         statement = node.parent
