@@ -1,5 +1,6 @@
 """Imports followed through source roots and re-exports, and definitions shortened to a budget."""
 
+import ast
 import dataclasses
 
 import pytest
@@ -162,6 +163,15 @@ def test_an_outline_has_the_members_that_are_named():
     assert "opened by hand" in with_members
     assert "close" not in with_members
     assert shown(passage(CLASS).definition, names, Detail.WHOLE) == CLASS.rstrip("\n")
+
+
+@pytest.mark.parametrize("detail", Detail)
+@pytest.mark.parametrize(
+    "text",
+    [CLASS, "def f(): return 1", "class C: pass", "@d\ndef f(a,\n      b=':'):\n  'Doc.'\n  return a", "X = [1,\n 2]"],
+)
+def test_what_is_shown_is_python(text, detail):
+    ast.parse(shown(passage(text).definition, names_of("box.open("), detail))
 
 
 def test_every_definition_gets_an_outline_before_any_gets_a_body():

@@ -71,7 +71,8 @@ def shown(definition: Definition, names: NamesOfPrefix, detail: Detail) -> str:
     if definition.kind is DefinitionKind.ASSIGNMENT:
         whole = len(definition.text) <= _MOST_ASSIGNMENT_CHARACTERS or detail is Detail.WHOLE
         return definition.text if whole else f"{definition.name} = ..."
-    if detail is Detail.WHOLE or (detail is Detail.MEMBERS and definition.kind is DefinitionKind.FUNCTION):
+    is_function = definition.kind is DefinitionKind.FUNCTION
+    if detail is Detail.WHOLE or (detail is Detail.MEMBERS and is_function) or definition.text == definition.signature:
         return definition.text
     lines = [definition.signature]
     indent = " " * (_indent_of(definition.signature) + 4)
