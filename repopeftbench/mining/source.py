@@ -94,7 +94,7 @@ def decode_source(raw: bytes) -> SourceText:
             raw.decode("utf-8")
         except UnicodeDecodeError as error:
             raise UnreadableSourceError(UNDECODABLE, str(error)) from error
-        return SourceText(utf8=raw, parsed=without_comment_runs(raw))
+        return SourceText(utf8=raw, parsed=_without_comment_runs(raw))
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(_LONE_CARRIAGE_RETURN.sub(b"\n", raw)).readline)
         text = raw.decode(encoding)
@@ -106,10 +106,10 @@ def decode_source(raw: bytes) -> SourceText:
     if normal != "utf-8" and text.encode(normal) != raw:
         raise UnreadableSourceError(UNDECODABLE, f"{encoding} does not encode back to the same bytes")
     parsed = _LONE_CARRIAGE_RETURN.sub(b"\n", utf8)
-    return SourceText(utf8=utf8, parsed=without_comment_runs(parsed), encoding=normal, bom_bytes=bom)
+    return SourceText(utf8=utf8, parsed=_without_comment_runs(parsed), encoding=normal, bom_bytes=bom)
 
 
-def without_comment_runs(text: bytes) -> bytes:
+def _without_comment_runs(text: bytes) -> bytes:
     """The text with blank lines for a thousand or more comment lines in a row.
 
     The grammar's scanner (tree-sitter-python 0.25) looks at each comment again for every comment before it: 50,000
