@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from tree_sitter import Node
 
-from repopeftbench.mining.source import without_comment_runs
+from repopeftbench.mining.source import parse_copy
 from repopeftbench.syntax import operands, parse
 
 MOST_CHARACTERS = 1_000_000
@@ -64,7 +64,7 @@ def definitions_of(source: str) -> tuple[Definition, ...]:
     # As the grammar ends lines: a lone carriage return ends one, too.
     text = source.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
     lines = text.decode("utf-8").split("\n")
-    return tuple(_apart(_definitions(parse(without_comment_runs(text)).root_node, lines, with_members=True)))
+    return tuple(_apart(_definitions(parse(parse_copy(text)).root_node, lines, with_members=True)))
 
 
 def lines_of(source: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from tree_sitter import Node
 
 from repopeftbench.definitions import MOST_CHARACTERS
-from repopeftbench.mining.source import without_comment_runs
+from repopeftbench.mining.source import parse_copy
 from repopeftbench.syntax import nodes_at, parse
 
 
@@ -43,7 +43,7 @@ def bindings_of(text: str) -> tuple[Binding, ...]:
     """
     if len(text) > MOST_CHARACTERS:
         return ()
-    source = without_comment_runs(text.encode("utf-8", "replace"))
+    source = parse_copy(text.encode("utf-8", "replace"))
     found: list[Binding] = []
     for node in nodes_at(source, (b"import", b"from"), parse(source).root_node):
         statement = node.parent
