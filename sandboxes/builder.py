@@ -9,6 +9,7 @@ packages are never taken for each other.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -246,7 +247,7 @@ def own_files(own: OwnPackage) -> dict[str, str]:
 
 def condensed(said: str) -> str:
     """The last words of uv or pytest in one line."""
-    words = " ".join(said.replace("╰─▶", " ").replace("×", " ").replace("│", " ").split())
+    words = " ".join(re.sub(r"[^\x20-\x7e]+", " ", said).split())  # uv draws a tree
     return words if len(words) <= _MOST_REASON else f"... {words[-_MOST_REASON:]}"
 
 

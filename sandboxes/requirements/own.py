@@ -1,8 +1,8 @@
 """The tree's own package: what an installation of it would add, without installing it.
 
-Commits share an environment, so none of them is installed in it. Its code is imported from the tree, its metadata come from
-a folder with a `dist-info` made here, and version files that a build would write are added to the copy of the tree.
-Nothing of it is ever built: a package that must be compiled cannot be had this way.
+Commits share an environment, so none of them is installed in it. Its code is imported from the tree, its metadata come
+from a folder with a `dist-info` made here, and version files that a build would write are added to the copy of the
+tree. Nothing of it is ever built: a package that must be compiled cannot be had this way.
 """
 
 import ast
