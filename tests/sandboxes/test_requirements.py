@@ -218,6 +218,12 @@ class TestOwnPackage:
         text = '[project]\nname = "x"\ndynamic = ["version"]\n'
         assert asked({"pyproject.toml": text, "x/__init__.py": "__version__: str = '4.5'\n"}).own.version == "4.5"
 
+    @pytest.mark.parametrize("version", ["1/../../x", "1\\n", "/etc", "", "attr: x.y", "v1"])
+    def test_version_that_could_be_a_path_is_unknown(self, asked, version):
+        files = {"pyproject.toml": f'[project]\nname = "x"\nversion = "{version}"\n'}
+        text = f"__version__ = '{version}'\n".replace("\\n'", "'")
+        assert asked({**files, "x/__init__.py": text}).own.version in (UNKNOWN_VERSION, "1")
+
     @pytest.mark.parametrize(
         "files",
         [
