@@ -157,7 +157,7 @@ class BuiltEnvironments:
             if any(word in failed.lower() for word in _NO_NETWORK):
                 raise SandboxUnavailableError(f"The package registry does not answer: {condensed(failed)}")
             reasons.append(condensed(failed))
-        raise EnvironmentFailedError(environments.FAILED, reasons[0])
+        raise EnvironmentFailedError(environments.FAILED, reasons[1])  # as asked, and anything may be built
 
     def _install(self, folder: Path, asked: Asked, attempt: Attempt, day: str) -> Mapping[str, Any]:
         """Installs into `folder / "env"`; what is built from source gets a cache of its own, which it could spoil."""
@@ -178,6 +178,7 @@ class BuiltEnvironments:
                 "venv": _VENV,
                 "own": _OWN_PLACE,
                 "requirements": attempt.requirements,
+                "optional": attempt.optional,
                 "guesses": [asdict(guess) for guess in asked.guesses],
                 "builds": attempt.builds,
                 "as_of": day,

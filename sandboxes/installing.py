@@ -67,7 +67,8 @@ def _install(plan: dict[str, Any]) -> dict[str, Any]:
     status, said = _packages(plan, plan["requirements"], builds=plan["builds"])
     if status:
         return {"failed": said}
-    missed = _guesses(plan, site)
+    missed = _one_by_one(plan, plan["optional"], builds=plan["builds"])
+    missed += _guesses(plan, site)
     status, frozen = _run([uv, "pip", "freeze", "--python", venv + "/bin/python"])
     installed = [line for line in frozen.splitlines() if "==" in line or " @ " in line]
     (site / "repobench-own.pth").write_text(f"import site; site.addsitedir({plan['own']!r})\n")
@@ -94,7 +95,12 @@ def _guesses(plan: dict[str, Any], site: Path) -> list[str]:
     wanted = missing()
     if not wanted or _packages(plan, [*plan["requirements"], *wanted], builds=False)[0] == 0:
         return []
-    return [each for each in wanted if _packages(plan, [*plan["requirements"], each], builds=False)[0]]
+    return _one_by_one(plan, wanted, builds=False)
+
+
+def _one_by_one(plan: dict[str, Any], wanted: list[str], *, builds: bool) -> list[str]:
+    """Installs each that can be had beside what is required; those that cannot."""
+    return [each for each in wanted if _packages(plan, [*plan["requirements"], each], builds=builds)[0]]
 
 
 def _is_there(site: Path, module: str) -> bool:

@@ -20,9 +20,11 @@ def test_attempts_become_laxer_and_only_the_first_builds_nothing():
         ("a>=1", "b==2", "pytest"),
         ("a>=1", "b", "pytest"),
         ("a", "b", "pytest"),
+        ("a", "pytest"),
     ]
-    assert [attempt.builds for attempt in tries] == [False, True, True, True]
-    assert len({attempt.name for attempt in tries}) == 4
+    assert [attempt.optional for attempt in tries] == [(), (), (), (), ("b",)]
+    assert [attempt.builds for attempt in tries] == [False, True, True, True, True]
+    assert len({attempt.name for attempt in tries}) == 5
 
 
 def test_attempts_that_would_be_the_same_are_made_once():

@@ -153,6 +153,14 @@ def test_package_without_a_wheel_is_built_and_never_in_the_shared_cache(built, s
     assert not any(path for path in (store / "cache").rglob("*docopt*") if path.suffix == ".whl")
 
 
+def test_requirement_of_tests_that_cannot_be_had_is_left_out(built, tmp_path):
+    tree = write(tmp_path, {"requirements-test.txt": "repobench-no-such-package\nidna\n"})
+    with built.provide(tree) as environment:
+        about = json.loads((environment.mounts[0].host.parent / "about.json").read_text())
+    assert about["missed"] == ["repobench-no-such-package"]
+    assert any(line.startswith("idna==") for line in about["installed"])
+
+
 def test_other_python_is_a_failure_of_its_own(built, tmp_path):
     tree = write(tmp_path, {"pyproject.toml": '[project]\nname = "x"\nrequires-python = ">=3.99"\n'})
     with pytest.raises(EnvironmentFailedError, match=r">=3\.99, the image has 3\.") as caught, built.provide(tree):
