@@ -154,7 +154,7 @@ class Shelf:
                     self._remove(cache)
                     cache.mkdir()
                     cached = 0
-        sizes = {key: about["bytes"] for key, about in self._all().items()}
+        sizes = {key: int(about["bytes"]) for key, about in self._all().items()}
         total = cached + sum(sizes.values())
         if total <= budget:
             return total

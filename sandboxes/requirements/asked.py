@@ -25,6 +25,10 @@ from sandboxes.requirements.tree import Tree
 _TESTING = re.compile(r"^(?:(?:unit)?tests?|testing|pytest|ci)$")
 _LIKE_TESTING = re.compile(r"(?:^|[-_./])(?:(?:unit)?tests?|testing)(?:[-_.]|$)")
 _DEVELOPING = re.compile(r"(?:^|[-_./])(?:dev|devel|develop|development|local)(?:[-_.]|$)")
+_NO_FEATURES = re.compile(
+    r"(?:^|[-_.])(?:docs?|lint|linting|typing|types|mypy|style|format|build|release|publish|bench\w*|"
+    r"perf\w*|examples?|notebooks?|tutorials?|cuda|gpu|ci|coverage|quality)(?:[-_.]|$)"
+)
 _BASE_FILES = ("requirements.txt", "requirements.in", "requirements/base.txt", "requirements/requirements.txt")
 # Checkers, documentation, release, task runners and debuggers.
 _TOOLS = frozenset(
@@ -61,7 +65,8 @@ class Asked:
     Attributes:
         runtime: requirements of the package, sorted.
         tests: requirements of its tests, sorted; pytest is among them.
-        guesses: what test files import or use and nobody declares, sorted.
+        guesses: what test files import or use without its being declared, and what the package's other extras name;
+            sorted.
         python: constraints of the interpreter's version.
         own: the package itself; it is not installed, and not part of what makes environments differ.
     """
@@ -91,7 +96,8 @@ def read_asked(tree: Tree) -> Asked:
     tests = normal(["pytest", *_for_tests(tree, declared)])
     having = {name_of(line) for line in (*runtime, *tests)}
     elsewhere = {name_of(line): line for line in normal(_elsewhere(declared))}
-    guesses = {distribution_of(module): module for module in modules} | dict.fromkeys(_plugins(tree), "")
+    features = dict.fromkeys(map(name_of, normal(_features(declared))), "")
+    guesses = features | dict.fromkeys(_plugins(tree), "") | {distribution_of(module): module for module in modules}
     return Asked(
         runtime=runtime,
         tests=tests,
@@ -143,6 +149,13 @@ def _elsewhere(declared: Declared) -> Iterator[str]:
     """Everything declared: a distribution that tests import is wanted in the version that any list names."""
     for lists in (declared.extras, declared.groups, declared.files):
         for lines in lists.values():
+            yield from lines
+
+
+def _features(declared: Declared) -> Iterator[str]:
+    """What the package can use and need not have: tests of it are skipped or fail without."""
+    for label, lines in declared.extras.items():
+        if not any(pattern.search(label) for pattern in (_TESTING, _LIKE_TESTING, _DEVELOPING, _NO_FEATURES)):
             yield from lines
 
 
