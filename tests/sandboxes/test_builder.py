@@ -67,6 +67,7 @@ def tree(tmp_path):
         "pyproject.toml": PROJECT,
         "src/own_package/__init__.py": "from ._version import version\n",
         "tests/test_own.py": TEST,
+        "pytest.ini": "[pytest]\naddopts = --cov=src --cov-report=xml\nfilterwarnings = error\n",
     }
     return write(tmp_path / "tree", files)
 
