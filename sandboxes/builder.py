@@ -41,8 +41,15 @@ _MOST_REASON = 500
 # Packages from before are not expected to run on that Python: half a year after its first release.
 _FLOORS = {(3, 11): date(2023, 4, 1), (3, 12): date(2024, 4, 1), (3, 13): date(2025, 4, 1), (3, 14): date(2026, 4, 1)}
 _OLDEST = date(2022, 4, 1)
-# What uv says where the way to the registry is at fault, not what was asked for.
-_NO_NETWORK = ("error sending request", "dns error", "failed to lookup address", "network is unreachable")
+_UNREACHABLE = "The package registry does not answer"
+# What uv says where not what was asked for is at fault.
+_NO_FAULT_OF_THE_TREE = {
+    "error sending request": _UNREACHABLE,
+    "dns error": _UNREACHABLE,
+    "failed to lookup address": _UNREACHABLE,
+    "network is unreachable": _UNREACHABLE,
+    "no space left on device": "The disk is full",
+}
 
 
 class BuiltEnvironments:
@@ -56,14 +63,14 @@ class BuiltEnvironments:
         With `retry`, what an earlier process could not make is tried once more.
 
         Raises:
-            SandboxUnavailableError: there is no engine, no image, no uv or no certificates.
+            SandboxUnavailableError: there is no engine, image, uv, certificates, or the folder cannot be written to.
+            PolicyError: a container may not see the folder.
         """
         self._client = connect()
         try:
             sweep(self._client)
             self._image = image_digest(self._client, image)
-            self._shelf = Shelf((folder or default_folder()).absolute(), self._mounted)
-            self._tools, self._uv = copy_tools(self._shelf.folder)
+            self._shelf, self._tools, self._uv = self._open((folder or default_folder()).absolute())
             self._user = policy.USER if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
             self._budget = budget
             self._retried: set[str] | None = set() if retry else None
@@ -72,14 +79,22 @@ class BuiltEnvironments:
             self._client.close()
             raise
 
+    def _open(self, folder: Path) -> tuple[Shelf, Path, str]:
+        """The shelf, the folder of tools and the hash of uv."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            policy.check_mounts((Mount(host=folder, inside=_PLACE),))
+            return Shelf(folder, self._mounted), *copy_tools(folder)
+        except OSError as error:
+            raise SandboxUnavailableError(f"Environments cannot be kept in {folder}: {error.strerror}.") from error
+
     @contextmanager
     def provide(self, tree: SourceTree) -> Iterator[Environment]:
         """The environment that the tree asks for, built if no other tree has asked for the same before.
 
         Raises:
             EnvironmentFailedError: the tree cannot have one.
-            SandboxUnavailableError: the engine or the registry does not answer.
-            PolicyError: the folder of environments may not be seen by a container.
+            SandboxUnavailableError: the engine or the registry does not answer, or the disk is full.
         """
         asked = read_asked(Tree(tree.folder))
         self._check(asked)
@@ -152,10 +167,14 @@ class BuiltEnvironments:
                 if not failed:
                     about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "image": self._image}
                     installed = {"installed": done["installed"], "missed": done["missed"]}
-                    self._shelf.put(key, folder / "env", about | installed)
+                    try:
+                        self._shelf.put(key, folder / "env", about | installed)
+                    except OSError as error:
+                        raise SandboxUnavailableError(f"An environment cannot be kept: {error}.") from error
                     return
-            if any(word in failed.lower() for word in _NO_NETWORK):
-                raise SandboxUnavailableError(f"The package registry does not answer: {condensed(failed)}")
+            for word, what in _NO_FAULT_OF_THE_TREE.items():
+                if word in failed.lower():
+                    raise SandboxUnavailableError(f"{what}: {condensed(failed)}")
             reasons.append(condensed(failed))
         raise EnvironmentFailedError(environments.FAILED, reasons[1])  # as asked, and anything may be built
 
@@ -169,6 +188,7 @@ class BuiltEnvironments:
             else:
                 stack.enter_context(self._shelf.lock("cache", shared=True))
             env.mkdir()
+            env.chmod(0o755)
             for place in (env, cache):
                 self._give(place)
             plan = {

@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from sandboxes.environments import DISK, FAILED, PYTHON, SourceTree
-from sandboxes.errors import EnvironmentFailedError, SandboxUnavailableError
+from sandboxes.errors import EnvironmentFailedError, SandboxError, SandboxUnavailableError
 from sandboxes.spec import ExecRequest, Verdict
 
 pytestmark = pytest.mark.docker
@@ -188,6 +189,17 @@ def test_registry_that_does_not_answer_is_no_fault_of_the_tree(docker_image, tre
         with pytest.raises(SandboxUnavailableError, match="registry does not answer"), environments.provide(tree):
             pass
     assert list((tmp_path / "none" / "failed").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["/proc/repobench", "/etc"])
+def test_folder_that_cannot_hold_environments_is_one_sentence(docker_image, folder):
+    from sandboxes.builder import BuiltEnvironments
+
+    before = sorted(Path("/etc").iterdir())
+    with pytest.raises(SandboxError, match=folder) as caught:
+        BuiltEnvironments(Path(folder))
+    assert "\n" not in str(caught.value)
+    assert sorted(Path("/etc").iterdir()) == before
 
 
 def test_disk_use_names_the_repository(built, tree):
