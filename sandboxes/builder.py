@@ -26,6 +26,7 @@ from sandboxes.environments import SourceTree
 from sandboxes.errors import EnvironmentFailedError, SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE
 from sandboxes.requirements.asked import Asked, read_asked
+from sandboxes.requirements.imports import ImportReader
 from sandboxes.requirements.own import OwnPackage
 from sandboxes.requirements.specifiers import admits
 from sandboxes.requirements.tree import Tree
@@ -73,6 +74,7 @@ class BuiltEnvironments:
             self._shelf, self._tools, self._uv = self._open((folder or default_folder()).absolute())
             self._user = policy.USER if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
             self._budget = budget
+            self._reader = ImportReader()
             self._retried: set[str] | None = set() if retry else None
             self.python = tuple(self._run(Room(shown=self._own_tools(), user=self._user), {"do": "describe"})["python"])
         except BaseException:
@@ -96,7 +98,7 @@ class BuiltEnvironments:
             EnvironmentFailedError: the tree cannot have one.
             SandboxUnavailableError: the engine or the registry does not answer, or the disk is full.
         """
-        asked = read_asked(Tree(tree.folder))
+        asked = read_asked(Tree(tree.folder), self._reader)
         self._check(asked)
         day = as_of(tree.committed, _FLOORS.get(self.python[:2], _OLDEST))
         key = key_of(asked, day, (self._image, self._uv))
