@@ -9,6 +9,8 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 
+from sandboxes.parsing import parse_module
+
 # Modules that are not called as their distribution is. Widely used ones, whoever uses them.
 DISTRIBUTIONS = {
     "attr": "attrs",
@@ -99,7 +101,7 @@ class ImportReader:
         digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
         if digest not in self._known:
             try:
-                module = ast.parse(text)
+                module = parse_module(text)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 self._known[digest] = frozenset(), frozenset()
             else:
