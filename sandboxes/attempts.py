@@ -20,13 +20,11 @@ class Attempt:
         name: says how it differs from what was asked for.
         requirements: all of them must be had.
         optional: each is left out where it cannot be had.
-        builds: whether packages may be built from source; a wheel runs no code when it is installed.
     """
 
     name: str
     requirements: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    builds: bool = True
 
 
 def attempts(asked: Asked) -> tuple[Attempt, ...]:
@@ -36,14 +34,13 @@ def attempts(asked: Asked) -> tuple[Attempt, ...]:
     loose = tuple(sorted(set(map(without_bounds, exact))))
     needed = tuple(sorted({*map(without_bounds, asked.runtime), "pytest"}))
     optional = tuple(line for line in loose if line not in needed)
-    tries = [
-        Attempt(name="as asked", requirements=exact, builds=False),
-        Attempt(name="as asked, sources built", requirements=exact),
+    tries = (
+        Attempt(name="as asked", requirements=exact),
         Attempt(name="tests' bounds dropped", requirements=loose_tests),
         Attempt(name="all bounds dropped", requirements=loose),
         Attempt(name="what tests need where it can be had", requirements=needed, optional=optional),
-    ]
-    asks = [(attempt.requirements, attempt.optional, attempt.builds) for attempt in tries]
+    )
+    asks = [(attempt.requirements, attempt.optional) for attempt in tries]
     return tuple(attempt for place, attempt in enumerate(tries) if asks.index(asks[place]) == place)
 
 

@@ -43,6 +43,7 @@ _MOST_REASON = 500
 _FLOORS = {(3, 11): date(2023, 4, 1), (3, 12): date(2024, 4, 1), (3, 13): date(2025, 4, 1), (3, 14): date(2026, 4, 1)}
 _OLDEST = date(2022, 4, 1)
 _UNREACHABLE = "The package registry does not answer"
+_WHEELS_LACK = "wheel"  # what uv's message has where a package would have to be built
 # What uv says where not what was asked for is at fault.
 _NO_FAULT_OF_THE_TREE = {
     "error sending request": _UNREACHABLE,
@@ -157,34 +158,57 @@ class BuiltEnvironments:
             raise
 
     def _attempt(self, key: str, asked: Asked, day: str) -> None:
-        reasons = []
+        """Asks in one way after the other: of wheels first, and of sources where it was wheels that lacked."""
+        reason = ""
         for attempt in attempts(asked):
-            with self._shelf.building_folder() as folder:
-                try:
-                    done = self._install(folder, asked, attempt, day)
-                    failed = done["failed"] or self._verify(folder)
-                except BuildTimeoutError:
-                    reason = f"installing {attempt.name} took longer than the limit"
-                    raise EnvironmentFailedError(environments.TIMEOUT, reason) from None
-                if not failed:
-                    about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "image": self._image}
-                    installed = {"installed": done["installed"], "missed": done["missed"]}
-                    try:
-                        self._shelf.put(key, folder / "env", about | installed)
-                    except OSError as error:
-                        raise SandboxUnavailableError(f"An environment cannot be kept: {error}.") from error
-                    return
+            failed = self._try(key, asked, attempt, day, builds=False)
+            if _WHEELS_LACK in failed.lower():
+                failed = self._try(key, asked, attempt, day, builds=True)
+            if not failed:
+                return
+            reason = reason or condensed(failed)
+        raise EnvironmentFailedError(environments.FAILED, reason)
+
+    def _try(self, key: str, asked: Asked, attempt: Attempt, day: str, *, builds: bool) -> str:
+        """Puts what came of it on the shelf; or says why nothing did."""
+        with self._shelf.building_folder() as folder:
+            try:
+                done = self._install(folder, self._plan(asked, attempt, day, builds=builds))
+                failed = str(done["failed"]) or self._verify(folder)
+            except BuildTimeoutError:
+                reason = f"installing {attempt.name} took longer than the limit"
+                raise EnvironmentFailedError(environments.TIMEOUT, reason) from None
             for word, what in _NO_FAULT_OF_THE_TREE.items():
                 if word in failed.lower():
                     raise SandboxUnavailableError(f"{what}: {condensed(failed)}")
-            reasons.append(condensed(failed))
-        raise EnvironmentFailedError(environments.FAILED, reasons[1])  # as asked, and anything may be built
+            if not failed:
+                about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "sources": builds}
+                rest = {"image": self._image, "installed": done["installed"], "missed": done["missed"]}
+                try:
+                    self._shelf.put(key, folder / "env", about | rest)
+                except OSError as error:
+                    raise SandboxUnavailableError(f"An environment cannot be kept: {error}.") from error
+            return failed
 
-    def _install(self, folder: Path, asked: Asked, attempt: Attempt, day: str) -> Mapping[str, Any]:
+    def _plan(self, asked: Asked, attempt: Attempt, day: str, *, builds: bool) -> dict[str, Any]:
+        return {
+            "do": "install",
+            "uv": f"{TOOLS}/uv",
+            "python": INTERPRETER,
+            "venv": _VENV,
+            "own": _OWN_PLACE,
+            "requirements": attempt.requirements,
+            "optional": attempt.optional,
+            "guesses": [asdict(guess) for guess in asked.guesses],
+            "builds": builds,
+            "as_of": day,
+        }
+
+    def _install(self, folder: Path, plan: Mapping[str, Any]) -> Mapping[str, Any]:
         """Installs into `folder / "env"`; what is built from source gets a cache of its own, which it could spoil."""
         env, cache = folder / "env", self._shelf.folder / "cache"
         with ExitStack() as stack:
-            if attempt.builds:
+            if plan["builds"]:
                 cache = folder / "cache"
                 cache.mkdir()
             else:
@@ -193,21 +217,8 @@ class BuiltEnvironments:
             env.chmod(0o755)
             for place in (env, cache):
                 self._give(place)
-            plan = {
-                "do": "install",
-                "uv": f"{TOOLS}/uv",
-                "python": INTERPRETER,
-                "venv": _VENV,
-                "own": _OWN_PLACE,
-                "requirements": attempt.requirements,
-                "optional": attempt.optional,
-                "guesses": [asdict(guess) for guess in asked.guesses],
-                "builds": attempt.builds,
-                "as_of": day,
-            }
             written = (Mount(host=env, inside=_PLACE), Mount(host=cache, inside="/cache"))
-            room = Room(shown=self._own_tools(), written=written, network=True, user=self._user)
-            return self._run(room, plan)
+            return self._run(Room(shown=self._own_tools(), written=written, network=True, user=self._user), plan)
 
     def _verify(self, folder: Path) -> str:
         """Why pytest does not start with it, seen as a box would see it; empty if it does."""
