@@ -109,11 +109,13 @@ class BuiltEnvironments:
                 about = self._shelf.find(key)
                 if about is not None:
                     self._shelf.use(key, tree.repository)
-                    if built and self._shelf.evict(self._budget) > self._budget:
-                        reason = f"the disk budget of {self._budget} bytes is in use: give a larger --disk-budget"
-                        raise EnvironmentFailedError(environments.DISK, reason)
-                    yield self._environment(key, about, asked.own)
-                    return
+                    if not built or self._shelf.evict(self._budget) <= self._budget:
+                        yield self._environment(key, about, asked.own)
+                        return
+            if about is not None:
+                self._shelf.evict(self._budget)  # now that it is not used, it can go itself
+                reason = f"the disk budget of {self._budget} bytes is in use: give a larger --disk-budget"
+                raise EnvironmentFailedError(environments.DISK, reason)
             with self._shelf.lock(key, shared=False):
                 if self._shelf.find(key) is None:
                     self._make(key, asked, day)
