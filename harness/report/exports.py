@@ -1,4 +1,4 @@
-"""The tables of a report as files for other programs: CSV and JSON with numbers, Markdown and LaTeX as printed. Pure."""
+"""The tables of a report as files: CSV and JSON with every number, Markdown and LaTeX as people read them. Pure."""
 
 import csv
 import io

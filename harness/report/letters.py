@@ -30,8 +30,9 @@ def significance_letters(methods: Sequence[str], different: Collection[tuple[str
     sets = [frozenset(places.values())]
     for one, other in pairs:
         split = [
-            part for members in sets for part in ((members - {one}, members - {other}) if _both(members, one, other)
-                                                  else (members,))
+            part
+            for members in sets
+            for part in ((members - {one}, members - {other}) if _both(members, one, other) else (members,))
         ]
         distinct = list(dict.fromkeys(split))
         sets = [members for members in distinct if not any(members < larger for larger in distinct)]
