@@ -1,36 +1,48 @@
 """`repobench report` and `compare`: tables of runs, and two runs against each other."""
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from harness.commands.running import RUNS_FOLDER
-from harness.console import say, show
+from harness.console import Tracker, say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 
+if TYPE_CHECKING:
+    from harness.report.methods import ScoredRun
+    from harness.report.tables import Report
+
 REPORT_FOLDER = Path("repobench-out/report")
+PAGE_LIBRARIES = ("altair", "jinja2", "vl_convert")
 
 
 def report(
     *runs: Path,
     out: Annotated[Path, Parameter(name=("--out", "-o"))] = REPORT_FOLDER,
     by: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    data: Path | None = None,
+    data: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     seed: int = 0,
+    html: bool = True,
 ) -> int:
     """Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.
 
     Args:
         runs: Folders of runs, or of folders of runs. Default: every run in repobench-out/runs.
-        out: Folder of report.md and report.json, which hold every breakdown.
+        out: Folder of report.md, report.json and report-tables, which hold every breakdown, and of report.html with its
+            details and figures.
         by: Break the printed tables down; may be repeated. family, event, target-type, target-length, prefix-length,
             position, target-in-prefix or repository-size.
-        data: Dataset of the runs, to tell hallucinated names from other mistakes.
+        data: Dataset of the runs, to show prefixes, files and commits, and to tell hallucinated names from other
+            mistakes; may be repeated.
         seed: Seed of the bootstrap.
+        html: Write the page and the figures.
     """
+    from harness.report.export_files import write_tables
     from harness.report.files import find_runs, find_unknown_names, load_runs, write_report
     from harness.report.tables import build_report
     from harness.report.terminal import to_terminal
@@ -49,13 +61,33 @@ def report(
     unfinished = [folder for folder in folders if not has_finished(folder)]
     for folder in unfinished:
         say(f"left out: {folder} is not finished; start the same run again to finish it")
-    loaded = load_runs(folder for folder in folders if folder not in unfinished)
-    names = None if data is None else find_unknown_names(loaded, Dataset(data))
-    made = build_report(loaded, seed=seed, unknown=names)
+    finished = [folder for folder in folders if folder not in unfinished]
+    loaded = load_runs(finished)
+    datasets = [Dataset(folder) for folder in data]
+    names = {task: found for one in datasets for task, found in find_unknown_names(loaded, one).items()}
+    made = build_report(loaded, seed=seed, unknown=names if datasets else None)
     show(to_terminal(made, slices=by))
     markdown, as_json = write_report(made, out)
+    write_tables(made, out)
     say(f"written to {markdown} and {as_json}")
+    if html:
+        _write_page(made, list(zip(finished, loaded, strict=True)), datasets, out)
     return 1 if unfinished else 0
+
+
+def _write_page(
+    report: "Report", runs: "Sequence[tuple[Path, ScoredRun]]", datasets: Sequence[Dataset], out: Path
+) -> None:
+    missing = [name for name in PAGE_LIBRARIES if find_spec(name) is None]
+    if missing:
+        say(f"no page and no figures: {missing[0]} is not installed; pip install 'repopeftbench[report]' brings it")
+        return
+    from harness.report.html.folder import write_page
+
+    with Tracker("steps") as tracker:
+        page = write_page(report, runs, datasets, out, progress=lambda step: tracker.update("page", 0, 1, step))
+    hint = "" if datasets else "; with --data it shows the prefixes of tasks, too"
+    say(f"open {page}{hint}")
 
 
 def compare(
