@@ -50,7 +50,12 @@ def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure
         for row in timed
     ]
     base = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("seconds:Q", scale=alt.Scale(type="log", nice=True), title="Seconds per task (log scale)"),
+        x=alt.X(
+            "seconds:Q",
+            scale=alt.Scale(type="log"),
+            title="Seconds per task (log scale)",
+            axis=alt.Axis(grid=False, tickCount=5, format="~g"),
+        ),
         color=method_colour(colours, methods),
     )
     chart = base.mark_rule(strokeWidth=2, opacity=0.45).encode(

@@ -159,7 +159,12 @@ def repositories(table: Table, answers: Sequence[Answers], colours: Colours) -> 
         alt.Chart(data)
         .mark_circle(size=48, opacity=0.7)
         .encode(
-            x=alt.X("tasks:Q", scale=alt.Scale(type="log"), title="Tasks of the repository"),
+            x=alt.X(
+                "tasks:Q",
+                scale=alt.Scale(type="log"),
+                title="Tasks of the repository",
+                axis=alt.Axis(grid=False, tickCount=5),
+            ),
             y=percent_up("em", "Exact match, %"),
             color=method_colour(colours, methods),
             tooltip=tooltip,

@@ -63,8 +63,8 @@ def render_page(report: Report, content: PageContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    program = "\n".join(_own(name) for name in _PROGRAM)
-    library = _script_text(vl_convert.javascript_bundle())
+    program = _enclosed("\n".join(_own(name) for name in _PROGRAM))
+    library = _enclosed(vl_convert.javascript_bundle())
     return environment.get_template("page.html.j2").render(
         title=_TITLE,
         version=__version__,
@@ -117,9 +117,10 @@ def _own(name: str) -> str:
     return resources.files("harness.report.html").joinpath("templates", name).read_text("utf-8")
 
 
-def _script_text(source: str) -> str:
-    """The same program with nothing in it that would end a script element; only strings can hold such a thing."""
-    return _ENDS_A_SCRIPT.sub(r"\\x3c", source)
+def _enclosed(source: str) -> str:
+    """A program with names of its own, without what would end a script element: only its strings can hold that."""
+    text = _ENDS_A_SCRIPT.sub(r"\\x3c", source)
+    return f"(() => {{{text}\n}})();"
 
 
 def _policy(scripts: Sequence[str]) -> str:

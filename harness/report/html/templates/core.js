@@ -14,7 +14,7 @@ function h(tag, attributes, ...children) {
     else if (name === "colour") element.style.setProperty("--colour", value);
     else element.setAttribute(name, value === true ? "" : String(value));
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -105,7 +105,7 @@ function sortableTable(columns, rows, { label, sort = null, head = 0 }) {
   const body = h("tbody");
   const headings = columns.map((column, index) => {
     const button = h("button", { type: "button", click: () => {
-      const down = order && order[0] === index ? !order[1] : !column.text;
+      const down = order && order[0] === index ? !order[1] : column.down || !column.text;
       order = [index, down];
       draw();
     } }, column.title);

@@ -18,7 +18,7 @@ function startFigures(report) {
   function theme() {
     const [ink, soft, line] = [colour("--ink"), colour("--soft"), colour("--line")];
     return {
-      background: "transparent", font: "system-ui, sans-serif", view: { stroke: null },
+      background: "transparent", font: "Helvetica Neue, Helvetica, Arial, sans-serif", view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: 600, labelFontSize: 12 },
       legend: { labelColor: ink, titleColor: soft, labelFontSize: 12 },
       boxplot: { median: { color: ink } }, rule: { color: soft },

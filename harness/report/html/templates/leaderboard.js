@@ -44,14 +44,14 @@ function startLeaderboard(report) {
       { title: "Method", text: true, key: ({ row }) => row.method,
         cell: ({ row }) => [h("span", { class: "dot", colour: report.colours[row.method], "aria-hidden": "true" }), row.method,
           row.seeds > 1 ? h("span", { class: "soft" }, ` (${row.seeds} seeds)`) : null] },
-      { title: metric.points ? `${metric.title} %` : metric.title, key: ({ interval }) => interval[0],
+      { title: metric.points ? `${metric.title} %` : metric.title, text: true, down: true, key: ({ interval }) => interval[0],
         cell: ({ row, interval }) => intervalCell(interval, metric, most, report.colours[row.method]) },
       everything && chosen.metric === report.headline && table.rows.some((row) => row.letters)
         ? { title: "Letters", hint: "Methods that share a letter were not shown to differ", text: true, key: ({ row }) => row.letters,
             cell: ({ row }) => h("span", { class: "letters" }, row.letters) }
         : null,
-      { title: "EM strict %", key: ({ strict }) => strict[0], cell: ({ strict }) => metricText(strict[0], { points: true }) },
-      { title: "EM paper %", key: ({ paper }) => paper[0], cell: ({ paper }) => metricText(paper[0], { points: true }) },
+      chosen.metric === "em_strict" ? null : { title: "EM %", key: ({ strict }) => strict[0], cell: ({ strict }) => metricText(strict[0], { points: true }) },
+      chosen.metric === "em_paper" ? null : { title: "EM paper %", key: ({ paper }) => paper[0], cell: ({ paper }) => metricText(paper[0], { points: true }) },
       { title: "Gap", hint: "EM paper less EM, in points", key: ({ paper, strict }) => paper[0] - strict[0],
         cell: ({ paper, strict }) => signed(100 * (paper[0] - strict[0])) },
       everything ? { title: "Per repository", hint: "Mean of the repositories' own means", key: ({ row }) => row.macro[chosen.metric][0],
@@ -86,7 +86,7 @@ function startLeaderboard(report) {
     const point = h("i", { class: "point" });
     point.style.left = place(mean);
     scale.append(point);
-    return h("span", { class: "interval" }, scale, h("span", { class: "number" }, metricText(mean, metric)),
+    return h("span", { class: "interval" }, h("span", { class: "number" }, metricText(mean, metric)), scale,
       h("span", { class: "ends" }, low === null ? "no interval" : `${metricText(low, metric)} to ${metricText(high, metric)}`));
   }
 

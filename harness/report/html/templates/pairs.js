@@ -94,7 +94,7 @@ function startPairs(report) {
       { title: "Tasks", key: (row) => row.count, cell: (row) => whole(row.count) },
       { title: "A %", key: (row) => row.a, cell: (row) => percent(row.a) },
       { title: "B %", key: (row) => row.b, cell: (row) => percent(row.b) },
-      { title: "A less B", key: (row) => row.lead, cell: (row) => [bar(row), ` ${percent(row.lead)}`] },
+      { title: "A less B", key: (row) => row.lead, cell: (row) => [bar(row), h("span", { class: "lead-number" }, percent(row.lead))] },
     ], rows, { label: "Differences by repository", sort: [4, true] }));
   }
 

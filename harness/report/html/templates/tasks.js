@@ -132,7 +132,7 @@ function startTasks(report) {
       click: () => { active = place; open(); } },
     h("span", { class: "target" }, tasks.target[task]),
     h("span", { class: "where" }, h("span", {}, `${repository}${file ? ` · ${file}:${tasks.line[task]}` : ""}`),
-      h("span", { class: "marks", "aria-hidden": "true" }, verdicts.map(([kind, sign]) => h("span", { class: kind }, sign)))));
+      h("span", { class: "signs", "aria-hidden": "true" }, verdicts.map(([kind, sign]) => h("span", { class: kind }, sign)))));
     row.style.top = `${place * ROW}px`;
     if (place === active) row.style.outline = "2px solid var(--accent)", row.style.outlineOffset = "-2px";
     return row;
