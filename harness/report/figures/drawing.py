@@ -10,6 +10,7 @@ from typing import Any
 import altair as alt
 
 from harness.report.sections import Grid
+from harness.stats import Estimate
 
 Values = list[dict[str, Any]]
 
@@ -96,3 +97,13 @@ def percent(value: float | None) -> float | None:
 def number_text(value: float | None, digits: int = 1) -> str:
     """A number of a grid; an en dash where there is none."""
     return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001
+
+
+def estimated(facts: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
+    """`facts` with `em`, `low` and `high` in per cent."""
+    return {**facts, "em": percent(estimate.mean), "low": percent(estimate.low), "high": percent(estimate.high)}
+
+
+def mean_cells(estimates: Sequence[Estimate]) -> tuple[str, ...]:
+    """The means in per cent, as cells of a grid."""
+    return tuple(number_text(percent(estimate.mean)) for estimate in estimates)

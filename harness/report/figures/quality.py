@@ -1,17 +1,16 @@
-"""Figures of how good methods are: ranking, history, repositories, training data, slices, mistakes, cost. Pure."""
+"""Figures of how good methods are: exact matches, along the history, in slices, and kinds of mistakes. Pure."""
 
-import itertools
-import statistics
 from collections.abc import Mapping, Sequence
 
 import altair as alt
 
 from harness.pairing import FEWEST_REPOSITORIES
-from harness.report.answers import Answers
 from harness.report.figures.drawing import (
     Figure,
     Values,
+    estimated,
     finished,
+    mean_cells,
     method_colour,
     methods_down,
     number_text,
@@ -24,18 +23,17 @@ from harness.report.metrics import HEADLINE
 from harness.report.sections import Grid
 from harness.report.tables import Row, Table
 from harness.slices import SLICES
-from harness.stats import Estimate, estimate_share, total
+from harness.stats import Estimate
 from harness.taxonomy import ErrorClass
 
 Colours = Mapping[str, str]
-_TRAIN_BOUNDS = (1, 30, 100, 300, 1_000)
 _EXACT = {"em_strict": "EM", "em_ast": "EM AST", "em_paper": "EM paper"}
 
 
 def ranking(table: Table, colours: Colours) -> Figure:
     """The exact matches of every method: the strict one with its interval, the others as marks."""
     methods = [row.method for row in table.rows]
-    strict = [_estimated({"method": row.method}, row.metrics[HEADLINE].micro) for row in table.rows]
+    strict = [estimated({"method": row.method}, row.metrics[HEADLINE].micro) for row in table.rows]
     marks: Values = [
         {"method": row.method, "rule": title, "em": percent(row.metrics[name].micro.mean)}
         for row in table.rows
@@ -84,7 +82,7 @@ def history(table: Table, colours: Colours) -> Figure | None:
     methods = [row.method for row in table.rows]
     labels = SLICES["position"].labels
     values: Values = [
-        _estimated(
+        estimated(
             {
                 "method": method,
                 "position": 2.5 + 5 * labels.index(part.label),
@@ -107,134 +105,13 @@ def history(table: Table, colours: Colours) -> Figure | None:
         tooltip=["method:N", "label:N", "em:Q", "low:Q", "high:Q", "tasks:Q"],
     )
     chart = base.mark_line(strokeWidth=2).encode(y=y) + points
-    rows = tuple((part.label, f"{part.tasks:,}", *_means(part.em_strict)) for part in parts)
+    rows = tuple((part.label, f"{part.tasks:,}", *mean_cells(part.em_strict)) for part in parts)
     return Figure(
         name="history",
         title="Exact match along the history",
         caption=f"Exact match of each method at {len(parts)} positions between the first commit (0 %) and the last "
         "(100 %) of the repositories' histories; the size of a point is the number of tasks.",
         grid=Grid(title="", headings=("Position", "Tasks", *methods), rows=rows),
-        spec=finished(chart, height=280),
-    )
-
-
-def repositories(table: Table, answers: Sequence[Answers], colours: Colours) -> tuple[Figure, ...]:
-    """The exact match of every repository: how it is spread, and against the number of tasks."""
-    methods = [one.method.name for one in answers]
-    values: Values = []
-    grid = []
-    for one in answers:
-        totals = total(one.repositories, one.values(HEADLINE))
-        shares = [100 * float(part) / float(count) for part, count in zip(totals.sums, totals.counts, strict=True)]
-        values += [
-            {
-                "method": one.method.name,
-                "repository": name,
-                "em": round(share, 2),
-                "tasks": int(count),
-                # No randomness: neighbours in the order of names lie apart.
-                "offset": (place * 7 % 11) / 10,
-            }
-            for place, (name, share, count) in enumerate(
-                zip(sorted(set(one.repositories)), shares, totals.counts, strict=True)
-            )
-        ]
-        quartiles = statistics.quantiles(shares, n=4) if len(shares) > 1 else [shares[0]] * 3
-        grid.append((one.method.name, *(number_text(value) for value in (min(shares), *quartiles, max(shares)))))
-    data = alt.Data(values=values)
-    colour = method_colour(colours, methods, legend=False)
-    tooltip = ["method:N", "repository:N", "em:Q", "tasks:Q"]
-    box = alt.Chart(data).mark_boxplot(size=16, opacity=0.35, outliers=False, extent="min-max")
-    strip = alt.Chart(data).mark_circle(size=26, opacity=0.65)
-    spread = box.encode(
-        y=methods_down(methods), x=percent_across("em", "Exact match of a repository, %"), color=colour
-    ) + strip.encode(
-        y=methods_down(methods),
-        x="em:Q",
-        yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-0.6, 1.6])),
-        color=colour,
-        tooltip=tooltip,
-    )
-    scatter = (
-        alt.Chart(data)
-        .mark_circle(size=48, opacity=0.7)
-        .encode(
-            x=alt.X(
-                "tasks:Q",
-                scale=alt.Scale(type="log"),
-                title="Tasks of the repository",
-                axis=alt.Axis(grid=False, tickCount=5),
-            ),
-            y=percent_up("em", "Exact match, %"),
-            color=method_colour(colours, methods),
-            tooltip=tooltip,
-        )
-    )
-    shown = Grid(title="", headings=("Method", "Least %", "25 %", "Median %", "75 %", "Most %"), rows=tuple(grid))
-    count = f"{table.repositories:,} repositor{'y' if table.repositories == 1 else 'ies'}"
-    return (
-        Figure(
-            name="repositories",
-            title="Repositories differ",
-            caption=f"The exact match of each method in each of {count}: a point is a repository, a box holds the "
-            "middle half of them, the line in it is the median.",
-            grid=shown,
-            spec=finished(spread, height=row_height(len(methods)) + 20),
-        ),
-        Figure(
-            name="repository-tasks",
-            title="Exact match and size of repositories",
-            caption=f"The exact match of each method in each of {count} against the number of its tasks: shares of few "
-            "tasks stray far by chance.",
-            grid=shown,
-            spec=finished(scatter, height=300),
-        ),
-    )
-
-
-def training_data(answers: Sequence[Answers], train_tasks: Mapping[str, int], colours: Colours) -> Figure | None:
-    """Exact match by the number of train tasks that a repository has; None where none has any."""
-    methods = [one.method.name for one in answers]
-    bins: dict[int, list[int]] = {}
-    for index, repository in enumerate(answers[0].repositories):
-        size = train_tasks.get(repository, 0)
-        bins.setdefault(sum(size >= bound for bound in _TRAIN_BOUNDS), []).append(index)
-    if set(bins) <= {0}:
-        return None
-    labels = (
-        "none",
-        *(f"{low:,} to {high - 1:,}" for low, high in itertools.pairwise(_TRAIN_BOUNDS)),
-    )
-    labels = (*labels, f"{_TRAIN_BOUNDS[-1]:,} or more")
-    shown = [labels[number] for number in sorted(bins)]
-    values: Values = []
-    rows = []
-    for number in sorted(bins):
-        chosen = bins[number]
-        names = [answers[0].repositories[index] for index in chosen]
-        estimates = [
-            estimate_share(total(names, [one.values(HEADLINE)[index] for index in chosen]), seed=0) for one in answers
-        ]
-        values += [
-            _estimated({"method": method, "size": labels[number], "tasks": len(chosen)}, estimate)
-            for method, estimate in zip(methods, estimates, strict=True)
-        ]
-        rows.append((labels[number], f"{len(chosen):,}", f"{len(set(names)):,}", *_means(estimates)))
-    base = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("size:N", sort=shown, title="Train tasks of the repository", axis=alt.Axis(labelAngle=0)),
-        xOffset=alt.XOffset("method:N", sort=methods),
-        color=method_colour(colours, methods),
-    )
-    tooltip = ["method:N", "size:N", "em:Q", "low:Q", "high:Q", "tasks:Q"]
-    chart = base.mark_rule(strokeWidth=2, opacity=0.45).encode(
-        y=percent_up("low", "Exact match, %"), y2="high:Q"
-    ) + base.mark_circle(size=70).encode(y="em:Q", tooltip=tooltip)
-    return Figure(
-        name="training-data",
-        title="Exact match by training data",
-        caption="Exact match of each method, with its interval, by the number of train tasks that the dataset has of "
-        "the repository.",
-        grid=Grid(title="", headings=("Train tasks", "Tasks", "Repositories", *methods), rows=tuple(rows)),
         spec=finished(chart, height=280),
     )
 
@@ -252,7 +129,7 @@ def reliability(table: Table) -> Figure | None:
             few = part.repositories < FEWEST_REPOSITORIES
             trust = f"fewer than {FEWEST_REPOSITORIES} repositories" if few else "enough repositories"
             facts = {"slice": label, "tasks": part.tasks, "repositories": part.repositories, "trust": trust}
-            values.append(_estimated(facts, part.em_strict[0]))
+            values.append(estimated(facts, part.em_strict[0]))
             rows.append((label, f"{part.tasks:,}", f"{part.repositories:,}", *_interval_cells(part.em_strict[0])))
     if not values:
         return None
@@ -324,14 +201,6 @@ def mistakes(table: Table) -> Figure:
         grid=Grid(title="", headings=("Method", "Wrong", *(kind.capitalize() for kind in classes)), rows=tuple(rows)),
         spec=finished(chart, height=row_height(len(methods))),
     )
-
-
-def _estimated(facts: dict[str, object], estimate: Estimate) -> dict[str, object]:
-    return facts | {"em": percent(estimate.mean), "low": percent(estimate.low), "high": percent(estimate.high)}
-
-
-def _means(estimates: Sequence[Estimate]) -> tuple[str, ...]:
-    return tuple(number_text(percent(estimate.mean)) for estimate in estimates)
 
 
 def _interval_cells(estimate: Estimate) -> tuple[str, str, str]:

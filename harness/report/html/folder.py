@@ -15,7 +15,7 @@ from harness.report.answers import Answers, group_answers
 from harness.report.companions import Companions, read_companions
 from harness.report.costs import read_cost
 from harness.report.exports import table_stem
-from harness.report.figures import evidence, quality
+from harness.report.figures import evidence, quality, repositories
 from harness.report.figures.drawing import Figure, method_colours
 from harness.report.figures.files import write_figures
 from harness.report.html.details import LocatedRun, write_details
@@ -163,8 +163,8 @@ def _figures(
     figures = [
         quality.ranking(table, colours),
         quality.history(table, colours),
-        *quality.repositories(table, answers, colours),
-        quality.training_data(answers, train, colours),
+        *repositories.repositories(answers, colours),
+        repositories.training_data(answers, train, colours),
         quality.reliability(table),
         quality.mistakes(table),
         evidence.cost(table, runs.seconds, colours),
