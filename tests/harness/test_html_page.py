@@ -41,11 +41,12 @@ def chunks(out):
 
 def test_hostile_texts_are_in_the_data_and_nowhere_else_in_the_page(hostile):
     page = (hostile / "report.html").read_text("utf-8")
-    assert f"window.{MARK}" not in page.replace(f"window.{MARK}=1&lt;/script&gt;", "")
-    assert "<img" not in page
-    assert page.count("<script") == 3
     assert page.count("</script") == 3
     assert "<!--" not in page
+    markup = _SCRIPT.sub("", page)
+    assert f"window.{MARK}" not in markup.replace(f"window.{MARK}=1&lt;/script&gt;", "")
+    assert "<img" not in markup
+    assert "<script" not in markup
     assert "\N{LINE SEPARATOR}" not in page
     data = document(hostile)
     assert data["tasks"]["repository"]["texts"] == [HOSTILE_REPOSITORY]
