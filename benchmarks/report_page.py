@@ -9,6 +9,7 @@ task in the middle of the list is shown. Peak memory is of the process that writ
 
 import argparse
 import multiprocessing
+import re
 import resource
 import shutil
 import sys
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _prepare(folder: Path, count: int, repositories: int) -> None:
-    if (folder / "runs").is_dir():
+    if (folder / "runs" / list(_SKILLS)[-1] / "complete.json").is_file():
         return
     tasks = made_up_tasks(count, repositories=repositories)
     dataset = write_dataset(folder / "data", tasks)
@@ -74,7 +75,7 @@ def _browse(page: Path) -> None:
     if chromium is None:
         print("browser: there is no Chromium")
         return
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -84,7 +85,7 @@ def _browse(page: Path) -> None:
         view.wait_for_selector("html[data-ready] .option")
         ready = time.perf_counter()
         view.fill("#search", "lantern 250")
-        view.wait_for_function("/^(.*) of (?!\\1 )/.test(document.querySelector('.count').textContent)")
+        expect(view.locator(".count")).not_to_have_text(re.compile(r"^(\S+) of \1 "), timeout=60_000)
         searched = time.perf_counter()
         view.fill("#search", "")
         view.wait_for_timeout(400)

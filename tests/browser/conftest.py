@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 _TESTS = Path(__file__).parent.parent
 sys.path[:0] = [str(_TESTS / "harness"), str(_TESTS.parent / "benchmarks")]
@@ -20,10 +21,6 @@ def browser():
     """Chromium; REPOBENCH_REQUIRE=browser makes its absence a failure."""
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     missing = "there is no Chromium: .ci/browser installs one" if found is None else None
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        missing = "playwright is not installed: pip install playwright"
     if missing is not None:
         if "browser" in os.environ.get("REPOBENCH_REQUIRE", "").split(","):
             pytest.fail(missing)

@@ -35,7 +35,7 @@ function secondsText(value) {
 
 /** A labelled choice; `options` are [value, text]. */
 function choice(label, options, value, changed) {
-  const select = h("select", { change: () => changed(select.value) });
+  const select = h("select", { "aria-label": label, change: () => changed(select.value) });
   for (const [key, text] of options) select.append(h("option", { value: key, selected: key === value }, text));
   return h("label", {}, label, select);
 }
