@@ -109,6 +109,7 @@ def test_task_is_searched_opened_and_shown_with_every_answer(open_page, usual):
     view.locator("#tasks").get_by_label("Answer", exact=True).select_option("x")
     expect(view.locator(".count")).to_have_text("6 of 240 tasks")
     view.locator("#tasks").get_by_label("Answer", exact=True).select_option("1")
+    view.locator("#tasks").get_by_label("runs differ").check()
     view.fill("#search", "beacon test_")
     expect(view.locator(".count")).to_have_text(re.compile(r"^\d\d? of 240 tasks$"))
     view.locator(".option").first.click()
@@ -120,7 +121,7 @@ def test_task_is_searched_opened_and_shown_with_every_answer(open_page, usual):
     assert code.inner_text().rstrip().endswith(view.locator("mark.cut").inner_text())
     assert view.locator("dl a").get_attribute("href").startswith("https://github.com/")
     assert re.fullmatch(r".*#task-[0-9a-f]{12}", view.url)
-    assert view.locator(".answer ins").count() > 0
+    assert view.locator(".answer ins, .answer del").count() > 0
     shown = view.locator("dl code").last.inner_text()
     again = open_page(view.url)
     again.wait_for_selector(".answer")

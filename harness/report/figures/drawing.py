@@ -100,8 +100,18 @@ def number_text(value: float | None, digits: int = 1) -> str:
 
 
 def estimated(facts: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
-    """`facts` with `em`, `low` and `high` in per cent."""
-    return {**facts, "em": percent(estimate.mean), "low": percent(estimate.low), "high": percent(estimate.high)}
+    """`facts` with the values of `interval_fields`."""
+    return {**facts, **interval_fields(estimate.mean, estimate.low, estimate.high)}
+
+
+def interval_fields(mean: float, low: float | None, high: float | None) -> dict[str, Any]:
+    """A mean as `em` with the ends `low` and `high`, in per cent, and where to draw the interval: `from` and `to`.
+
+    Where there is no interval the last two are the mean: an axis has no extent of values that are absent.
+    """
+    em, ends = percent(mean), {"low": percent(low), "high": percent(high)}
+    drawn = {"from": em if low is None else ends["low"], "to": em if high is None else ends["high"]}
+    return {"em": em, **ends, **drawn}
 
 
 def mean_cells(estimates: Sequence[Estimate]) -> tuple[str, ...]:

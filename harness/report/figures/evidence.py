@@ -10,11 +10,12 @@ from harness.report.companions import Companions, Diagnosis
 from harness.report.figures.drawing import (
     Figure,
     Values,
+    estimated,
     finished,
+    interval_fields,
     method_colour,
     methods_down,
     number_text,
-    percent,
     percent_across,
     percent_up,
     row_height,
@@ -39,14 +40,10 @@ def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure
         return None
     methods = [row.method for row in timed]
     values: Values = [
-        {
-            "method": row.method,
-            # A logarithm has no zero; the log's clock has milliseconds.
-            "seconds": max(round(seconds[row.method], 6), 1e-5),
-            "em": percent(row.metrics[HEADLINE].micro.mean),
-            "low": percent(row.metrics[HEADLINE].micro.low),
-            "high": percent(row.metrics[HEADLINE].micro.high),
-        }
+        # A logarithm has no zero; the log's clock has milliseconds.
+        estimated(
+            {"method": row.method, "seconds": max(round(seconds[row.method], 6), 1e-5)}, row.metrics[HEADLINE].micro
+        )
         for row in timed
     ]
     base = alt.Chart(alt.Data(values=values)).encode(
@@ -59,7 +56,7 @@ def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure
         color=method_colour(colours, methods),
     )
     chart = base.mark_rule(strokeWidth=2, opacity=0.45).encode(
-        y=percent_up("low", "Exact match, %"), y2="high:Q"
+        y=percent_up("from", "Exact match, %"), y2="to:Q"
     ) + base.mark_circle(size=110, opacity=1).encode(y="em:Q", tooltip=["method:N", "em:Q", "seconds:Q"])
     rows = tuple((value["method"], f"{value['seconds']:.5f}", number_text(value["em"])) for value in values)
     return Figure(
@@ -172,19 +169,14 @@ def _controls(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
     if not diagnosis.controls:
         return []
     values: Values = [
-        {
-            "method": control.control,
-            "em": percent(control.em_strict),
-            "low": percent(control.low),
-            "high": percent(control.high),
-        }
+        {"method": control.control, **interval_fields(control.em_strict, control.low, control.high)}
         for control in diagnosis.controls
     ]
     base = alt.Chart(alt.Data(values=values)).encode(y=methods_down([value["method"] for value in values]))
     tooltip = [alt.Tooltip("method:N", title="adapter"), "em:Q", "low:Q", "high:Q"]
     chart = base.mark_bar(opacity=0.75, color="#4269d0").encode(
         x=percent_across("em", "Exact match, %"), tooltip=tooltip
-    ) + base.mark_rule(strokeWidth=2, color="#808892").encode(x="low:Q", x2="high:Q")
+    ) + base.mark_rule(strokeWidth=2, color="#808892").encode(x="from:Q", x2="to:Q")
     return [
         Figure(
             name=f"controls-{number}",

@@ -44,8 +44,8 @@ def ranking(table: Table, colours: Colours) -> Figure:
     points = alt.Chart(alt.Data(values=marks)).mark_point(filled=False, size=90, strokeWidth=2)
     chart = interval.encode(
         y=y,
-        x=percent_across("low", "Exact match, % of tasks"),
-        x2="high:Q",
+        x=percent_across("from", "Exact match, % of tasks"),
+        x2="to:Q",
         color=method_colour(colours, methods, legend=False),
     ) + points.encode(
         y=y,
@@ -147,7 +147,7 @@ def reliability(table: Table) -> Figure | None:
     )
     tooltip = ["slice:N", "em:Q", "low:Q", "high:Q", "tasks:Q", "repositories:Q"]
     chart = base.mark_rule(strokeWidth=3, opacity=0.45).encode(
-        x=percent_across("low", "Exact match, %"), x2="high:Q"
+        x=percent_across("from", "Exact match, %"), x2="to:Q"
     ) + base.mark_circle(size=60).encode(x="em:Q", tooltip=tooltip)
     return Figure(
         name="slices",

@@ -147,7 +147,7 @@ def training_data(answers: Sequence[Answers], train_tasks: Mapping[str, int], co
     )
     tooltip = ["method:N", "size:N", "em:Q", "low:Q", "high:Q", "tasks:Q"]
     chart = base.mark_rule(strokeWidth=2, opacity=0.45).encode(
-        y=percent_up("low", "Exact match, %"), y2="high:Q"
+        y=percent_up("from", "Exact match, %"), y2="to:Q"
     ) + base.mark_circle(size=70).encode(y="em:Q", tooltip=tooltip)
     return Figure(
         name="training-data",

@@ -29,9 +29,11 @@ function startFigures(report) {
     const figures = table === "conditioning" ? report.conditioning : report.tables[Number(table)].figures;
     drawn = `${table} ${document.documentElement.dataset.theme}`;
     charts.replaceChildren(...figures.map((figure) => {
-      const chart = h("div", { class: "chart", role: "img", "aria-label": `${figure.title}. ${figure.caption}` });
+      // Vega gives the element that it draws in a role of its own, so that the words stand around it.
+      const chart = h("div", { class: "drawing" });
       const card = h("section", { class: "card" },
-        h("h2", {}, figure.title), h("p", { class: "caption" }, figure.caption), chart,
+        h("h2", {}, figure.title), h("p", { class: "caption" }, figure.caption),
+        h("div", { class: "chart", role: "img", "aria-label": `${figure.title}. ${figure.caption}` }, chart),
         h("details", {}, h("summary", {}, "Numbers as a table"), plainTable(figure.headings, figure.rows, figure.texts)));
       const spec = { ...figure.spec, width: "container", autosize: { type: "fit", contains: "padding" } };
       const options = { ast: true, renderer: "svg", actions: false, config: theme(), tooltip: { theme: document.documentElement.dataset.theme } };
