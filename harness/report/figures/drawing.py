@@ -57,13 +57,18 @@ def method_scale(colours: Mapping[str, str], methods: Sequence[str]) -> alt.Scal
 
 def method_colour(colours: Mapping[str, str], methods: Sequence[str], *, legend: bool = True) -> alt.Color:
     """The channel that colours by `method`."""
-    shown = alt.Legend(title=None, orient="top", columns=3, labelLimit=220) if legend and len(methods) > 1 else None
+    shown = alt.Legend(title=None, orient="top", labelLimit=220) if legend and len(methods) > 1 else None
     return alt.Color("method:N", scale=method_scale(colours, methods), legend=shown)
 
 
 def methods_down(methods: Sequence[str]) -> alt.Y:
     """The vertical axis of methods, the best on top."""
-    return alt.Y("method:N", sort=list(methods), title=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
+    return alt.Y(
+        "method:N",
+        sort=list(methods),
+        title=None,
+        axis=alt.Axis(labelLimit=220, labelPadding=10, ticks=False, domain=False),
+    )
 
 
 def percent_across(field: str, title: str) -> alt.X:

@@ -98,7 +98,7 @@ def execution(answers: Sequence[Answers], outcomes: Mapping[str, Mapping[str, st
             y=alt.Y("answer:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
             x=alt.X("tasks:Q", title="Tasks"),
             color=alt.Color(
-                "outcome:N", scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(title=None, orient="top", columns=5)
+                "outcome:N", scale=alt.Scale(scheme="tableau10"), legend=alt.Legend(title=None, orient="top")
             ),
             tooltip=["answer:N", "outcome:N", "tasks:Q"],
         )

@@ -13,6 +13,7 @@ _THEME = {
     "background": "white",
     "view": {"stroke": None},
     "axis": {"gridColor": "#e4e6ea", "domainColor": "#9aa1ab", "tickColor": "#9aa1ab", "labelColor": "#333944"},
+    "legend": {"columns": 3},
     "title": {"anchor": "start", "fontSize": 15},
 }
 

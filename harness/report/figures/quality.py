@@ -101,7 +101,7 @@ def history(table: Table, colours: Colours) -> Figure | None:
     y = percent_up("em", "Exact match, %")
     points = base.mark_circle(opacity=0.9).encode(
         y=y,
-        size=alt.Size("tasks:Q", legend=alt.Legend(title="tasks", orient="right", tickCount=3)),
+        size=alt.Size("tasks:Q", scale=alt.Scale(range=[12, 90]), legend=None),
         tooltip=["method:N", "label:N", "em:Q", "low:Q", "high:Q", "tasks:Q"],
     )
     chart = base.mark_line(strokeWidth=2).encode(y=y) + points
@@ -188,7 +188,7 @@ def mistakes(table: Table) -> Figure:
             color=alt.Color(
                 "mistake:N",
                 scale=alt.Scale(domain=classes, scheme="tableau10"),
-                legend=alt.Legend(title=None, orient="top", columns=4),
+                legend=alt.Legend(title=None, orient="top"),
             ),
             order=alt.Order("order:Q"),
             tooltip=["method:N", "mistake:N", "share:Q", "answers:Q"],

@@ -29,8 +29,10 @@ _TRAIN_BOUNDS = (1, 30, 100, 300, 1_000)
 _TOOLTIP = ("method:N", "repository:N", "em:Q", "tasks:Q")
 
 
-def repositories(answers: Sequence[Answers], colours: Colours) -> tuple[Figure, Figure]:
-    """The exact match of every repository: how it is spread, and against the number of tasks."""
+def repositories(answers: Sequence[Answers], colours: Colours) -> tuple[Figure, ...]:
+    """The exact match of every repository, as a spread and against the number of tasks; nothing of a single one."""
+    if len(set(answers[0].repositories)) < 2:
+        return ()
     values: Values = []
     rows = []
     for one in answers:
@@ -75,7 +77,7 @@ def _spread(values: Values, grid: Grid, methods: Sequence[str], count: int, colo
     return Figure(
         name="repositories",
         title="Repositories differ",
-        caption=f"The exact match of each method in each of {_counted(count)}: a point is a repository, a box holds "
+        caption=f"The exact match of each method in each of {count:,} repositories: a point is a repository, a box holds "
         "the middle half of them, the line in it is the median.",
         grid=grid,
         spec=finished(chart, height=row_height(len(methods)) + 20),
@@ -101,25 +103,21 @@ def _by_tasks(values: Values, grid: Grid, methods: Sequence[str], count: int, co
     return Figure(
         name="repository-tasks",
         title="Exact match and size of repositories",
-        caption=f"The exact match of each method in each of {_counted(count)} against the number of its tasks: shares "
+        caption=f"The exact match of each method in each of {count:,} repositories against the number of its tasks: shares "
         "of few tasks stray far by chance.",
         grid=grid,
         spec=finished(chart, height=300),
     )
 
 
-def _counted(count: int) -> str:
-    return f"{count:,} repositor{'y' if count == 1 else 'ies'}"
-
-
 def training_data(answers: Sequence[Answers], train_tasks: Mapping[str, int], colours: Colours) -> Figure | None:
-    """Exact match by the number of train tasks that a repository has; None where none has any."""
+    """Exact match by the number of train tasks that a repository has; None where all have as many."""
     methods = [one.method.name for one in answers]
     bins: dict[int, list[int]] = {}
     for index, repository in enumerate(answers[0].repositories):
         size = train_tasks.get(repository, 0)
         bins.setdefault(sum(size >= bound for bound in _TRAIN_BOUNDS), []).append(index)
-    if set(bins) <= {0}:
+    if len(bins) < 2:
         return None
     labels = (
         "none",

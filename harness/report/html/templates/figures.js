@@ -20,7 +20,7 @@ function startFigures(report) {
     return {
       background: "transparent", font: "Helvetica Neue, Helvetica, Arial, sans-serif", view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: line, tickColor: line, titleFontWeight: 600, labelFontSize: 12 },
-      legend: { labelColor: ink, titleColor: soft, labelFontSize: 12 },
+      legend: { labelColor: ink, titleColor: soft, labelFontSize: 12, columns: place.clientWidth < 520 ? 1 : 3 },
       boxplot: { median: { color: ink } }, rule: { color: soft },
     };
   }
@@ -35,7 +35,7 @@ function startFigures(report) {
         h("h2", {}, figure.title), h("p", { class: "caption" }, figure.caption),
         h("div", { class: "chart", role: "img", "aria-label": `${figure.title}. ${figure.caption}` }, chart),
         h("details", {}, h("summary", {}, "Numbers as a table"), plainTable(figure.headings, figure.rows, figure.texts)));
-      const spec = { ...figure.spec, width: "container", autosize: { type: "fit", contains: "padding" } };
+      const spec = { ...figure.spec, width: "container", autosize: { type: "fit-x", contains: "padding" } };
       const options = { ast: true, renderer: "svg", actions: false, config: theme(), tooltip: { theme: document.documentElement.dataset.theme } };
       requestAnimationFrame(() => vegaEmbed(chart, spec, options).catch((error) => {
         chart.replaceChildren(h("p", { class: "alarm" }, `This figure cannot be drawn: ${error.message}`));
