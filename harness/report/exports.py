@@ -50,10 +50,7 @@ def table_exports(report: Report) -> Iterator[TableExport]:
         yield _export(f"{stem}-methods", section.methods, [_method_record(row) for row in table.rows])
         if section.tests is not None:
             yield _export(f"{stem}-pairs", section.tests, _pair_records(table))
-        mistakes = [
-            {"method": row.method} | {kind.value: row.mistakes[kind] for kind in ErrorClass} for row in table.rows
-        ]
-        yield _export(f"{stem}-mistakes", section.mistakes, mistakes)
+        yield _export(f"{stem}-mistakes", section.mistakes, [_mistake_record(row) for row in table.rows])
         for name, grid in zip(SLICES, section.slices, strict=True):
             yield _export(f"{stem}-by-{name}", grid, _slice_records(table, name))
 
@@ -138,6 +135,10 @@ def _method_record(row: Row) -> dict[str, Cell]:
         "seeds": len(row.seeds),
         "seed_deviation": row.seed_deviation,
     }
+
+
+def _mistake_record(row: Row) -> dict[str, Cell]:
+    return {"method": row.method, **{kind.value: row.mistakes[kind] for kind in ErrorClass}}
 
 
 def _pair_records(table: Table) -> list[dict[str, Cell]]:

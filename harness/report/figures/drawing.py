@@ -81,6 +81,11 @@ def percent_up(field: str, title: str) -> alt.Y:
     return alt.Y(f"{field}:Q", title=title, axis=alt.Axis(grid=True, tickCount=6))
 
 
+def chart_of(values: Values) -> alt.Chart:
+    """A chart of these rows."""
+    return alt.Chart(alt.InlineData(values=values))
+
+
 def finished(chart: alt.Chart | alt.LayerChart, *, height: int | None = None) -> Mapping[str, Any]:
     """The chart as a specification of the usual width; `height` in pixels, or as its rows need."""
     sized = chart.properties(width=WIDTH) if height is None else chart.properties(width=WIDTH, height=height)

@@ -10,6 +10,7 @@ from harness.report.companions import Companions, Diagnosis
 from harness.report.figures.drawing import (
     Figure,
     Values,
+    chart_of,
     estimated,
     finished,
     interval_fields,
@@ -46,7 +47,7 @@ def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure
         )
         for row in timed
     ]
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = chart_of(values).encode(
         x=alt.X(
             "seconds:Q",
             scale=alt.Scale(type="log"),
@@ -92,7 +93,7 @@ def execution(answers: Sequence[Answers], outcomes: Mapping[str, Mapping[str, st
         return None
     order = list(dict.fromkeys(value["answer"] for value in values))
     chart = (
-        alt.Chart(alt.Data(values=values))
+        chart_of(values)
         .mark_bar()
         .encode(
             y=alt.Y("answer:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
@@ -133,7 +134,7 @@ def _similarity(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
         for other, value in zip(labels, line, strict=True)
     ]
     chart = (
-        alt.Chart(alt.Data(values=values))
+        chart_of(values)
         .mark_rect()
         .encode(
             x=alt.X("other:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=140)),
@@ -172,7 +173,7 @@ def _controls(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
         {"method": control.control, **interval_fields(control.em_strict, control.low, control.high)}
         for control in diagnosis.controls
     ]
-    base = alt.Chart(alt.Data(values=values)).encode(y=methods_down([value["method"] for value in values]))
+    base = chart_of(values).encode(y=methods_down([value["method"] for value in values]))
     tooltip = [alt.Tooltip("method:N", title="adapter"), "em:Q", "low:Q", "high:Q"]
     chart = base.mark_bar(opacity=0.75, color="#4269d0").encode(
         x=percent_across("em", "Exact match, %"), tooltip=tooltip

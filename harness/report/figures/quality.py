@@ -8,6 +8,7 @@ from harness.pairing import FEWEST_REPOSITORIES
 from harness.report.figures.drawing import (
     Figure,
     Values,
+    chart_of,
     estimated,
     finished,
     mean_cells,
@@ -40,8 +41,8 @@ def ranking(table: Table, colours: Colours) -> Figure:
         for name, title in _EXACT.items()
     ]
     y = methods_down(methods)
-    interval = alt.Chart(alt.Data(values=strict)).mark_rule(strokeWidth=3, opacity=0.45)
-    points = alt.Chart(alt.Data(values=marks)).mark_point(filled=False, size=90, strokeWidth=2)
+    interval = chart_of(strict).mark_rule(strokeWidth=3, opacity=0.45)
+    points = chart_of(marks).mark_point(filled=False, size=90, strokeWidth=2)
     chart = interval.encode(
         y=y,
         x=percent_across("from", "Exact match, % of tasks"),
@@ -94,7 +95,7 @@ def history(table: Table, colours: Colours) -> Figure | None:
         for part in parts
         for method, estimate in zip(methods, part.em_strict, strict=True)
     ]
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = chart_of(values).encode(
         x=alt.X("position:Q", title="Position in the history, %", scale=alt.Scale(domain=[0, 100])),
         color=method_colour(colours, methods),
     )
@@ -134,7 +135,7 @@ def reliability(table: Table) -> Figure | None:
     if not values:
         return None
     y = alt.Y("slice:N", sort=[value["slice"] for value in values], title=None, axis=alt.Axis(labelLimit=260))
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = chart_of(values).encode(
         y=y,
         color=alt.Color(
             "trust:N",
@@ -180,7 +181,7 @@ def mistakes(table: Table) -> Figure:
         ]
         rows.append((row.method, f"{wrong:,}", *map(number_text, shares)))
     chart = (
-        alt.Chart(alt.Data(values=values))
+        chart_of(values)
         .mark_bar()
         .encode(
             y=methods_down(methods),

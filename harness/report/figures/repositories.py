@@ -10,6 +10,7 @@ from harness.report.answers import Answers
 from harness.report.figures.drawing import (
     Figure,
     Values,
+    chart_of,
     estimated,
     finished,
     mean_cells,
@@ -65,20 +66,19 @@ def _shares(answers: Answers) -> Values:
 
 
 def _spread(values: Values, grid: Grid, methods: Sequence[str], count: int, colours: Colours) -> Figure:
-    data = alt.Data(values=values)
     colour = method_colour(colours, methods, legend=False)
     y, x = methods_down(methods), percent_across("em", "Exact match of a repository, %")
-    box = alt.Chart(data).mark_boxplot(size=16, opacity=0.35, outliers=False, extent="min-max")
+    box = chart_of(values).mark_boxplot(size=16, opacity=0.35, outliers=False, extent="min-max")
     offset = alt.YOffset("offset:Q", scale=alt.Scale(domain=[-0.6, 1.6]))
-    strip = alt.Chart(data).mark_circle(size=26, opacity=0.65)
+    strip = chart_of(values).mark_circle(size=26, opacity=0.65)
     chart = box.encode(y=y, x=x, color=colour) + strip.encode(
         y=y, x=x, yOffset=offset, color=colour, tooltip=list(_TOOLTIP)
     )
     return Figure(
         name="repositories",
         title="Repositories differ",
-        caption=f"The exact match of each method in each of {count:,} repositories: a point is a repository, a box holds "
-        "the middle half of them, the line in it is the median.",
+        caption=f"The exact match of each method in each of {count:,} repositories: a point is a repository, a box "
+        "holds the middle half of them, the line in it is the median.",
         grid=grid,
         spec=finished(chart, height=row_height(len(methods)) + 20),
     )
@@ -86,7 +86,7 @@ def _spread(values: Values, grid: Grid, methods: Sequence[str], count: int, colo
 
 def _by_tasks(values: Values, grid: Grid, methods: Sequence[str], count: int, colours: Colours) -> Figure:
     chart = (
-        alt.Chart(alt.Data(values=values))
+        chart_of(values)
         .mark_circle(size=48, opacity=0.7)
         .encode(
             x=alt.X(
@@ -103,8 +103,8 @@ def _by_tasks(values: Values, grid: Grid, methods: Sequence[str], count: int, co
     return Figure(
         name="repository-tasks",
         title="Exact match and size of repositories",
-        caption=f"The exact match of each method in each of {count:,} repositories against the number of its tasks: shares "
-        "of few tasks stray far by chance.",
+        caption=f"The exact match of each method in each of {count:,} repositories against the number of its tasks: "
+        "shares of few tasks stray far by chance.",
         grid=grid,
         spec=finished(chart, height=300),
     )
@@ -138,7 +138,7 @@ def training_data(answers: Sequence[Answers], train_tasks: Mapping[str, int], co
             for method, estimate in zip(methods, estimates, strict=True)
         ]
         rows.append((labels[number], f"{len(chosen):,}", f"{len(set(names)):,}", *mean_cells(estimates)))
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = chart_of(values).encode(
         x=alt.X("size:N", sort=shown, title="Train tasks of the repository", axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("method:N", sort=methods),
         color=method_colour(colours, methods),

@@ -28,6 +28,7 @@ from harness.report.tables import Report
 from repopeftbench import __version__
 
 _PROGRAM = ("core.js", "leaderboard.js", "figures.js", "pairs.js", "code.js", "tasks.js", "start.js")
+_GLOBALS = "window.vegaEmbed = vegaEmbed;"
 _TITLE = "RepoPeftBench report"
 _ENDS_A_SCRIPT = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 
@@ -64,7 +65,7 @@ def render_page(report: Report, content: PageContent) -> str:
         lstrip_blocks=True,
     )
     program = _enclosed("\n".join(_own(name) for name in _PROGRAM))
-    library = _enclosed(vl_convert.javascript_bundle())
+    library = _enclosed(vl_convert.javascript_bundle(_GLOBALS))
     return environment.get_template("page.html.j2").render(
         title=_TITLE,
         version=__version__,
