@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.report.metrics import METRICS
 from harness.report.rendering import grid_lines
 from harness.report.sections import Grid, sections
-from harness.report.tables import Report, Row, Table
+from harness.report.tables import NamedPair, Report, Row, Table
 from harness.slices import SLICES
 from harness.stats import Estimate
 from harness.taxonomy import ErrorClass
@@ -49,7 +49,7 @@ def table_exports(report: Report) -> Iterator[TableExport]:
         stem = table_stem(report, table)
         yield _export(f"{stem}-methods", section.methods, [_method_record(row) for row in table.rows])
         if section.tests is not None:
-            yield _export(f"{stem}-pairs", section.tests, _pair_records(table))
+            yield _export(f"{stem}-pairs", section.tests, [_pair_record(named) for named in table.pairs])
         yield _export(f"{stem}-mistakes", section.mistakes, [_mistake_record(row) for row in table.rows])
         for name, grid in zip(SLICES, section.slices, strict=True):
             yield _export(f"{stem}-by-{name}", grid, _slice_records(table, name))
@@ -141,27 +141,25 @@ def _mistake_record(row: Row) -> dict[str, Cell]:
     return {"method": row.method, **{kind.value: row.mistakes[kind] for kind in ErrorClass}}
 
 
-def _pair_records(table: Table) -> list[dict[str, Cell]]:
-    return [
-        {"first": named.first, "second": named.second}
-        | _interval("difference", named.pair.difference)
-        | {
-            "first_only": named.pair.first_only,
-            "second_only": named.pair.second_only,
-            "mcnemar_p": named.pair.mcnemar,
-            "sign_flip_p": named.pair.sign_flip,
-            "holm_p": named.pair.corrected,
-            "verdict": named.pair.verdict.value,
-        }
-        for named in table.pairs
-    ]
+def _pair_record(named: NamedPair) -> dict[str, Cell]:
+    pair = named.pair
+    names: dict[str, Cell] = {"first": named.first, "second": named.second}
+    tests: dict[str, Cell] = {
+        "first_only": pair.first_only,
+        "second_only": pair.second_only,
+        "mcnemar_p": pair.mcnemar,
+        "sign_flip_p": pair.sign_flip,
+        "holm_p": pair.corrected,
+        "verdict": pair.verdict.value,
+    }
+    return names | _interval("difference", pair.difference) | tests
 
 
 def _slice_records(table: Table, name: str) -> list[dict[str, Cell]]:
-    return [
-        {"label": row.label, "tasks": row.tasks, "repositories": row.repositories, "method": method.method}
-        | _interval("em_strict", estimate)
-        | {"em_paper": paper}
-        for row in table.slices[name]
-        for method, estimate, paper in zip(table.rows, row.em_strict, row.em_paper, strict=True)
-    ]
+    records = []
+    for row in table.slices[name]:
+        facts: dict[str, Cell] = {"label": row.label, "tasks": row.tasks, "repositories": row.repositories}
+        for method, estimate, paper in zip(table.rows, row.em_strict, row.em_paper, strict=True):
+            named: dict[str, Cell] = {**facts, "method": method.method}
+            records.append(named | _interval("em_strict", estimate) | {"em_paper": paper})
+    return records
