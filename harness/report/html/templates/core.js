@@ -76,6 +76,7 @@ const Theme = {
 const Pages = {
   names: { leaderboard: "Leaderboard", figures: "Figures", pairs: "Pairs", tasks: "Tasks", notes: "Notes" },
   opened: {},
+  shown: "",
   start() {
     for (const [name, title] of Object.entries(this.names)) {
       byId("tabs").append(h("li", {}, h("a", { href: `#${name}` }, title)));
@@ -88,7 +89,8 @@ const Pages = {
   show() {
     const hash = location.hash.slice(1);
     const name = hash.startsWith("task-") ? "tasks" : hash in this.names ? hash : "leaderboard";
-    if (hash === "main") return;
+    if (hash === "main" && this.shown) return;
+    this.shown = name;
     for (const other of Object.keys(this.names)) byId(other).hidden = other !== name;
     for (const link of byId("tabs").querySelectorAll("a")) {
       if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
