@@ -50,6 +50,10 @@ _COMMANDS = {
         "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",
     ),
     "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
+    "serve": (
+        "serving",
+        "Serve the pages of reports on this machine; makes the report of a folder of runs that has none.",
+    ),
     "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
     "synth": (
         "synthesizing",

@@ -23,12 +23,12 @@ def to_markdown(report: Report, *, slices: Collection[str] = tuple(SLICES)) -> s
     lines = ["# Report", ""]
     for section in sections(report, slices):
         lines += [f"## {section.title}", "", section.denominator, ""]
-        lines += [*_table(section.methods), ""]
+        lines += [*grid_lines(section.methods), ""]
         if section.verdicts:
             lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in section.verdicts), ""]
         for grid in (section.tests, section.mistakes, *section.slices):
             if grid is not None:
-                lines += [f"### {grid.title}", "", *_table(grid), ""]
+                lines += [f"### {grid.title}", "", *grid_lines(grid), ""]
     if not report.tables:
         lines += ["There is no task that can be reported on.", ""]
     lines += [f"- {note}" for note in footnotes(report)]
@@ -60,6 +60,12 @@ def comparison_to_json(comparison: Comparison) -> str:
         for part in comparison.parts
     ]
     return _json_text({"format": _FORMAT, "level": LEVEL} | _fields(comparison) | {"parts": parts})
+
+
+def grid_lines(grid: Grid) -> list[str]:
+    """The lines of a grid as a table of Markdown."""
+    align = ["---" if index < grid.texts else "---:" for index in range(len(grid.headings))]
+    return [_line(grid.headings), _line(align), *(_line(row) for row in grid.rows)]
 
 
 def _json_text(value: object) -> str:
@@ -95,11 +101,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(inner) for inner in value]
     return value
-
-
-def _table(grid: Grid) -> list[str]:
-    align = ["---" if index < grid.texts else "---:" for index in range(len(grid.headings))]
-    return [_line(grid.headings), _line(align), *(_line(row) for row in grid.rows)]
 
 
 def _line(values: Iterable[str]) -> str:
