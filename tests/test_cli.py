@@ -24,6 +24,8 @@ FLAGS = {
     "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
     "score": "--codebleu-backend --data --workers",
+    "probe": "--cache --check --data --disk-budget --driver --json --limit --out --prepare --runtime --seed --store "
+    "--track --unsafe-local --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",
