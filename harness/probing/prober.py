@@ -6,18 +6,19 @@ function of a commit: its tasks share the executions of the original.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.probing.heirs import heirs
 from harness.probing.records import Execution, Outcome, Reason, Runnability, Site
 from harness.probing.runnable import Bench, check_runnable, judge_prediction, make_execution
 from harness.probing.trees import TreeStore, TreeUnwritableError, WrittenTree
 from repopeftbench.errors import SourceError
 from repopeftbench.gitrepo import GitRepository
 from sandboxes.environments import EnvironmentProvider, SourceTree
-from sandboxes.errors import EnvironmentFailedError
-from sandboxes.spec import Environment, ExecRequest, Limits, Sandbox
+from sandboxes.errors import EnvironmentFailedError, EnvironmentUnusableError, RequestError
+from sandboxes.spec import Environment, ExecRequest, Limits, Patch, Sandbox, Verdict
 
 ARGUMENTS = ("-p", "no:randomly")
 """The order of cases is ours to say."""
@@ -139,9 +140,9 @@ class Prober:
         wanted = SourceTree(folder=tree.folder, repository=site.repo_id, committed=committed)
         try:
             with self._environments.provide(wanted) as environment:
-                request = _request(site, tree, environment)
-                bench = Bench(sandbox=self._sandbox, request=request, source=file.read_bytes())
-                return _execute(bench, unit, texts)
+                source = Patch(path=site.test_file, content=file.read_bytes())
+                bench = Bench(sandbox=self._sandbox, request=_request(site, tree, environment, source))
+                return _execute(_collected(bench, site), unit, texts)
         except EnvironmentFailedError as error:
             return _all(unit, _environment_reason(error.code), error.reason)
 
@@ -152,16 +153,30 @@ def import_paths(folder: Path) -> tuple[str, ...]:
     return ("src", ".") if source.is_dir() and not (source / "__init__.py").exists() else (".",)
 
 
-def _request(site: Site, tree: WrittenTree, environment: Environment) -> ExecRequest:
+def _request(site: Site, tree: WrittenTree, environment: Environment, source: Patch) -> ExecRequest:
     return ExecRequest(
         source=tree.folder,
         source_key=tree.key,
         test=site.test,
+        patch=source,
         environment=environment,
         limits=LIMITS,
         import_paths=import_paths(tree.folder),
         arguments=ARGUMENTS,
     )
+
+
+def _collected(bench: Bench, site: Site) -> Bench:
+    """The bench of the test itself or, where pytest does not collect it, of the first class that inherits it."""
+    try:
+        if bench.sandbox.execute(bench.request).verdict is Verdict.NOT_COLLECTED:
+            for test in heirs(bench.request.source, site.test_file, site.test_function):
+                inherited = replace(bench, request=replace(bench.request, test=test))
+                if inherited.sandbox.execute(inherited.request).verdict is not Verdict.NOT_COLLECTED:
+                    return inherited
+    except (EnvironmentUnusableError, RequestError):
+        pass  # whoever looks at the tasks meets it again, and says so
+    return bench
 
 
 def _execute(bench: Bench, unit: Sequence[Site], texts: Texts) -> Probed:

@@ -28,11 +28,20 @@ _OUTCOMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """A test in its tree, ready to be executed: `request` runs it as it is, `source` is its file."""
+    """A test in its tree, ready to be executed: `request` runs it as it is; its patch is the file with the target."""
 
     sandbox: Sandbox
     request: ExecRequest
-    source: bytes
+
+    @property
+    def file(self) -> Patch:
+        """The file with the target, as the tree has it."""
+        assert self.request.patch is not None
+        return self.request.patch
+
+    def execute(self, content: bytes) -> ExecResult:
+        """Runs the test with another content of the file."""
+        return self.sandbox.execute(replace(self.request, patch=Patch(path=self.file.path, content=content)))
 
 
 def check_runnable(bench: Bench, site: Site) -> Runnability:
@@ -58,7 +67,7 @@ def judge_prediction(bench: Bench, site: Site, text: str) -> Execution:
     Raises:
         SandboxError: nothing could be executed on this machine.
     """
-    place = Place(source=bench.source, start=site.target_start_byte, end=site.target_end_byte)
+    place = Place(source=bench.file.content, start=site.target_start_byte, end=site.target_end_byte)
     try:
         judged = judge(bench.sandbox, bench.request, place, text)
     except (EnvironmentUnusableError, RequestError) as error:
@@ -104,7 +113,7 @@ def _outcome(judged: Judged, *, is_target: bool) -> tuple[Outcome, str]:
 
 def _place(bench: Bench, site: Site) -> Place | Runnability:
     """Where the target stands, or that it does not stand there as one expression."""
-    place = Place(source=bench.source, start=site.target_start_byte, end=site.target_end_byte)
+    place = Place(source=bench.file.content, start=site.target_start_byte, end=site.target_end_byte)
     if not 0 <= place.start < place.end <= len(place.source):
         detail = f"bytes {place.start} to {place.end} are not in {site.test_file}"
         return Runnability(reason=Reason.NOT_SPLICEABLE, detail=detail)
@@ -136,14 +145,13 @@ def _original(bench: Bench) -> Runnability | None:
 
 def _with_mutants(bench: Bench, place: Place, target: str) -> Runnability:
     """Whether another value makes the test fail."""
-    path = bench.request.test.partition("::")[0]
     executed = 0
     for text in mutants(target):
         spliced = splice(place, text)
         if isinstance(spliced, Refusal):
             continue
         executed += 1
-        result = bench.sandbox.execute(replace(bench.request, patch=Patch(path=path, content=spliced)))
+        result = bench.execute(spliced)
         if result.verdict in (Verdict.FAILED, Verdict.ERROR):
             return Runnability(reason=Reason.RUNNABLE, mutants=executed)
     if not executed:
