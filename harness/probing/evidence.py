@@ -20,6 +20,8 @@ _BY_VERDICT = {
     Verdict.DAMAGED: Reason.DAMAGED,
     Verdict.CONTRADICTION: Reason.CONTRADICTION,
 }
+_NO_MODULE = re.compile(r"ModuleNotFoundError|No module named|DistributionNotFound|PackageNotFoundError")
+_NO_START = re.compile(r"unrecognized arguments|requires pytest-|Missing required plugins|Unknown config option")
 # The first that fits, in the errors of the test's own reports or of the file that was not collected.
 _BY_ERROR = (
     (
@@ -39,11 +41,12 @@ _BY_ERROR = (
         ),
     ),
     (Reason.NEEDS_WRITING, re.compile(r"Read-only file system|\[Errno 30\]")),
-    (Reason.ENV_MODULE, re.compile(r"ModuleNotFoundError|No module named|DistributionNotFound|PackageNotFoundError")),
+    (Reason.ENV_MODULE, _NO_MODULE),
 )
 _PROGRAM = re.compile(r"FileNotFoundError")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}")
 _MOST_CHARACTERS = 200
+_ERROR_LINES = re.compile(r"^(?:E   |pytest: error: )(.*)$", re.MULTILINE)
 _SECONDS = re.compile(r"after \d+\.\d s")
 
 
@@ -54,6 +57,8 @@ def reason_of(result: ExecResult) -> Reason:
         result: of an execution that did not pass.
     """
     plain = _BY_VERDICT[result.verdict]
+    if plain is Reason.NOT_COLLECTED:
+        return _uncollected(result)
     if plain not in (Reason.ORIGINAL_FAILS, Reason.ERROR):
         return plain
     errors = "\n".join([result.reason, *(report.error for report in result.reports if report.outcome == "failed")])
@@ -64,6 +69,13 @@ def reason_of(result: ExecResult) -> Reason:
     return Reason.UNIMPORTABLE if not_imported else plain
 
 
+def _uncollected(result: ExecResult) -> Reason:
+    """Why pytest found no test: it may not have come to looking. Nothing but what it printed tells."""
+    if "ImportError while loading conftest" in result.output:
+        return Reason.ENV_MODULE if _NO_MODULE.search(result.output) else Reason.UNIMPORTABLE
+    return Reason.ENV_PYTEST if _NO_START.search(result.output) else Reason.NOT_COLLECTED
+
+
 def _is_about_a_service(errors: str) -> bool:
     """Whether a missing file, if that is what the error is about, is one that was to be started."""
     return "[Errno 2]" not in errors or _PROGRAM.search(errors) is not None
@@ -71,6 +83,8 @@ def _is_about_a_service(errors: str) -> bool:
 
 def detail_of(result: ExecResult) -> str:
     """The result's reason on one line, without what differs from one time to the next: addresses and seconds."""
-    line = " ".join(result.reason.split())
+    told = _ERROR_LINES.findall(result.output) if result.verdict is Verdict.NOT_COLLECTED else []
+    line = " ".join([result.reason, *told[-1:]])
+    line = " ".join(line.split())
     line = _SECONDS.sub("at its limit", _ADDRESS.sub("0x…", line))
     return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"

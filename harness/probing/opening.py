@@ -89,6 +89,7 @@ def _driver(held: ExitStack, machine: Machine) -> tuple[Sandbox, EnvironmentProv
 
         local = held.enter_context(LocalSandbox(unsafe=machine.unsafe, most=most))
         return local, ImageEnvironments(this_interpreter()), _installed()
+    from sandboxes.builder import BuiltEnvironments
     from sandboxes.docker import DockerSandbox, connect, image_digest
     from sandboxes.images import BASE_IMAGE
 
@@ -97,8 +98,10 @@ def _driver(held: ExitStack, machine: Machine) -> tuple[Sandbox, EnvironmentProv
         image = image_digest(client, BASE_IMAGE)
     finally:
         client.close()
+    budget = machine.budget - machine.budget // _TREES_SHARE
+    environments = held.enter_context(BuiltEnvironments(machine.store / ENVIRONMENTS, budget=budget))
     contained = held.enter_context(DockerSandbox(runtime=machine.runtime, most=most))
-    return contained, ImageEnvironments(), image
+    return contained, environments, image
 
 
 def _installed() -> str:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     ENV_DISK = "env-failed: disk"
     ENV_UNREADABLE = "env-failed: unreadable"
     ENV_MODULE = "env-failed: module"  # something that the test imports is not installed
+    ENV_PYTEST = "env-failed: pytest"  # its pytest does not take the options that the repository sets
     ENV_UNUSABLE = "env-failed: unusable"  # pytest does not start in it
     NOT_COLLECTED = "not-collected"
     UNIMPORTABLE = "unimportable"  # the test's file, or a conftest, raises while it is imported
