@@ -31,6 +31,7 @@ def report(
         data: Dataset of the runs, to tell hallucinated names from other mistakes.
         seed: Seed of the bootstrap.
     """
+    from harness.report.executions import with_executions
     from harness.report.files import find_runs, find_unknown_names, load_runs, write_report
     from harness.report.tables import build_report
     from harness.report.terminal import to_terminal
@@ -51,7 +52,7 @@ def report(
         say(f"left out: {folder} is not finished; start the same run again to finish it")
     loaded = load_runs(folder for folder in folders if folder not in unfinished)
     names = None if data is None else find_unknown_names(loaded, Dataset(data))
-    made = build_report(loaded, seed=seed, unknown=names)
+    made = with_executions(build_report(loaded, seed=seed, unknown=names), loaded)
     show(to_terminal(made, slices=by))
     markdown, as_json = write_report(made, out)
     say(f"written to {markdown} and {as_json}")

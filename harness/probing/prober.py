@@ -12,17 +12,13 @@ from pathlib import Path
 
 from harness.probing.heirs import heirs
 from harness.probing.records import Execution, Outcome, Reason, Runnability, Site
-from harness.probing.runnable import Bench, check_runnable, judge_prediction, make_execution
+from harness.probing.runnable import ARGUMENTS, LIMITS, Bench, check_runnable, judge_prediction, make_execution
 from harness.probing.trees import TreeStore, TreeUnwritableError, WrittenTree
 from repopeftbench.errors import SourceError
 from repopeftbench.gitrepo import GitRepository
 from sandboxes.environments import EnvironmentProvider, SourceTree
 from sandboxes.errors import EnvironmentFailedError, EnvironmentUnusableError, RequestError
-from sandboxes.spec import Environment, ExecRequest, Limits, Patch, Sandbox, Verdict
-
-ARGUMENTS = ("-p", "no:randomly")
-"""The order of cases is ours to say."""
-LIMITS = Limits(wall_seconds=60.0)
+from sandboxes.spec import Environment, ExecRequest, Patch, Sandbox, Verdict
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in tasks."""

@@ -17,9 +17,8 @@ from harness.probing.execution_table import (
     executions_from_parquet,
     executions_to_parquet,
 )
-from harness.probing.prober import ARGUMENTS, LIMITS
 from harness.probing.records import Execution
-from harness.probing.runnable import TIMES
+from harness.probing.runnable import ARGUMENTS, LIMITS, TIMES
 from harness.run_store import EXECUTION, EXECUTION_MANIFEST, PREDICTIONS
 from repopeftbench import __version__
 from repopeftbench.atomic import write_atomically

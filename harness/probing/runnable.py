@@ -11,11 +11,15 @@ from harness.probing.mutants import mutants
 from harness.probing.records import Execution, Outcome, Reason, Runnability, Site
 from sandboxes.errors import EnvironmentUnusableError, RequestError
 from sandboxes.judging import Judged, Judgement, judge
-from sandboxes.spec import ExecRequest, ExecResult, Patch, Sandbox, Verdict
+from sandboxes.spec import ExecRequest, ExecResult, Limits, Patch, Sandbox, Verdict
 from sandboxes.splice import Place, Refusal, splice
 
 TIMES = 3
 """How often the original must pass: each time with another hash seed, the second time with its cases backwards."""
+ARGUMENTS = ("-p", "no:randomly")
+"""For pytest: the order of cases is ours to say."""
+LIMITS = Limits(wall_seconds=60.0)
+"""Of one execution."""
 _TOLD_BY_ONE = frozenset({Verdict.NOT_COLLECTED, Verdict.SKIPPED, Verdict.TIMEOUT, Verdict.MEMORY, Verdict.OUTPUT})
 _OUTCOMES = {
     Judgement.PASSED: Outcome.PASSED,
