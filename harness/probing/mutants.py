@@ -8,6 +8,8 @@ differs from the original one, and has its type where the type is a usual one.
 import ast
 from collections.abc import Iterator
 
+from sandboxes.splice import Refusal, parse_expression
+
 _BIG = 1_000_003
 _FAR = 2**50
 """From here on, one more may be no other float."""
@@ -40,9 +42,8 @@ _EMPTY = (
 
 def mutants(target: str) -> tuple[str, ...]:
     """At most three expressions with other values than `target`, the most telling first; none if it is none itself."""
-    try:
-        node = ast.parse(f"({target}\n)", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    node = parse_expression(target.strip())
+    if not target.strip() or isinstance(node, Refusal):
         return ()
     return tuple(text for text in _mutants(node, target.strip()) if text != target)
 
