@@ -54,6 +54,7 @@ class TreeStore:
         self._budget = budget
         self._lock = threading.Lock()
         self._keys: dict[tuple[str, str], str] = {}
+        self._looked_through = False
 
     @contextlib.contextmanager
     def tree(self, repository: GitRepository, commit_sha: str) -> Iterator[WrittenTree]:
@@ -77,11 +78,13 @@ class TreeStore:
                 self._keys[place] = tree_key(entries)
             key = self._keys[place]
             folder = self._folder / key
-            if not folder.is_dir():
+            written = not folder.is_dir()
+            if written:
                 self._write(repository, entries or _entries(repository, commit_sha), folder)
             held.enter_context(_locked(folder, fcntl.LOCK_SH))
             os.utime(folder)
-            self._dispose()
+            if written or not self._looked_through:
+                self._dispose()
         facts = json.loads((folder / _FACTS).read_bytes())
         return WrittenTree(folder=folder / _TREE, key=key, size=facts["size"], left_out=tuple(facts["left_out"]))
 
@@ -98,6 +101,7 @@ class TreeStore:
         for folder in self._folder.iterdir():
             if not (folder / _FACTS).is_file():
                 shutil.rmtree(folder)
+        self._looked_through = True
         kept = [folder for folder in self._folder.iterdir() if (folder / _FACTS).is_file()]
         sizes = {folder: json.loads((folder / _FACTS).read_bytes())["size"] for folder in kept}
         total = sum(sizes.values())

@@ -78,7 +78,7 @@ PASSED, FAILED = result(Verdict.PASSED, "1 passed"), result(Verdict.FAILED, "1 f
 
 
 def answering(rule):
-    """A sandbox: `rule(content, request)` gives a result, None passes what is as it was committed and fails the rest."""
+    """A sandbox: `rule(content, request)` gives a result; at None what is as it was committed passes, no other."""
 
     def answer(request):
         content = request.patch.content
