@@ -95,7 +95,7 @@ def test_what_says_nothing_is_not_remembered(store, request_):
 
 def test_file_that_is_no_store_is_one_sentence(tmp_path):
     (tmp_path / "executions.sqlite").write_text("precious" * 200)
-    with pytest.raises(ProbeError, match="cannot hold executions: .*: delete it, or name another --store"):
+    with pytest.raises(ProbeError, match=r"cannot hold executions: .*: delete it, or name another --store"):
         ExecutionStore(tmp_path / "executions.sqlite")
     assert (tmp_path / "executions.sqlite").read_text() == "precious" * 200
 

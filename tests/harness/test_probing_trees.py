@@ -1,7 +1,6 @@
 """The tree of a commit is what the commit holds, leads nowhere else, and is disposed of when nobody uses it."""
 
 import contextlib
-import os
 
 import pygit2
 import pytest
@@ -35,6 +34,10 @@ def build(repository, entries):
         oid = pygit2.Oid(hex=content) if mode == SUBMODULE else repository.create_blob(content.encode())
         builder.insert(name, oid, mode)
     return builder.write()
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_tree_holds_every_file_of_its_commit_and_none_of_a_later_one(tmp_path):
@@ -83,7 +86,7 @@ def test_what_leads_out_of_the_tree_is_left_out_and_named(tmp_path):
             "up (leads out of the tree)",
             "vendored (submodule)",
         )
-        assert sorted(os.listdir(tree.folder)) == ["a.py", "dangling", "here", "inside", "run", "sub"]
+        assert names_in(tree.folder) == ["a.py", "dangling", "here", "inside", "run", "sub"]
         assert (tree.folder / "inside").read_text() == "a"
         assert (tree.folder / "run").stat().st_mode & 0o111
         assert not (tree.folder / "a.py").stat().st_mode & 0o111
@@ -99,7 +102,7 @@ def test_git_folder_inside_a_commit_is_left_out(tmp_path):
     sha = str(source.create_commit("refs/heads/main", author, author, "c", outer, []))
     with TreeStore(tmp_path / "trees", LARGE).tree(GitRepository(tmp_path / "repo"), sha) as tree:
         assert tree.left_out == (".GIT/config (git's own)",)
-        assert os.listdir(tree.folder) == ["a.py"]
+        assert names_in(tree.folder) == ["a.py"]
 
 
 def test_missing_object_is_said(tmp_path):
@@ -116,10 +119,6 @@ def history_of_three(tmp_path):
     return repository, [commit.sha for commit in repository.history(last)]
 
 
-def trees_in(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
 def test_longest_unused_tree_goes_first_and_comes_back_when_it_is_asked_for(tmp_path):
     repository, (first, second, third) = history_of_three(tmp_path)
     store = TreeStore(tmp_path / "trees", 21_000)
@@ -128,7 +127,7 @@ def test_longest_unused_tree_goes_first_and_comes_back_when_it_is_asked_for(tmp_
         with store.tree(repository, sha) as tree:
             keys.append(tree.key)
             assert tree.size <= 3 * 4096
-    assert trees_in(tmp_path / "trees") == sorted(keys[1:])
+    assert names_in(tmp_path / "trees") == sorted(keys[1:])
     with store.tree(repository, first) as tree:
         assert (tree.folder / FILE).read_text() == SOURCE
 
@@ -147,7 +146,7 @@ def test_tree_larger_than_its_budget_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(TreeUnwritableError, match="more than the 5,000 bytes"), store.tree(repository, shas[2]):
         pass
     with store.tree(repository, shas[0]):
-        assert len(trees_in(tmp_path / "trees")) == 1
+        assert len(names_in(tmp_path / "trees")) == 1
 
 
 def test_what_a_kill_left_half_written_is_replaced(tmp_path):
@@ -158,4 +157,4 @@ def test_what_a_kill_left_half_written_is_replaced(tmp_path):
     (tmp_path / "trees" / f"{key}.partial").mkdir()
     (tmp_path / "trees" / "other.partial").mkdir()
     with TreeStore(tmp_path / "trees", LARGE).tree(repository, sha):
-        assert trees_in(tmp_path / "trees") == [key]
+        assert names_in(tmp_path / "trees") == [key]
