@@ -14,7 +14,10 @@ VERSION = 1  # of the rules: a new one makes new environments
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One way to ask. `builds`: whether packages may be built from source; wheels run no code when they are installed."""
+    """One way to ask.
+
+    `builds` says whether packages may be built from source; a wheel runs no code when it is installed.
+    """
 
     name: str
     requirements: tuple[str, ...]

@@ -9,6 +9,7 @@ packages are never taken for each other.
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -233,20 +234,20 @@ def own_files(own: OwnPackage) -> dict[str, str]:
     """What is on the path besides the environment: the tree's folders, and metadata of the package in it."""
     folders = [f"{_TREE}/{path}" for path in own.import_paths]
     files = {"tree.pth": "".join(f"{folder}\n" for folder in (*folders, _TREE))}
-    if own.name:
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", own.name):
         metadata = f"Metadata-Version: 2.1\nName: {own.name}\nVersion: {own.version}\n"
         groups: dict[str, list[str]] = {}
         for group, name, place in own.entry_points:
             groups.setdefault(group, []).append(f"{name} = {place}\n")
         lines = [f"[{group}]\n{''.join(rows)}" for group, rows in groups.items()]
-        place = f"{own.name.replace('-', '_').replace('/', '_')}-{own.version}.dist-info"
+        place = f"{own.name.replace('-', '_')}-{own.version}.dist-info"
         files |= {f"{place}/METADATA": metadata, f"{place}/entry_points.txt": "\n".join(lines)}
     return files
 
 
 def condensed(said: str) -> str:
     """The last words of uv or pytest in one line."""
-    words = " ".join(said.replace("╰─▶", " ").replace("×", " ").replace("│", " ").split())
+    words = " ".join(re.sub(r"[^\x20-\x7e]+", " ", said).split())  # uv draws a tree
     return words if len(words) <= _MOST_REASON else f"... {words[-_MOST_REASON:]}"
 
 

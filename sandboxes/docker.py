@@ -249,10 +249,12 @@ class AttachedLine:
         self.errors = ""
 
     def write(self, data: bytes) -> None:
+        """Sends all of `data`."""
         self._socket.settimeout(_ENGINE_SECONDS)
         self._socket.sendall(data)
 
     def read(self, seconds: float) -> bytes:
+        """A piece of the standard output; b"" at the end. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while True:
             header = self._exactly(_STREAM_HEADER.size, deadline)
@@ -279,5 +281,6 @@ class AttachedLine:
         return taken
 
     def close(self) -> None:
+        """Ends the container's input with it."""
         self._attached.close()
         self._socket.close()

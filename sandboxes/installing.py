@@ -1,8 +1,8 @@
 """What runs inside a build container, as its first process: installs with uv, or looks whether pytest starts.
 
-It is copied into the container alone, so it imports the standard library, nothing else of this project, and stays within what
-Python 3.8 understands. One line of JSON comes in, the plan; one goes out, what became of it. When the input ends, because
-the harness has, everything here ends.
+It is copied into the container alone, so it imports the standard library, nothing else of this project, and stays
+within what Python 3.8 understands. One line of JSON comes in, the plan; one goes out, what became of it. When the input
+ends, because the harness has, everything here ends.
 
 What it starts itself is uv and the image's own interpreter without start-up files. Code of packages runs only where uv
 builds one from its source, and where pytest is tried.
@@ -86,7 +86,7 @@ def _packages(plan: dict[str, Any], requirements: list[str], *, builds: bool) ->
 
 
 def _guesses(plan: dict[str, Any], site: Path) -> list[str]:
-    """Installs the guesses whose module is not there, all or one by one, from wheels alone; those that could not be had."""
+    """Installs the guesses whose module is not there, all or one by one, from wheels; returns what could not be had."""
 
     def missing() -> list[str]:
         return [row["requirement"] for row in plan["guesses"] if not _is_there(site, row["module"])]

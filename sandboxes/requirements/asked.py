@@ -1,4 +1,4 @@
-"""What a source tree asks for: the one record that an environment is made from. Rules for all repositories, none for one.
+"""What a source tree asks for: the one record that an environment is made from. Its rules are for all repositories.
 
 Wanted are what the package needs, what is declared for tests, and what tests import without anybody declaring it. Where
 nothing is declared for tests, what is declared for developing stands in. Tools that check, document or publish are left
@@ -28,11 +28,14 @@ _DEVELOPING = re.compile(r"(?:^|[-_./])(?:dev|devel|develop|development|local)(?
 _BASE_FILES = ("requirements.txt", "requirements.in", "requirements/base.txt", "requirements/requirements.txt")
 # Checkers, documentation, release, task runners and debuggers.
 _TOOLS = frozenset(
-    "autopep8 bandit black bpython build bumpversion bump2version bump-my-version codecov commitizen coveralls "
-    "detox doc8 flake8 furo gha-update hatch hatchling invoke ipdb ipython isort jupyter jupyterlab maturin mkdocs "
-    "mypy nox nox-poetry pdbpp pep8 pep8-naming pip pip-tools poethepoet poetry pre-commit pre-commit-uv prek prospector "
-    "pycodestyle pydocstyle pyflakes pylint pyright pyroma pyupgrade readme-renderer reno ruff rstcheck safety "
-    "setuptools-scm sphinx toml-sort tox tox-gh-actions tox-uv towncrier twine ty vulture watchdog wheel yapf zest-releaser".split()
+    (
+        "autopep8 bandit black bpython build bumpversion bump2version bump-my-version codecov commitizen coveralls "
+        "detox doc8 flake8 furo gha-update hatch hatchling invoke ipdb ipython isort jupyter jupyterlab maturin "
+        "mkdocs mypy nox nox-poetry pdbpp pep8 pep8-naming pip pip-tools poethepoet poetry pre-commit pre-commit-uv "
+        "prek prospector pycodestyle pydocstyle pyflakes pylint pyright pyroma pyupgrade readme-renderer reno ruff "
+        "rstcheck safety setuptools-scm sphinx toml-sort tox tox-gh-actions tox-uv towncrier twine ty vulture "
+        "watchdog wheel yapf zest-releaser"
+    ).split()
 )
 _TOOL_FAMILIES = re.compile(r"^(?:sphinx|sphinxcontrib|flake8|mkdocs|pylint|mypy|types|tox)-")
 _ASIDE = re.compile(r"(?:^|/)(?:docs?|examples?|benchmarks?|scripts|tools|ci|\.[^/]+)/")

@@ -36,8 +36,8 @@ def read_list(path: str, read: Read, seen: set[str] | None = None) -> Iterator[s
 def read_tox(text: str, read: Read) -> tuple[list[str], list[str], list[str]]:
     """What `[testenv]` installs: requirements, extras of the project, dependency groups.
 
-    A line for some factors only (`django42: django>=4.2`) gives its distribution in any version: which factors a commit is
-    tested with is nobody's word but its CI's.
+    A line for some factors only (`django42: django>=4.2`) gives its distribution in any version: which factors a commit
+    is tested with is nobody's word but its CI's.
     """
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:

@@ -1,8 +1,8 @@
 """The tree's own package: what an installation of it would add, without installing it.
 
-Commits share an environment, so none of them is installed in it. Its code is imported from the tree, its metadata come from
-a folder with a `dist-info` made here, and version files that a build would write are added to the copy of the tree.
-Nothing of it is ever built: a package that must be compiled cannot be had this way.
+Commits share an environment, so none of them is installed in it. Its code is imported from the tree, its metadata come
+from a folder with a `dist-info` made here, and version files that a build would write are added to the copy of the
+tree. Nothing of it is ever built: a package that must be compiled cannot be had this way.
 """
 
 import ast
@@ -16,6 +16,7 @@ from sandboxes.requirements.tree import Tree, texts
 UNKNOWN_VERSION = "0.0.0"  # of a package whose version is told by git alone
 _COMPILING = ("maturin", "mesonpy", "scikit_build_core", "skbuild", "setuptools_rust", "sipbuild", "py_build_cmake")
 _VERSION_FILES = ("version.py", "_version.py", "__version__.py", "__about__.py", "about.py", "__init__.py")
+_PLAIN = re.compile(r"[0-9][A-Za-z0-9.+!_-]*")  # what may become part of a file's name
 _VERSION = re.compile(r"""^\s*(?:__version__|version|VERSION)\s*(?::\s*\w+\s*)?=\s*["']([^"'\s]+)["']""", re.MULTILINE)
 
 
@@ -73,14 +74,14 @@ def _declared_version(tree: Tree) -> str:
         tree.setup_cfg("metadata", "version"),
         tree.setup_script.get("version"),
     )
-    return next((text for text in versions if isinstance(text, str) and re.match(r"^\d[\w.+!-]*$", text)), "")
+    return next((text for text in versions if isinstance(text, str) and _PLAIN.fullmatch(text)), "")
 
 
 def _version_in_files(tree: Tree, import_paths: tuple[str, ...]) -> str:
     for package in _packages(tree, import_paths):
         for name in _VERSION_FILES:
             found = _VERSION.search(tree.read(f"{package}/{name}") or "")
-            if found and re.match(r"^\d", found[1]):
+            if found and _PLAIN.fullmatch(found[1]):
                 return found[1]
     return ""
 

@@ -27,12 +27,12 @@ def read_setup_script(text: str, read: Callable[[str], str | None]) -> Mapping[s
         if isinstance(node, ast.Call) and _called(node) in ("setup", "setuptools.setup", "core.setup"):
             for keyword in node.keywords:
                 value = reader.value(keyword.value)
-                if keyword.arg is not None and value is not _UNKNOWN:
+                if keyword.arg == "ext_modules":  # whatever they are, but for an empty list
+                    found["ext_modules"] = not (isinstance(keyword.value, ast.List) and not keyword.value.elts)
+                elif keyword.arg is not None and value is not _UNKNOWN:
                     found[keyword.arg] = value
                 elif keyword.arg is None and isinstance(value, dict):
                     found |= value
-                elif keyword.arg == "ext_modules":
-                    found["ext_modules"] = True
     return found
 
 

@@ -47,7 +47,7 @@ class Tree:
         return frozenset(found)
 
     def read(self, path: str) -> str | None:
-        """The text at this path of the tree; None where there is no such file, or it is outside, a link or too large."""
+        """The text at this path of the tree; None for what is not there, is outside, is a link, or is too large."""
         parts = PurePosixPath(path)
         if not path or parts.is_absolute() or ".." in parts.parts or "\0" in path:
             return None
