@@ -24,7 +24,7 @@ FLAGS = {
     "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
     "score": "--codebleu-backend --data --workers",
-    "probe": "--cache --check --data --disk-budget --driver --json --limit --out --prepare --runtime --seed --store "
+    "probe": "--cache --check --data --disk-budget --driver --json --limit --out --prepare --retry --runtime --seed --store "
     "--track --unsafe-local --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",

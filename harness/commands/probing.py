@@ -1,8 +1,9 @@
 """`repobench probe`: executes predictions, and counts which tasks can be executed."""
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +14,8 @@ from rich.text import Text
 from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
 from harness.errors import RunError
+from harness.report.sections import Grid
+from harness.report.terminal import to_table
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, Track
@@ -55,12 +58,14 @@ class ProbeOptions:
     """Most disk for trees and environments; what was not used for the longest goes first."""
     runtime: Literal["", "runsc"] = ""
     """Runtime of the containers: the engine's default, or gVisor (runsc)."""
+    retry: bool = False
+    """Try once more to build environments that could not be built."""
     prepare: bool = False
     """Make the base image where it is missing, and end."""
     check: bool = False
-    """Say what is missing on this machine, and end."""
+    """Say what this machine has and lacks, and end; 1 where something is missing."""
     json: bool = False
-    """Print the funnel, and the outcomes of a run, as JSON."""
+    """Print the funnel and the outcomes, or what is missing, as JSON."""
     cache: Path | None = None
     """Folder of the clones, if `mine` was given one."""
     store: Path | None = None
@@ -76,10 +81,30 @@ def probe(run_folder: Path | None = None, /, *, options: ProbeOptions | None = N
     """
     options = options or ProbeOptions()
     machine = _machine(options)
+    if options.prepare or options.check:
+        return _ready(machine, options)
     dataset = Dataset(options.data)
     if run_folder is None:
         return _probe_dataset(dataset, machine, options)
     return _probe_run(run_folder, dataset, machine, options)
+
+
+def _ready(machine: "Machine", options: ProbeOptions) -> int:
+    """Makes what can be made, and says what is missing."""
+    from harness.probing.opening import ENVIRONMENTS
+    from sandboxes.readiness import check, prepare
+
+    if options.prepare:
+        prepare(say)
+    if not options.check:
+        return 0
+    checks = check(machine.store / ENVIRONMENTS)
+    if options.json:
+        show(Text(json.dumps([asdict(one) for one in checks], indent=2)))
+    else:
+        rows = tuple((one.name, "yes" if one.ok else "no", one.detail, one.fix) for one in checks)
+        show(to_table(Grid(title="", headings=("Needed", "There", "Found", "What to do"), rows=rows, texts=4)))
+    return 0 if all(one.ok for one in checks) else _LEFT_OUT
 
 
 def _probe_dataset(dataset: Dataset, machine: "Machine", options: ProbeOptions) -> int:
@@ -87,7 +112,6 @@ def _probe_dataset(dataset: Dataset, machine: "Machine", options: ProbeOptions) 
     from harness.probing.execution_table import runnable_to_parquet
     from harness.probing.funnel import count_yields, funnel_grid, funnel_json
     from harness.probing.sites import draw_sites, read_sites
-    from harness.report.terminal import to_table
     from repopeftbench.atomic import write_atomically
 
     sites = read_sites(dataset, options.track, tuple(Split))
@@ -110,7 +134,6 @@ def _probe_run(folder: Path, dataset: Dataset, machine: "Machine", options: Prob
     from harness.probing.outcomes import all_executions, outcomes_grid, outcomes_json
     from harness.probing.results import write_executions
     from harness.probing.sites import draw_sites, read_sites
-    from harness.report.terminal import to_table
     from harness.run_store import has_finished, reopen_run
 
     with reopen_run(folder) as run:
@@ -200,6 +223,7 @@ def _machine(options: ProbeOptions) -> "Machine":
         runtime=options.runtime,
         workers=options.workers,
         budget=_bytes(options.disk_budget),
+        retry=options.retry,
         store=options.store or default_cache().parent / "probe",
         cache=options.cache or default_cache(),
     )

@@ -37,6 +37,7 @@ class Machine:
         runtime: of the containers.
         workers: executions at one time.
         budget: bytes of disk for trees and environments.
+        retry: whether environments that could not be built are tried once more.
         store: folder of trees, environments and results.
         cache: folder of the clones of URLs.
     """
@@ -46,6 +47,7 @@ class Machine:
     runtime: str
     workers: int
     budget: int
+    retry: bool
     store: Path
     cache: Path
 
@@ -99,7 +101,8 @@ def _driver(held: ExitStack, machine: Machine) -> tuple[Sandbox, EnvironmentProv
     finally:
         client.close()
     budget = machine.budget - machine.budget // _TREES_SHARE
-    environments = held.enter_context(BuiltEnvironments(machine.store / ENVIRONMENTS, budget=budget))
+    folder = machine.store / ENVIRONMENTS
+    environments = held.enter_context(BuiltEnvironments(folder, budget=budget, retry=machine.retry))
     contained = held.enter_context(DockerSandbox(runtime=machine.runtime, most=most))
     return contained, environments, image
 
