@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from sandboxes.parsing import parse_module
+
 _MOST_FILES = 200
 _MOST_HEIRS = 8
 
@@ -42,7 +44,7 @@ def _inheriting(path: Path, names: set[str]) -> Iterator[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd escapes are the repository's affair
-            tree = ast.parse(data)
+            tree = parse_module(data)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     known = set(names)

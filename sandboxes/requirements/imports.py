@@ -8,6 +8,8 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 
+from sandboxes.parsing import parse_module
+
 # Modules that are not called as their distribution is. Widely used ones, whoever uses them.
 DISTRIBUTIONS = {
     "attr": "attrs",
@@ -85,7 +87,7 @@ _NEVER_NAMES = frozenset(sys.stdlib_module_names) | _NEVER
 def imported_modules(text: str) -> Iterator[str]:
     """The top names of modules that the file cannot do without; none for a file that is no Python."""
     try:
-        module = ast.parse(text)
+        module = parse_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     waiting: list[ast.AST] = [module]
@@ -102,7 +104,7 @@ def imported_modules(text: str) -> Iterator[str]:
 def used_plugins(text: str) -> Iterator[str]:
     """Distributions of the pytest plugins whose fixtures or marks the test file uses."""
     try:
-        module = ast.parse(text)
+        module = parse_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(module):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sandboxes.parsing import parse_module
 from sandboxes.requirements.tree import Tree, texts
 
 UNKNOWN_VERSION = "0.0.0"  # of a package whose version is told by git alone
@@ -191,7 +192,7 @@ def _written_by_a_build(tree: Tree, import_paths: tuple[str, ...], version: str)
 def _version_modules(text: str, package: str) -> Iterator[str]:
     """Modules called like a version that the text of a package imports from within it."""
     try:
-        module = ast.parse(text)
+        module = parse_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(module):

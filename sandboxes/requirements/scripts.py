@@ -8,6 +8,8 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandboxes.parsing import parse_module
+
 _UNKNOWN: Any = object()
 _MOST_DEPTH = 30
 
@@ -18,7 +20,7 @@ def read_setup_script(text: str, read: Callable[[str], str | None]) -> Mapping[s
     A list of which parts are known holds those. Empty where the script does not parse or calls nothing of that name.
     """
     try:
-        module = ast.parse(text)
+        module = parse_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     reader = _Reader(module, read)
