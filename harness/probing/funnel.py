@@ -43,7 +43,9 @@ def _yield(track: Track, repo_id: str, reasons: Counter[Reason]) -> Yield:
         stage: sum(count for reason, count in reasons.items() if stages.index(reason.stage) >= index)
         for index, stage in enumerate(stages)
     }
-    stopped = {reason: reasons[reason] for reason in Reason if reasons[reason] and reason is not Reason.RUNNABLE}
+    stopped: dict[Reason, int] = {
+        reason: reasons[reason] for reason in Reason if reasons[reason] and reason is not Reason.RUNNABLE
+    }
     return Yield(track=track, repo_id=repo_id or _ALL, reached=reached, reasons=stopped)
 
 

@@ -30,11 +30,11 @@ def to_markdown(report: Report, *, slices: Collection[str] = tuple(SLICES)) -> s
         for grid in (section.tests, section.mistakes, *section.slices):
             if grid is not None:
                 lines += [f"### {grid.title}", "", *_table(grid), ""]
-    for section in execution_sections(report.executions):
-        lines += [f"## {section.title}", "", section.denominator, "", *_table(section.methods), ""]
-        if section.verdicts:
-            lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in section.verdicts), ""]
-        for grid in section.disagreements:
+    for part in execution_sections(report.executions):
+        lines += [f"## {part.title}", "", part.denominator, "", *_table(part.methods), ""]
+        if part.verdicts:
+            lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in part.verdicts), ""]
+        for grid in part.disagreements:
             lines += [f"### {grid.title}", "", *_table(grid), ""]
     if not report.tables:
         lines += ["There is no task that can be reported on.", ""]
