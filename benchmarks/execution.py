@@ -89,9 +89,8 @@ def report_disk(store: Path) -> int:
         print(f"| {use.repository} | {use.environments} | {use.bytes / 1e6:.1f} |")
     trees = sum(file.lstat().st_blocks * 512 for file in (store / TREES).rglob("*"))
     results = sum(file.stat().st_size for file in store.glob(f"{EXECUTIONS}*"))
-    print(
-        f"Environments and packages {everything / 1e6:.1f} MB, trees {trees / 1e6:.1f} MB, results {results / 1e6:.1f} MB"
-    )
+    sizes = {"environments and packages": everything, "trees": trees, "results": results}
+    print(", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items()))
     return REACHED
 
 
