@@ -3,6 +3,7 @@
 Knows a sandbox and a source tree, no dataset and no clone.
 """
 
+import threading
 from dataclasses import dataclass, replace
 
 from harness.metrics.exact import em_strict
@@ -21,6 +22,8 @@ ARGUMENTS = ("-p", "no:randomly")
 LIMITS = Limits(wall_seconds=60.0)
 """Of one execution."""
 _TOLD_BY_ONE = frozenset({Verdict.NOT_COLLECTED, Verdict.SKIPPED, Verdict.TIMEOUT, Verdict.MEMORY, Verdict.OUTPUT})
+# The parser that compares tokens is one for the process, and predictions are judged in several threads.
+_ONE_AT_A_TIME = threading.Lock()
 _OUTCOMES = {
     Judgement.PASSED: Outcome.PASSED,
     Judgement.FAILED: Outcome.FAILED,
@@ -76,7 +79,9 @@ def judge_prediction(bench: Bench, site: Site, text: str) -> Execution:
         judged = judge(bench.sandbox, bench.request, place, text)
     except (EnvironmentUnusableError, RequestError) as error:
         return make_execution(site, Outcome.INFRASTRUCTURE, Reason.RUNNABLE, detail=str(error))
-    outcome, detail = _outcome(judged, is_target=em_strict(text, site.target))
+    with _ONE_AT_A_TIME:
+        is_target = em_strict(text, site.target)
+    outcome, detail = _outcome(judged, is_target=is_target)
     cheats = tuple(map(str, judged.cheats)) if outcome is Outcome.CHEATED else ()
     return make_execution(site, outcome, Reason.RUNNABLE, detail=detail, cheats=cheats)
 
