@@ -169,10 +169,16 @@ def _probe(
     *,
     run: Path | None = None,
 ) -> "tuple[Probed, ExecutionManifest]":
-    """Executes, and describes how."""
+    """Executes, and describes how.
+
+    Raises:
+        ConfigError: there is no task.
+    """
     from harness.probing.opening import open_prober
     from harness.probing.results import describe_execution
 
+    if not sites:
+        raise ConfigError(f"{run or dataset.folder} has no task in {', '.join(options.track)}: choose another --track")
     with open_prober(machine, dataset.manifest) as opened, Tracker("tasks") as tracker:
         probed = opened.prober.probe(sites, texts, lambda done, total: tracker.update("probe", done, total))
         say(f"{opened.sandbox.executed:,} executions; {opened.sandbox.remembered:,} were known")
