@@ -16,12 +16,15 @@ VERSION = 1  # of the rules: a new one makes new environments
 class Attempt:
     """One way to ask.
 
-    `builds` says whether packages may be built from source; a wheel runs no code when it is installed.
+    Attributes:
+        name: says how it differs from what was asked for.
+        requirements: all of them must be had.
+        optional: each is left out where it cannot be had.
     """
 
     name: str
     requirements: tuple[str, ...]
-    builds: bool
+    optional: tuple[str, ...] = ()
 
 
 def attempts(asked: Asked) -> tuple[Attempt, ...]:
@@ -29,14 +32,16 @@ def attempts(asked: Asked) -> tuple[Attempt, ...]:
     exact = tuple(sorted({*asked.runtime, *asked.tests}))
     loose_tests = tuple(sorted({*asked.runtime, *map(without_bounds, asked.tests)}))
     loose = tuple(sorted(set(map(without_bounds, exact))))
-    tries = [
-        Attempt(name="as asked", requirements=exact, builds=False),
-        Attempt(name="as asked, sources built", requirements=exact, builds=True),
-    ]
-    for name, requirements in (("tests' bounds dropped", loose_tests), ("all bounds dropped", loose)):
-        if requirements != tries[-1].requirements:
-            tries.append(Attempt(name=name, requirements=requirements, builds=True))
-    return tuple(tries)
+    needed = tuple(sorted({*map(without_bounds, asked.runtime), "pytest"}))
+    optional = tuple(line for line in loose if line not in needed)
+    tries = (
+        Attempt(name="as asked", requirements=exact),
+        Attempt(name="tests' bounds dropped", requirements=loose_tests),
+        Attempt(name="all bounds dropped", requirements=loose),
+        Attempt(name="what tests need where it can be had", requirements=needed, optional=optional),
+    )
+    asks = [(attempt.requirements, attempt.optional) for attempt in tries]
+    return tuple(attempt for place, attempt in enumerate(tries) if asks.index(asks[place]) == place)
 
 
 def as_of(committed: date | None, floor: date) -> str:

@@ -26,6 +26,7 @@ from sandboxes.environments import SourceTree
 from sandboxes.errors import EnvironmentFailedError, SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE
 from sandboxes.requirements.asked import Asked, read_asked
+from sandboxes.requirements.imports import ImportReader
 from sandboxes.requirements.own import OwnPackage
 from sandboxes.requirements.specifiers import admits
 from sandboxes.requirements.tree import Tree
@@ -41,8 +42,16 @@ _MOST_REASON = 500
 # Packages from before are not expected to run on that Python: half a year after its first release.
 _FLOORS = {(3, 11): date(2023, 4, 1), (3, 12): date(2024, 4, 1), (3, 13): date(2025, 4, 1), (3, 14): date(2026, 4, 1)}
 _OLDEST = date(2022, 4, 1)
-# What uv says where the way to the registry is at fault, not what was asked for.
-_NO_NETWORK = ("error sending request", "dns error", "failed to lookup address", "network is unreachable")
+_UNREACHABLE = "The package registry does not answer"
+_WHEELS_LACK = "wheel"  # what uv's message has where a package would have to be built
+# What uv says where not what was asked for is at fault.
+_NO_FAULT_OF_THE_TREE = {
+    "error sending request": _UNREACHABLE,
+    "dns error": _UNREACHABLE,
+    "failed to lookup address": _UNREACHABLE,
+    "network is unreachable": _UNREACHABLE,
+    "no space left on device": "The disk is full",
+}
 
 
 class BuiltEnvironments:
@@ -56,21 +65,31 @@ class BuiltEnvironments:
         With `retry`, what an earlier process could not make is tried once more.
 
         Raises:
-            SandboxUnavailableError: there is no engine, no image, no uv or no certificates.
+            SandboxUnavailableError: there is no engine, image, uv, certificates, or the folder cannot be written to.
+            PolicyError: a container may not see the folder.
         """
         self._client = connect()
         try:
             sweep(self._client)
             self._image = image_digest(self._client, image)
-            self._shelf = Shelf((folder or default_folder()).absolute(), self._mounted)
-            self._tools, self._uv = copy_tools(self._shelf.folder)
+            self._shelf, self._tools, self._uv = self._open((folder or default_folder()).absolute())
             self._user = policy.USER if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
             self._budget = budget
+            self._reader = ImportReader()
             self._retried: set[str] | None = set() if retry else None
             self.python = tuple(self._run(Room(shown=self._own_tools(), user=self._user), {"do": "describe"})["python"])
         except BaseException:
             self._client.close()
             raise
+
+    def _open(self, folder: Path) -> tuple[Shelf, Path, str]:
+        """The shelf, the folder of tools and the hash of uv."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            policy.check_mounts((Mount(host=folder, inside=_PLACE),))
+            return Shelf(folder, self._mounted), *copy_tools(folder)
+        except OSError as error:
+            raise SandboxUnavailableError(f"Environments cannot be kept in {folder}: {error.strerror}.") from error
 
     @contextmanager
     def provide(self, tree: SourceTree) -> Iterator[Environment]:
@@ -78,10 +97,9 @@ class BuiltEnvironments:
 
         Raises:
             EnvironmentFailedError: the tree cannot have one.
-            SandboxUnavailableError: the engine or the registry does not answer.
-            PolicyError: the folder of environments may not be seen by a container.
+            SandboxUnavailableError: the engine or the registry does not answer, or the disk is full.
         """
-        asked = read_asked(Tree(tree.folder))
+        asked = read_asked(Tree(tree.folder), self._reader)
         self._check(asked)
         day = as_of(tree.committed, _FLOORS.get(self.python[:2], _OLDEST))
         key = key_of(asked, day, (self._image, self._uv))
@@ -91,11 +109,13 @@ class BuiltEnvironments:
                 about = self._shelf.find(key)
                 if about is not None:
                     self._shelf.use(key, tree.repository)
-                    if built and self._shelf.evict(self._budget) > self._budget:
-                        reason = f"the disk budget of {self._budget} bytes is in use: give a larger --disk-budget"
-                        raise EnvironmentFailedError(environments.DISK, reason)
-                    yield self._environment(key, about, asked.own)
-                    return
+                    if not built or self._shelf.evict(self._budget) <= self._budget:
+                        yield self._environment(key, about, asked.own)
+                        return
+            if about is not None:
+                self._shelf.evict(self._budget)  # now that it is not used, it can go itself
+                reason = f"the disk budget of {self._budget} bytes is in use: give a larger --disk-budget"
+                raise EnvironmentFailedError(environments.DISK, reason)
             with self._shelf.lock(key, shared=False):
                 if self._shelf.find(key) is None:
                     self._make(key, asked, day)
@@ -140,51 +160,67 @@ class BuiltEnvironments:
             raise
 
     def _attempt(self, key: str, asked: Asked, day: str) -> None:
-        reasons = []
+        """Asks in one way after the other: of wheels first, and of sources where it was wheels that lacked."""
+        reason = ""
         for attempt in attempts(asked):
-            with self._shelf.building_folder() as folder:
-                try:
-                    done = self._install(folder, asked, attempt, day)
-                    failed = done["failed"] or self._verify(folder)
-                except BuildTimeoutError:
-                    reason = f"installing {attempt.name} took longer than the limit"
-                    raise EnvironmentFailedError(environments.TIMEOUT, reason) from None
-                if not failed:
-                    about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "image": self._image}
-                    installed = {"installed": done["installed"], "missed": done["missed"]}
-                    self._shelf.put(key, folder / "env", about | installed)
-                    return
-            if any(word in failed.lower() for word in _NO_NETWORK):
-                raise SandboxUnavailableError(f"The package registry does not answer: {condensed(failed)}")
-            reasons.append(condensed(failed))
-        raise EnvironmentFailedError(environments.FAILED, reasons[0])
+            failed = self._try(key, asked, attempt, day, builds=False)
+            if _WHEELS_LACK in failed.lower():
+                failed = self._try(key, asked, attempt, day, builds=True)
+            if not failed:
+                return
+            reason = reason or condensed(failed)
+        raise EnvironmentFailedError(environments.FAILED, reason)
 
-    def _install(self, folder: Path, asked: Asked, attempt: Attempt, day: str) -> Mapping[str, Any]:
+    def _try(self, key: str, asked: Asked, attempt: Attempt, day: str, *, builds: bool) -> str:
+        """Puts what came of it on the shelf; or says why nothing did."""
+        with self._shelf.building_folder() as folder:
+            try:
+                done = self._install(folder, self._plan(asked, attempt, day, builds=builds))
+                failed = str(done["failed"]) or self._verify(folder)
+            except BuildTimeoutError:
+                reason = f"installing {attempt.name} took longer than the limit"
+                raise EnvironmentFailedError(environments.TIMEOUT, reason) from None
+            for word, what in _NO_FAULT_OF_THE_TREE.items():
+                if word in failed.lower():
+                    raise SandboxUnavailableError(f"{what}: {condensed(failed)}")
+            if not failed:
+                about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "sources": builds}
+                rest = {"image": self._image, "installed": done["installed"], "missed": done["missed"]}
+                try:
+                    self._shelf.put(key, folder / "env", about | rest)
+                except OSError as error:
+                    raise SandboxUnavailableError(f"An environment cannot be kept: {error}.") from error
+            return failed
+
+    def _plan(self, asked: Asked, attempt: Attempt, day: str, *, builds: bool) -> dict[str, Any]:
+        return {
+            "do": "install",
+            "uv": f"{TOOLS}/uv",
+            "python": INTERPRETER,
+            "venv": _VENV,
+            "own": _OWN_PLACE,
+            "requirements": attempt.requirements,
+            "optional": attempt.optional,
+            "guesses": [asdict(guess) for guess in asked.guesses],
+            "builds": builds,
+            "as_of": day,
+        }
+
+    def _install(self, folder: Path, plan: Mapping[str, Any]) -> Mapping[str, Any]:
         """Installs into `folder / "env"`; what is built from source gets a cache of its own, which it could spoil."""
         env, cache = folder / "env", self._shelf.folder / "cache"
         with ExitStack() as stack:
-            if attempt.builds:
+            if plan["builds"]:
                 cache = folder / "cache"
                 cache.mkdir()
             else:
                 stack.enter_context(self._shelf.lock("cache", shared=True))
             env.mkdir()
+            env.chmod(0o755)
             for place in (env, cache):
                 self._give(place)
-            plan = {
-                "do": "install",
-                "uv": f"{TOOLS}/uv",
-                "python": INTERPRETER,
-                "venv": _VENV,
-                "own": _OWN_PLACE,
-                "requirements": attempt.requirements,
-                "guesses": [asdict(guess) for guess in asked.guesses],
-                "builds": attempt.builds,
-                "as_of": day,
-            }
             written = (Mount(host=env, inside=_PLACE), Mount(host=cache, inside="/cache"))
-            room = Room(shown=self._own_tools(), written=written, network=True, user=self._user)
-            return self._run(room, plan)
+            return self._run(Room(shown=self._own_tools(), written=written, network=True, user=self._user), plan)
 
     def _verify(self, folder: Path) -> str:
         """Why pytest does not start with it, seen as a box would see it; empty if it does."""

@@ -24,8 +24,7 @@ PYTHON = "env-failed: python"  # it asks for another Python than the image's
 COMPILED = "env-failed: compiled"  # its own package has parts that must be compiled
 TIMEOUT = "env-failed: timeout"  # installing took too long
 DISK = "env-failed: disk"  # it does not fit into the disk budget
-UNREADABLE = "env-failed: unreadable"  # what it asks for cannot be read
-FAILURES = (FAILED, PYTHON, COMPILED, TIMEOUT, DISK, UNREADABLE)
+FAILURES = (FAILED, PYTHON, COMPILED, TIMEOUT, DISK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
 
+_SECONDS_OF_OPTIONS = 120.0  # for all that may be left out
 _TAIL_LINES = 40
 _LINE = 400
 _TEST = "import pytest\n\n\n@pytest.mark.parametrize('a', [1, 2])\ndef test_it(a, tmp_path):\n    assert a == a + 0\n"
@@ -40,16 +42,26 @@ def _end_with_input() -> None:
     os._exit(1)
 
 
-def _run(command: list[str], **more: Any) -> tuple[int, str]:
-    """The status of a command and the end of what it said."""
+def _run(command: list[str], seconds: float = threading.TIMEOUT_MAX, **more: Any) -> tuple[int, str]:
+    """The status of a command and the end of what it said; it and its children are ended after so many seconds."""
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        **more,
     )
     assert process.stdout is not None
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
-    while line := process.stdout.readline(65536):
-        tail.append(line.decode("utf-8", "replace").rstrip()[:_LINE])
-    return process.wait(), "\n".join(tail)
+    timer = threading.Timer(seconds, os.killpg, (process.pid, signal.SIGKILL))
+    timer.start()
+    try:
+        while line := process.stdout.readline(65536):
+            tail.append(line.decode("utf-8", "replace").rstrip()[:_LINE])
+        return process.wait(), "\n".join(tail)
+    finally:
+        timer.cancel()
 
 
 def _describe(plan: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +79,8 @@ def _install(plan: dict[str, Any]) -> dict[str, Any]:
     status, said = _packages(plan, plan["requirements"], builds=plan["builds"])
     if status:
         return {"failed": said}
-    missed = _guesses(plan, site)
+    missed = _one_by_one(plan, plan["optional"], builds=plan["builds"])
+    missed += _guesses(plan, site)
     status, frozen = _run([uv, "pip", "freeze", "--python", venv + "/bin/python"])
     installed = [line for line in frozen.splitlines() if "==" in line or " @ " in line]
     (site / "repobench-own.pth").write_text(f"import site; site.addsitedir({plan['own']!r})\n")
@@ -76,13 +89,15 @@ def _install(plan: dict[str, Any]) -> dict[str, Any]:
     return {"failed": "", "installed": sorted(installed), "missed": missed}
 
 
-def _packages(plan: dict[str, Any], requirements: list[str], *, builds: bool) -> tuple[int, str]:
+def _packages(
+    plan: dict[str, Any], requirements: list[str], *, builds: bool, seconds: float = threading.TIMEOUT_MAX
+) -> tuple[int, str]:
     listed = Path("/tmp/requirements.txt")
     listed.write_text("\n".join(requirements) + "\n")
     command = [plan["uv"], "pip", "install", "--quiet", "--python", plan["venv"] + "/bin/python", "-r", str(listed)]
     if plan["as_of"]:
         command += ["--exclude-newer", plan["as_of"]]
-    return _run(command if builds else [*command, "--no-build"])
+    return _run(command if builds else [*command, "--no-build"], seconds)
 
 
 def _guesses(plan: dict[str, Any], site: Path) -> list[str]:
@@ -92,9 +107,21 @@ def _guesses(plan: dict[str, Any], site: Path) -> list[str]:
         return [row["requirement"] for row in plan["guesses"] if not _is_there(site, row["module"])]
 
     wanted = missing()
-    if not wanted or _packages(plan, [*plan["requirements"], *wanted], builds=False)[0] == 0:
+    together = [*plan["requirements"], *wanted]
+    if not wanted or _packages(plan, together, builds=False, seconds=_SECONDS_OF_OPTIONS)[0] == 0:
         return []
-    return [each for each in wanted if _packages(plan, [*plan["requirements"], each], builds=False)[0]]
+    return _one_by_one(plan, wanted, builds=False)
+
+
+def _one_by_one(plan: dict[str, Any], wanted: list[str], *, builds: bool) -> list[str]:
+    """Installs each that can be had beside what is required, in the time for it; returns those that cannot."""
+    deadline = time.monotonic() + _SECONDS_OF_OPTIONS
+    missed = []
+    for each in wanted:
+        left = max(0.0, deadline - time.monotonic())
+        if _packages(plan, [*plan["requirements"], each], builds=builds, seconds=left)[0]:
+            missed.append(each)
+    return missed
 
 
 def _is_there(site: Path, module: str) -> bool:

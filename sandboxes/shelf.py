@@ -136,7 +136,9 @@ class Shelf:
         with self.building_folder() as folder:
             for path, text in files.items():
                 (folder / path).parent.mkdir(exist_ok=True)
+                (folder / path).parent.chmod(0o755)
                 (folder / path).write_text(text, "utf-8")
+                (folder / path).chmod(0o644)
             with contextlib.suppress(OSError):  # somebody else made the same
                 folder.rename(whole)
         return whole
@@ -147,6 +149,7 @@ class Shelf:
         What is used, locked or mounted, stays.
         """
         cache = self.folder / "cache"
+        fixed = disk_bytes(self.folder / "tools") + disk_bytes(self.folder / "own")
         cached = disk_bytes(cache)
         if cached > budget // _CACHE_SHARE:
             with self._lock_now("cache") as ours:
@@ -154,8 +157,8 @@ class Shelf:
                     self._remove(cache)
                     cache.mkdir()
                     cached = 0
-        sizes = {key: about["bytes"] for key, about in self._all().items()}
-        total = cached + sum(sizes.values())
+        sizes = {key: int(about["bytes"]) for key, about in self._all().items()}
+        total = fixed + cached + sum(sizes.values())
         if total <= budget:
             return total
         mounted = self._mounted()

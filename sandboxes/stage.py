@@ -33,8 +33,8 @@ class Stage:
         """
         if self._holds != request.source_key:
             self._copy(request.source)
-            for file in request.environment.files:
-                self._complete(file)
+            for made in request.environment.files:
+                self._complete(made)
             self._holds = request.source_key
             self._replaced = None
         if self._replaced is not None:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from sandboxes.requirements.declared import Declared, read_declared
 from sandboxes.requirements.imports import (
+    ImportReader,
     configured_plugins,
     distribution_of,
-    imported_modules,
     undeclared,
-    used_plugins,
 )
 from sandboxes.requirements.lists import read_tox
 from sandboxes.requirements.own import OwnPackage, read_own
@@ -25,6 +24,10 @@ from sandboxes.requirements.tree import Tree
 _TESTING = re.compile(r"^(?:(?:unit)?tests?|testing|pytest|ci)$")
 _LIKE_TESTING = re.compile(r"(?:^|[-_./])(?:(?:unit)?tests?|testing)(?:[-_.]|$)")
 _DEVELOPING = re.compile(r"(?:^|[-_./])(?:dev|devel|develop|development|local)(?:[-_.]|$)")
+_NO_FEATURES = re.compile(
+    r"(?:^|[-_.])(?:docs?|lint|linting|typing|types|mypy|style|format|build|release|publish|bench\w*|"
+    r"perf\w*|examples?|notebooks?|tutorials?|cuda|gpu|ci|coverage|quality)(?:[-_.]|$)"
+)
 _BASE_FILES = ("requirements.txt", "requirements.in", "requirements/base.txt", "requirements/requirements.txt")
 # Checkers, documentation, release, task runners and debuggers.
 _TOOLS = frozenset(
@@ -61,7 +64,8 @@ class Asked:
     Attributes:
         runtime: requirements of the package, sorted.
         tests: requirements of its tests, sorted; pytest is among them.
-        guesses: what test files import or use and nobody declares, sorted.
+        guesses: what test files import or use without its being declared, and what the package's other extras name;
+            sorted.
         python: constraints of the interpreter's version.
         own: the package itself; it is not installed, and not part of what makes environments differ.
     """
@@ -73,11 +77,12 @@ class Asked:
     own: OwnPackage
 
 
-def read_asked(tree: Tree) -> Asked:
-    """What the tree asks for."""
+def read_asked(tree: Tree, reader: ImportReader | None = None) -> Asked:
+    """What the tree asks for; a `reader` that is kept makes the next tree of the same history faster."""
+    reader = reader or ImportReader()
     own, declared = read_own(tree), read_declared(tree)
     name = normal_name(own.name)
-    imported = _imported(tree, declared)
+    imported, plugins = _imported(tree, declared, reader)
     names = {part.lower() for path in tree.paths for part in path.removesuffix(".py").split("/")}
     modules = undeclared(imported, {module for module in imported if module.lower() in names})
     kept = {distribution_of(module) for module in imported} | set(imported)
@@ -91,7 +96,8 @@ def read_asked(tree: Tree) -> Asked:
     tests = normal(["pytest", *_for_tests(tree, declared)])
     having = {name_of(line) for line in (*runtime, *tests)}
     elsewhere = {name_of(line): line for line in normal(_elsewhere(declared))}
-    guesses = {distribution_of(module): module for module in modules} | dict.fromkeys(_plugins(tree), "")
+    features = dict.fromkeys(map(name_of, normal(_features(declared))), "")
+    guesses = features | dict.fromkeys(plugins, "") | {distribution_of(module): module for module in modules}
     return Asked(
         runtime=runtime,
         tests=tests,
@@ -146,6 +152,13 @@ def _elsewhere(declared: Declared) -> Iterator[str]:
             yield from lines
 
 
+def _features(declared: Declared) -> Iterator[str]:
+    """What the package can use and need not have: tests of it are skipped or fail without."""
+    for label, lines in declared.extras.items():
+        if not any(pattern.search(label) for pattern in (_TESTING, _LIKE_TESTING, _DEVELOPING, _NO_FEATURES)):
+            yield from lines
+
+
 def _without_own(lines: Iterable[str], name: str, declared: Declared, above: frozenset[str]) -> Iterator[str]:
     """The lines with `.[extra]` and `name[extra]` replaced by what the extra asks for."""
     for line in lines:
@@ -158,19 +171,25 @@ def _without_own(lines: Iterable[str], name: str, declared: Declared, above: fro
                 yield from _without_own(declared.extras.get(extra, ()), name, declared, above | {extra})
 
 
-def _imported(tree: Tree, declared: Declared) -> frozenset[str]:
-    """Top names of modules that test files import; those of the package too where nothing says what it needs."""
+def _imported(tree: Tree, declared: Declared, reader: ImportReader) -> tuple[frozenset[str], frozenset[str]]:
+    """Top names of modules that test files import, and distributions of plugins that tests and configuration use.
+
+    The package's own imports count too where nothing says what it needs.
+    """
     everything = _runtime(declared) == () and declared.runtime is None
-    found: set[str] = set()
+    modules: set[str] = set()
+    plugins = {plugin for path in _CONFIGURATIONS for plugin in configured_plugins(_pytest_options(tree, path))}
     for path in sorted(tree.paths):
         if not path.endswith(".py") or path == "setup.py":
             continue
         text = tree.read(path) or ""
         if is_test_file(path) or (everything and not _ASIDE.search(path)):
-            found.update(imported_modules(text))
+            imports, uses = reader.read(text)
+            modules |= imports
+            plugins |= uses
         elif "pkg_resources" in text:
-            found.update({"pkg_resources"} & set(imported_modules(text)))
-    return frozenset(found)
+            modules |= {"pkg_resources"} & reader.read(text)[0]
+    return frozenset(modules), frozenset(plugins)
 
 
 def is_test_file(path: str) -> bool:
@@ -179,15 +198,6 @@ def is_test_file(path: str) -> bool:
     if re.match(r"^(?:test_.*|.*_tests?|tests?|conftest)\.py$", name):
         return True
     return any(folder in ("test", "tests", "testing") for folder in folders.split("/")) and not _ASIDE.search(path)
-
-
-def _plugins(tree: Tree) -> Iterator[str]:
-    """Distributions of pytest's plugins that configuration and tests use without importing them."""
-    for path in _CONFIGURATIONS:
-        yield from configured_plugins(_pytest_options(tree, path))
-    for path in sorted(tree.paths):
-        if path.endswith(".py") and is_test_file(path):
-            yield from used_plugins(tree.read(path) or "")
 
 
 def _pytest_options(tree: Tree, path: str) -> str:

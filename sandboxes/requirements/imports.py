@@ -5,6 +5,7 @@ them from wheels alone and goes on without those that do not exist.
 """
 
 import ast
+import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -31,6 +32,7 @@ DISTRIBUTIONS = {
     "magic": "python-magic",
     "markdown_it": "markdown-it-py",
     "MySQLdb": "mysqlclient",
+    "mpl_toolkits": "matplotlib",
     "nacl": "pynacl",
     "OpenSSL": "pyopenssl",
     "PIL": "pillow",
@@ -84,12 +86,30 @@ _NEVER = frozenset({"pytest", "_pytest", "py", "test", "tests", "conftest", "dis
 _NEVER_NAMES = frozenset(sys.stdlib_module_names) | _NEVER
 
 
-def imported_modules(text: str) -> Iterator[str]:
-    """The top names of modules that the file cannot do without; none for a file that is no Python."""
-    try:
-        module = parse_module(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+class ImportReader:
+    """Reads what Python files import; remembers every content, because most files of a commit are those of the last."""
+
+    def __init__(self) -> None:
+        """Remembers nothing yet."""
+        self._known: dict[bytes, tuple[frozenset[str], frozenset[str]]] = {}
+
+    def read(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Top names of modules that the file cannot do without, and distributions of the plugins that its tests use.
+
+        Nothing for a file that is no Python.
+        """
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        if digest not in self._known:
+            try:
+                module = parse_module(text)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._known[digest] = frozenset(), frozenset()
+            else:
+                self._known[digest] = frozenset(_imported_modules(module)), frozenset(_used_plugins(module))
+        return self._known[digest]
+
+
+def _imported_modules(module: ast.Module) -> Iterator[str]:
     waiting: list[ast.AST] = [module]
     while waiting:
         node = waiting.pop()
@@ -97,16 +117,13 @@ def imported_modules(text: str) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
-        elif not isinstance(node, ast.Try | ast.If):
-            waiting += ast.iter_child_nodes(node)
+        elif isinstance(node, ast.stmt) and not isinstance(node, ast.Try | ast.If):
+            waiting += (child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt))
+        elif isinstance(node, ast.Module):
+            waiting += node.body
 
 
-def used_plugins(text: str) -> Iterator[str]:
-    """Distributions of the pytest plugins whose fixtures or marks the test file uses."""
-    try:
-        module = parse_module(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+def _used_plugins(module: ast.Module) -> Iterator[str]:
     for node in ast.walk(module):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name.startswith("test"):

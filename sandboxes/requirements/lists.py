@@ -47,7 +47,7 @@ def read_tox(text: str, read: Read) -> tuple[list[str], list[str], list[str]]:
     if not parser.has_section("testenv"):
         return [], [], []
     section = parser["testenv"]
-    requirements = []
+    requirements: list[str] = []
     for line in (section.get("deps") or "").splitlines():
         conditional, wanted = _without_factors(line.strip())
         if not wanted or "{" in wanted.replace("{toxinidir}", "") or re.search(r"\{\w+:", line):

@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from sandboxes.environments import DISK, FAILED, PYTHON, SourceTree
-from sandboxes.errors import EnvironmentFailedError, SandboxUnavailableError
+from sandboxes.errors import EnvironmentFailedError, SandboxError, SandboxUnavailableError
 from sandboxes.spec import ExecRequest, Verdict
 
 pytestmark = pytest.mark.docker
@@ -67,6 +68,7 @@ def tree(tmp_path):
         "pyproject.toml": PROJECT,
         "src/own_package/__init__.py": "from ._version import version\n",
         "tests/test_own.py": TEST,
+        "pytest.ini": "[pytest]\naddopts = --cov=src --cov-report=xml\nfilterwarnings = error\n",
     }
     return write(tmp_path / "tree", files)
 
@@ -141,16 +143,24 @@ def test_bounds_of_tests_are_dropped_where_their_pytest_does_not_start(built, tm
     tree = write(tmp_path, {"requirements-test.txt": "pytest==5.4.3\n"})
     with built.provide(tree) as environment:
         about = json.loads((environment.mounts[0].host.parent / "about.json").read_text())
-    assert about["attempt"] == "tests' bounds dropped"
+    assert (about["attempt"], about["sources"]) == ("tests' bounds dropped", False)
 
 
 def test_package_without_a_wheel_is_built_and_never_in_the_shared_cache(built, store, tmp_path):
     tree = write(tmp_path, {"requirements.txt": "docopt==0.6.2\n"})
     with built.provide(tree) as environment:
         about = json.loads((environment.mounts[0].host.parent / "about.json").read_text())
-    assert about["attempt"] == "as asked, sources built"
+    assert (about["attempt"], about["sources"]) == ("as asked", True)
     assert "docopt==0.6.2" in about["installed"]
     assert not any(path for path in (store / "cache").rglob("*docopt*") if path.suffix == ".whl")
+
+
+def test_requirement_of_tests_that_cannot_be_had_is_left_out(built, tmp_path):
+    tree = write(tmp_path, {"requirements-test.txt": "repobench-no-such-package\nidna\n"})
+    with built.provide(tree) as environment:
+        about = json.loads((environment.mounts[0].host.parent / "about.json").read_text())
+    assert about["missed"] == ["repobench-no-such-package"]
+    assert any(line.startswith("idna==") for line in about["installed"])
 
 
 def test_other_python_is_a_failure_of_its_own(built, tmp_path):
@@ -164,9 +174,11 @@ def test_budget_that_cannot_hold_the_environment_is_a_failure_that_says_so(docke
     from sandboxes.builder import BuiltEnvironments
 
     with BuiltEnvironments(tmp_path / "small", budget=1_000_000) as environments:
-        with pytest.raises(EnvironmentFailedError, match="--disk-budget") as caught, environments.provide(tree):
-            pass
-    assert caught.value.code == DISK
+        for _ in range(2):
+            with pytest.raises(EnvironmentFailedError, match="--disk-budget") as caught, environments.provide(tree):
+                pass
+            assert caught.value.code == DISK
+            assert list((tmp_path / "small" / "made").iterdir()) == []
 
 
 def test_registry_that_does_not_answer_is_no_fault_of_the_tree(docker_image, tree, tmp_path, monkeypatch):
@@ -179,6 +191,17 @@ def test_registry_that_does_not_answer_is_no_fault_of_the_tree(docker_image, tre
         with pytest.raises(SandboxUnavailableError, match="registry does not answer"), environments.provide(tree):
             pass
     assert list((tmp_path / "none" / "failed").iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["/proc/repobench", "/etc"])
+def test_folder_that_cannot_hold_environments_is_one_sentence(docker_image, folder):
+    from sandboxes.builder import BuiltEnvironments
+
+    before = sorted(Path("/etc").iterdir())
+    with pytest.raises(SandboxError, match=folder) as caught:
+        BuiltEnvironments(Path(folder))
+    assert "\n" not in str(caught.value)
+    assert sorted(Path("/etc").iterdir()) == before
 
 
 def test_disk_use_names_the_repository(built, tree):

@@ -1,5 +1,7 @@
 """What a tree asks for is read from every place where projects say it, and nothing of the tree is run."""
 
+import json
+
 import pytest
 
 from sandboxes.requirements.asked import Guess, read_asked
@@ -170,6 +172,12 @@ def test_guess_takes_the_bounds_that_any_list_has(asked):
     assert asked(files).guesses == (Guess(requirement="requests>=2,<3", module="requests"),)
 
 
+def test_what_the_package_can_use_is_guessed_and_what_is_for_its_makers_is_not(asked):
+    extras = 'speed = ["brotli>=1"]\ndocs = ["furo"]\ndev = ["c"]\nlint = ["d"]\nall = ["some-name[speed]"]\n'
+    found = asked({"pyproject.toml": PROJECT + "[project.optional-dependencies]\n" + extras})
+    assert found.guesses == (Guess(requirement="brotli>=1"),)
+
+
 def test_imports_of_the_package_are_guessed_only_where_nothing_says_what_it_needs(asked):
     files = {"pkg/__init__.py": "import six\n", "docs/conf.py": "import sphinx\n"}
     assert asked(files).guesses == (Guess(requirement="six", module="six"),)
@@ -282,3 +290,21 @@ class TestOwnPackage:
 
     def test_package_of_pure_python_says_nothing_of_compiling(self, asked):
         assert asked({"pyproject.toml": PROJECT, "setup.py": "setup(ext_modules=[])\n"}).own.compiled == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a\n--index-url https://evil.org",
+        "a>=1\n-r /etc/passwd",
+        "a ; os_name == 'x'\n--pre",
+        "--pre",
+        "a @ file:///etc",
+    ],
+)
+def test_requirement_cannot_smuggle_an_option_or_a_place(asked, line):
+    text = f'[project]\nname = "x"\ndependencies = [{json.dumps(line)}]\n'
+    for found in asked({"pyproject.toml": text}).runtime:
+        assert "\n" not in found
+        assert not found.startswith("-")
+        assert "file:" not in found
