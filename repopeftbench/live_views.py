@@ -3,14 +3,16 @@
 What a dataset of the same history would hold is read here from git, one commit at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 
 from repopeftbench.errors import ConfigError, DatasetError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.mine import RepositoryMiner
-from repopeftbench.schema import CommitRecord, KeptCommit
+from repopeftbench.schema import CommitRecord, KeptCommit, SymbolChanges
+from repopeftbench.symbol_sets import ExtractedSymbols, SymbolSource
 from repopeftbench.views import GitRepositoryView
 
 
@@ -18,7 +20,13 @@ class LiveView(GitRepositoryView):
     """The production files of one commit, with the kept commits that are given (a `HistoryView`)."""
 
     def __init__(
-        self, repo_id: str, commit_sha: str, repository: GitRepository, commits: Sequence[CommitRecord] = ()
+        self,
+        repo_id: str,
+        commit_sha: str,
+        repository: GitRepository,
+        commits: Sequence[CommitRecord] = (),
+        before: Mapping[str, str | None] = MappingProxyType({}),
+        symbols: SymbolSource | None = None,
     ) -> None:
         """Describes the view; nothing is read yet.
 
@@ -27,10 +35,13 @@ class LiveView(GitRepositoryView):
             commit_sha: the commit whose tree is shown.
             repository: opened.
             commits: the kept commits that it tells of, oldest first; those before them are not known to it.
+            before: of each of these the kept commit before, None of a history's first one.
+            symbols: where its symbols come from; None parses its files.
         """
-        super().__init__(repo_id, commit_sha, repository.path)
+        super().__init__(repo_id, commit_sha, repository.path, symbols=symbols)
         self._opened = repository
         self._records = {record.commit_sha: record for record in commits}
+        self._before = before
 
     @cached_property
     def _repository(self) -> GitRepository:
@@ -50,9 +61,21 @@ class LiveView(GitRepositoryView):
             raise DatasetError(f"{commit_sha} of {self._repo_id} is no kept commit that this view tells of")
         return self._records[commit_sha].production_diff
 
+    def symbol_changes(self, commit_sha: str) -> SymbolChanges:
+        """What one of `kept_commits` changed in the symbols of the kept commit before, told of or not.
+
+        Raises:
+            DatasetError: it is none of them.
+        """
+        if commit_sha not in self._records or commit_sha not in self._before:
+            raise DatasetError(f"{commit_sha} of {self._repo_id} is no kept commit that this view tells of")
+        before = self._before[commit_sha]
+        return self._symbols.changes(None if before is None else self.at(before), self.at(commit_sha))
+
     def at(self, commit_sha: str) -> "LiveView":
         """The view at one of `kept_commits`."""
-        return LiveView(self._repo_id, commit_sha, self._opened, tuple(self._records.values()))
+        records = tuple(self._records.values())
+        return LiveView(self._repo_id, commit_sha, self._opened, records, self._before, self._symbols)
 
 
 class LiveHistory:
@@ -72,6 +95,8 @@ class LiveHistory:
         self._repository = repository
         self._commits = repository.history(repository.resolve(revision))
         self._places = {commit.sha: commit.history_index for commit in self._commits}
+        self._before: dict[str, str | None] = {}
+        self._symbols = ExtractedSymbols()
         self.repo_id = repo_id
         self.commit_sha = self._commits[-1].sha
 
@@ -80,8 +105,8 @@ class LiveHistory:
         return commit_sha in self._places
 
     def view(self, commit_sha: str, commits: Sequence[CommitRecord] = ()) -> LiveView:
-        """The view at a commit, which tells of some kept commits."""
-        return LiveView(self.repo_id, commit_sha, self._repository, commits)
+        """The view at a commit, which tells of some kept commits, as `kept_after` gave them."""
+        return LiveView(self.repo_id, commit_sha, self._repository, commits, self._before, self._symbols)
 
     def kept_after(self, commit_sha: str | None) -> Iterator[CommitRecord]:
         """The kept commits after one, oldest first; all of them where it is None.
@@ -99,4 +124,5 @@ class LiveHistory:
         miner = RepositoryMiner(self._repository, self.repo_id, None, DraftOptions())
         for harvest in miner.walk(self._commits, first, len(self._commits)):
             if harvest.commit is not None:
+                self._before[harvest.commit.commit_sha] = harvest.previous_kept
                 yield harvest.commit

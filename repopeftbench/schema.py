@@ -257,7 +257,7 @@ class SymbolRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolChanges:
-    """What a kept commit added to the records of the kept commit before, and what it removed, as multisets."""
+    """What a kept commit added to the records of the kept commit before, and what it removed: sorted multisets."""
 
     added: tuple[SymbolRecord, ...]
     removed: tuple[SymbolRecord, ...]
@@ -302,6 +302,17 @@ class HistoryView(RepositoryView, Protocol):
 
     def production_diff(self, commit_sha: str) -> str:
         """What one of `kept_commits` changed in production files since the kept commit before."""
+        ...
+
+    def symbols(self) -> Sequence[SymbolRecord]:
+        """What the production files define, sorted; a multiset: equal records are there as often as their definitions.
+
+        A test's `conftest.py` is no production file here, wherever it stands.
+        """
+        ...
+
+    def symbol_changes(self, commit_sha: str) -> SymbolChanges:
+        """What one of `kept_commits` changed in the symbols of the one before; the first one adds all of its own."""
         ...
 
     def at(self, commit_sha: str) -> "HistoryView":

@@ -5,6 +5,7 @@ looks costs nothing. With snapshots in the dataset no clone is needed, nor any g
 where a history is read.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,23 +15,42 @@ from typing import TYPE_CHECKING
 from repopeftbench.dataset.histories import CommitHistories
 from repopeftbench.dataset.manifest import Manifest, RepositoryEntry
 from repopeftbench.dataset.snapshots import SnapshotStore, has_snapshots
+from repopeftbench.dataset.symbol_store import StoredSymbols
+from repopeftbench.dataset.symbol_tables import has_symbols
+from repopeftbench.empty_view import NothingYet
 from repopeftbench.errors import DatasetError, GitObjectError, SourceError
 from repopeftbench.mining.metadata import is_metadata
 from repopeftbench.mining.source import UnreadableSourceError, decode_source
 from repopeftbench.mining.testfiles import FileKind, file_kind
-from repopeftbench.schema import HistoryView, KeptCommit, State, Task, Track
+from repopeftbench.schema import HistoryView, KeptCommit, State, SymbolChanges, SymbolRecord, Task, Track
+from repopeftbench.symbol_sets import ExtractedSymbols, SymbolSource
 
 if TYPE_CHECKING:
     from repopeftbench.gitrepo import GitRepository
 
 
-class _DatasetHistory:
+class _DatasetHistory(ABC):
     """The part of a `HistoryView` that a dataset's commits tell, wherever files are read from."""
 
-    def __init__(self, repo_id: str, commit_sha: str, histories: CommitHistories | None) -> None:
+    def __init__(
+        self, repo_id: str, commit_sha: str, histories: CommitHistories | None, symbols: SymbolSource | None
+    ) -> None:
         self._repo_id = repo_id
         self._commit_sha = commit_sha
         self._histories = histories
+        self._symbols = symbols or ExtractedSymbols()
+
+    @abstractmethod
+    def production_files(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def read(self, path: str) -> str: ...
+
+    @abstractmethod
+    def blobs(self) -> Mapping[str, str]: ...
+
+    @abstractmethod
+    def at(self, commit_sha: str) -> HistoryView: ...
 
     @property
     def repo_id(self) -> str:
@@ -59,6 +79,25 @@ class _DatasetHistory:
         self._check_earlier(commit_sha)
         return self._known.production_diff(self._repo_id, commit_sha)
 
+    def symbols(self) -> tuple[SymbolRecord, ...]:
+        """What the production files define, sorted: a multiset.
+
+        Raises:
+            DatasetError: the dataset does not know the commit, or cannot be read.
+            GitObjectError: the repository is not where it was mined from.
+        """
+        return self._symbols.records(self)
+
+    def symbol_changes(self, commit_sha: str) -> SymbolChanges:
+        """What one of `kept_commits` changed in the symbols of the one before; the first one adds all of its own.
+
+        Raises:
+            DatasetError: it is none of them, or the dataset cannot be read.
+            GitObjectError: the repository is not where it was mined from.
+        """
+        view = self.at(commit_sha)
+        return self._symbols.changes(_before(view), view)
+
     @property
     def _known(self) -> CommitHistories:
         if self._histories is None:
@@ -77,7 +116,12 @@ class DatasetRepositoryView(_DatasetHistory):
     """
 
     def __init__(
-        self, repo_id: str, commit_sha: str, store: SnapshotStore, histories: CommitHistories | None = None
+        self,
+        repo_id: str,
+        commit_sha: str,
+        store: SnapshotStore,
+        histories: CommitHistories | None = None,
+        symbols: SymbolSource | None = None,
     ) -> None:
         """Describes the view; nothing is opened yet.
 
@@ -86,14 +130,15 @@ class DatasetRepositoryView(_DatasetHistory):
             commit_sha: the commit whose tree is shown.
             store: the snapshots.
             histories: what came before; None where nobody asks.
+            symbols: where its symbols come from; None parses its files.
         """
-        super().__init__(repo_id, commit_sha, histories)
+        super().__init__(repo_id, commit_sha, histories, symbols)
         self._store = store
 
     def at(self, commit_sha: str) -> "DatasetRepositoryView":
         """The view at one of `kept_commits`."""
         self._check_earlier(commit_sha)
-        return DatasetRepositoryView(self._repo_id, commit_sha, self._store, self._histories)
+        return DatasetRepositoryView(self._repo_id, commit_sha, self._store, self._histories, self._symbols)
 
     def blobs(self) -> Mapping[str, str]:
         """The content id of each production file, by path, in order of path.
@@ -161,7 +206,14 @@ class DatasetRepositoryView(_DatasetHistory):
 class GitRepositoryView(_DatasetHistory):
     """The production files of one commit, read from git (a `HistoryView`)."""
 
-    def __init__(self, repo_id: str, commit_sha: str, location: Path, histories: CommitHistories | None = None) -> None:
+    def __init__(
+        self,
+        repo_id: str,
+        commit_sha: str,
+        location: Path,
+        histories: CommitHistories | None = None,
+        symbols: SymbolSource | None = None,
+    ) -> None:
         """Describes the view; nothing is opened yet.
 
         Args:
@@ -169,14 +221,15 @@ class GitRepositoryView(_DatasetHistory):
             commit_sha: the commit whose tree is shown.
             location: folder of the git repository.
             histories: what came before; None where nobody asks.
+            symbols: where its symbols come from; None parses its files.
         """
-        super().__init__(repo_id, commit_sha, histories)
+        super().__init__(repo_id, commit_sha, histories, symbols)
         self._location = location
 
     def at(self, commit_sha: str) -> "GitRepositoryView":
         """The view at one of `kept_commits`."""
         self._check_earlier(commit_sha)
-        return GitRepositoryView(self._repo_id, commit_sha, self._location, self._histories)
+        return GitRepositoryView(self._repo_id, commit_sha, self._location, self._histories, self._symbols)
 
     def blobs(self) -> Mapping[str, str]:
         """The content id of each production file, by path, in order of path.
@@ -224,52 +277,6 @@ class GitRepositoryView(_DatasetHistory):
         return {file.path: file.blob for file in files if file_kind(file.path) is FileKind.PRODUCTION}
 
 
-class NothingYet:
-    """A repository before its first kept commit: a `HistoryView` that shows nothing."""
-
-    commit_sha = ""
-
-    def __init__(self, repo_id: str) -> None:
-        """Takes the repository's name."""
-        self.repo_id = repo_id
-
-    def production_files(self) -> tuple[str, ...]:
-        """No path."""
-        return ()
-
-    def read(self, path: str) -> str:
-        """Nothing can be read.
-
-        Raises:
-            GitObjectError: always.
-        """
-        raise GitObjectError(f"{path} is not a production file of {self.repo_id} before its first kept commit")
-
-    def blobs(self) -> Mapping[str, str]:
-        """No content."""
-        return {}
-
-    def kept_commits(self) -> tuple[KeptCommit, ...]:
-        """No commit."""
-        return ()
-
-    def production_diff(self, commit_sha: str) -> str:
-        """No commit has a diff.
-
-        Raises:
-            DatasetError: always.
-        """
-        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
-
-    def at(self, commit_sha: str) -> "NothingYet":
-        """No commit can be shown.
-
-        Raises:
-            DatasetError: always.
-        """
-        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
-
-
 class DatasetViews:
     """The views of a dataset's repositories: from its snapshots where it has them, else from the clones."""
 
@@ -286,6 +293,9 @@ class DatasetViews:
         self._entries = {entry.repo_id: entry for entry in manifest.repositories}
         revisions = {entry.repo_id: entry.revision for entry in manifest.repositories}
         self._histories = None if folder is None else CommitHistories(folder, revisions)
+        self._symbols: SymbolSource = ExtractedSymbols()
+        if folder is not None and has_symbols(folder):
+            self._symbols = StoredSymbols(folder)
         self._last: dict[State, tuple[tuple[str, str], HistoryView]] = {}
 
     def view(self, repo_id: str, commit_sha: str) -> HistoryView:
@@ -315,9 +325,9 @@ class DatasetViews:
 
     def _view(self, repo_id: str, commit_sha: str) -> DatasetRepositoryView | GitRepositoryView:
         if self._store is not None:
-            return DatasetRepositoryView(repo_id, commit_sha, self._store, self._histories)
+            return DatasetRepositoryView(repo_id, commit_sha, self._store, self._histories, self._symbols)
         location = clone_of(self._entries[repo_id], self._cache)
-        return GitRepositoryView(repo_id, commit_sha, location, self._histories)
+        return GitRepositoryView(repo_id, commit_sha, location, self._histories, self._symbols)
 
 
 def _before(view: HistoryView) -> HistoryView:

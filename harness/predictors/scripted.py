@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from harness.records import Answer, PredictionRequest
 from repopeftbench.errors import DatasetError, GitObjectError
-from repopeftbench.schema import KeptCommit, content_id
+from repopeftbench.schema import KeptCommit, SymbolChanges, SymbolRecord, content_id
 
 
 class ScriptedError(Exception):
@@ -44,7 +44,8 @@ class ScriptedPredictor:
 class MemoryView:
     """A `HistoryView` over texts that are given.
 
-    `diffs` are those of its kept commits, oldest first; `earlier` are the views at those that can be shown.
+    `diffs` are those of its kept commits, oldest first; `earlier` are the views at those that can be shown. `records`
+    are its symbols, and `changes` what the kept commits changed in them.
     """
 
     repo_id: str
@@ -52,6 +53,8 @@ class MemoryView:
     files: Mapping[str, str] = field(default_factory=dict)
     diffs: Mapping[str, str] = field(default_factory=dict)
     earlier: Mapping[str, "MemoryView"] = field(default_factory=dict)
+    records: Sequence[SymbolRecord] = ()
+    changes: Mapping[str, SymbolChanges] = field(default_factory=dict)
 
     def production_files(self) -> Sequence[str]:
         """The paths of `files`, sorted."""
@@ -84,6 +87,21 @@ class MemoryView:
         """
         try:
             return self.diffs[commit_sha]
+        except KeyError:
+            raise DatasetError(f"{commit_sha!r} is no kept commit of {self.repo_id} up to {self.commit_sha}.") from None
+
+    def symbols(self) -> Sequence[SymbolRecord]:
+        """The given records, sorted."""
+        return sorted(self.records)
+
+    def symbol_changes(self, commit_sha: str) -> SymbolChanges:
+        """The given changes of one of `kept_commits`.
+
+        Raises:
+            DatasetError: there are none.
+        """
+        try:
+            return self.changes[commit_sha]
         except KeyError:
             raise DatasetError(f"{commit_sha!r} is no kept commit of {self.repo_id} up to {self.commit_sha}.") from None
 
