@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.errors import ProbeError
-from sandboxes import inside, policy
+from sandboxes import inside, policy, verdict
 from sandboxes.spec import CaseReport, ExecRequest, ExecResult, Sandbox, Verdict
 
 _VERSION = 1
@@ -100,7 +100,7 @@ class RememberingSandbox:
         self._runtime = runtime
         # The same request from two threads is executed once: the second waits for the first.
         self._stripes = tuple(threading.Lock() for _ in range(_STRIPES))
-        self._inside = _digest_of_the_inside()
+        self._rules = _digest_of_the_rules()
         self._counting = threading.Lock()
         self.executed = 0
         self.remembered = 0
@@ -126,7 +126,7 @@ class RememberingSandbox:
         """The name of all that the result depends on. A patch that changes nothing is none."""
         parts = [
             _VERSION,
-            self._inside,
+            self._rules,
             self._identity,
             policy.digest(request.limits, self._runtime),
             request.environment.key,
@@ -142,9 +142,9 @@ class RememberingSandbox:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _digest_of_the_inside() -> str:
-    """Names the code that runs in boxes: what it tells may change with it."""
-    files = sorted(Path(inside.__file__).parent.glob("*.py"))
+def _digest_of_the_rules() -> str:
+    """Names the code that runs in boxes, and the rules of verdicts: what they say may change with them."""
+    files = [*sorted(Path(inside.__file__).parent.glob("*.py")), Path(verdict.__file__)]
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 

@@ -117,6 +117,8 @@ def _outcome(judged: Judged, *, is_target: bool) -> tuple[Outcome, str]:
         return outcome, f"{verdict}: {detail}"
     if judged.judgement is Judgement.CHEATED:
         return Outcome.CHEATED, judged.reason
+    if judged.judgement is Judgement.PASSED:
+        return Outcome.PASSED, judged.reason
     return _OUTCOMES[judged.judgement], detail
 
 
