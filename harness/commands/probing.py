@@ -182,6 +182,8 @@ def _probe(
     with open_prober(machine, dataset.manifest) as opened, Tracker("tasks") as tracker:
         probed = opened.prober.probe(sites, texts, lambda done, total: tracker.update("probe", done, total))
         say(f"{opened.sandbox.executed:,} executions; {opened.sandbox.remembered:,} were known")
+        if machine.driver == "local":
+            say("nothing contained these tests (--driver local), and the results say so")
         manifest = describe_execution(
             driver=machine.driver,
             image=opened.image,

@@ -100,6 +100,7 @@ def test_predictions_are_executed_once_and_the_report_has_their_pass_rate(mined,
     assert run_command([*arguments(mined / "data", run, tmp_path / "store"), "--workers", "2", "--json"]) == 0
     second = capsys.readouterr()
     assert second.err.startswith("0 executions; ")
+    assert "nothing contained these tests" in second.err
     document = json.loads(second.out)
     assert document["outcomes"][0]["exec_pass"] == 0.5
     assert document["yields"][-1]["reasons"] == {"skipped": 1, "original-fails": 1}
