@@ -27,6 +27,8 @@ FLAGS = {
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --html --no-html --out --seed",
     "serve": "--data --host --port",
+    "probe": "--cache --check --data --disk-budget --driver --json --limit --out --prepare --retry --runtime --seed "
+    "--store --track --unsafe-local --workers",
     "compare": "--json --limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",

@@ -77,6 +77,7 @@ def make_report(roots: Sequence[Path], data: Sequence[Path], *, seed: int = 0) -
         RunError: there is no run, or one cannot be read or is not of the datasets in `data`.
         DatasetError: a dataset cannot be read.
     """
+    from harness.report.executions import with_executions
     from harness.report.files import find_runs, find_unknown_names, load_runs
     from harness.report.tables import build_report
     from harness.run_store import has_finished
@@ -94,7 +95,7 @@ def make_report(roots: Sequence[Path], data: Sequence[Path], *, seed: int = 0) -
     datasets = tuple(Dataset(folder) for folder in data)
     names = {task: found for one in datasets for task, found in find_unknown_names(loaded, one).items()}
     return MadeReport(
-        report=build_report(loaded, seed=seed, unknown=names if datasets else None),
+        report=with_executions(build_report(loaded, seed=seed, unknown=names if datasets else None), loaded),
         runs=tuple(zip(finished, loaded, strict=True)),
         datasets=datasets,
         is_partial=len(finished) < len(folders),

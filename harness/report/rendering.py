@@ -7,6 +7,7 @@ from enum import Enum
 
 from harness.comparison import Comparison, Part
 from harness.pairing import Pair
+from harness.report.executions import ExecutionTable, execution_sections
 from harness.report.metrics import METRICS
 from harness.report.sections import Grid, footnotes, sections
 from harness.report.tables import Report, Table
@@ -29,6 +30,12 @@ def to_markdown(report: Report, *, slices: Collection[str] = tuple(SLICES)) -> s
         for grid in (section.tests, section.mistakes, *section.slices):
             if grid is not None:
                 lines += [f"### {grid.title}", "", *grid_lines(grid), ""]
+    for part in execution_sections(report.executions):
+        lines += [f"## {part.title}", "", part.denominator, "", *grid_lines(part.methods), ""]
+        if part.verdicts:
+            lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in part.verdicts), ""]
+        for grid in part.disagreements:
+            lines += [f"### {grid.title}", "", *grid_lines(grid), ""]
     if not report.tables:
         lines += ["There is no task that can be reported on.", ""]
     lines += [f"- {note}" for note in footnotes(report)]
@@ -47,6 +54,7 @@ def to_json(report: Report) -> str:
         "seed": report.seed,
         "names_known": report.names_known,
         "tables": [_table_fields(table) for table in report.tables],
+        "executions": [_table_fields(table) for table in report.executions],
         "notes": list(report.notes),
     }
     return _json_text(document)
@@ -72,7 +80,7 @@ def _json_text(value: object) -> str:
     return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _table_fields(table: Table) -> dict[str, object]:
+def _table_fields(table: Table | ExecutionTable) -> dict[str, object]:
     pairs = [
         {"first": named.first, "second": named.second, **_pair_fields(named.first, named.second, named.pair)}
         for named in table.pairs
@@ -85,7 +93,7 @@ def _pair_fields(first: str, second: str, pair: Pair, *, points: bool = True) ->
     return {"verdict": pair.verdict, "sentence": sentence, "pair": pair}
 
 
-def _fields(record: Table | Part | Comparison) -> dict[str, object]:
+def _fields(record: Table | ExecutionTable | Part | Comparison) -> dict[str, object]:
     return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 

@@ -8,6 +8,7 @@ not solved; how many they are, and the mean without them, stands beside.
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from harness.pairing import Pair, compare_values, corrected
 from harness.report.answers import Answers, TableKey, group_answers
@@ -17,6 +18,9 @@ from harness.slices import SLICES, Slice
 from harness.stats import RESAMPLES, Estimate, estimate_difference, estimate_share, total
 from harness.taxonomy import ErrorClass, classify
 from repopeftbench.schema import Split, Track
+
+if TYPE_CHECKING:
+    from harness.report.executions import ExecutionTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ class Report:
     seed: int
     resamples: int
     names_known: bool
+    executions: "tuple[ExecutionTable, ...]" = ()
+    """Of the runs that were probed."""
 
 
 UnknownNames = Mapping[str, frozenset[str]]
