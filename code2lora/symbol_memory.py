@@ -159,21 +159,19 @@ class SymbolMemory:
         return _steps(said_MRR), _steps(asked_MRR), len(keys_SF)
 
 
-def save_memory(path: Path, state: MemoryState, commit_sha: str, commits: int) -> None:
+def save_memory(path: Path, state: MemoryState, commit_sha: str) -> None:
     """Writes a memory as one safetensors file.
 
     Args:
         path: The file.
         state: The memory.
         commit_sha: The commit that it is of.
-        commits: Kept commits up to it.
 
     Raises:
         OSError: the folder is absent or cannot be written.
     """
     facts = {
         "commit_sha": commit_sha,
-        "commits": commits,
         "writes": state.writes,
         "made_with": state.made_with,
         "defined": [[*definition, count] for definition, count in state.defined.items()],
@@ -182,8 +180,8 @@ def save_memory(path: Path, state: MemoryState, commit_sha: str, commits: int) -
     write_atomically(path, save(tensors, metadata={_METADATA_KEY: json.dumps(facts, sort_keys=True)}))
 
 
-def load_memory(path: Path) -> tuple[MemoryState, str, int]:
-    """Reads what `save_memory` wrote: the memory, its commit, and how many kept commits lead up to it.
+def load_memory(path: Path) -> tuple[MemoryState, str]:
+    """Reads what `save_memory` wrote: the memory, and its commit.
 
     Raises:
         CheckpointError: the file is absent or holds no memory.
@@ -201,7 +199,7 @@ def load_memory(path: Path) -> tuple[MemoryState, str, int]:
                 writes=int(facts["writes"]),
                 made_with=str(facts["made_with"]),
             )
-            return state, str(facts["commit_sha"]), int(facts["commits"])
+            return state, str(facts["commit_sha"])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"{path} holds no memory ({error}); delete it, and it is written afresh.") from error
 

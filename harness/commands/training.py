@@ -23,7 +23,7 @@ class TrainOptions:
     """What `train` can be told."""
 
     method: str
-    """shared-lora, per-repo-lora, fft, code2lora-static or code2lora-evo."""
+    """shared-lora, per-repo-lora, fft, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
