@@ -51,7 +51,10 @@ _COMMANDS = {
     ),
     "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
     "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
-    "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
+    "synth": (
+        "synthesizing",
+        "Write synthetic repositories with real git histories; with --repos a benchmark whose best scores are known.",
+    ),
     "publish": ("publishing", "Publish a dataset on the Hugging Face Hub, in one commit."),
     "publish-run": (
         "publishing",

@@ -29,7 +29,7 @@ FLAGS = {
     "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
     "import-official": "--all-rows --expect-published --out --repo-list",
-    "synth": "--commits --count --seed",
+    "synth": "--commits --count --out --repos --role --seed --templates --workers",
 }
 
 
