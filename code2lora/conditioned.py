@@ -30,7 +30,7 @@ Recall = Literal["ridge", "sum"]
 RECALLS: tuple[Recall, ...] = ("ridge", "sum")
 _INITIAL_RIDGE = 0.1
 _LEAST_RIDGE = 1e-3
-_SPOKEN_GAIN = 100.0
+_SPOKEN_GAIN = 150.0
 """Length of what a recalled write adds to the residual stream at first; chosen on nano, and learnt from there."""
 
 
@@ -150,7 +150,7 @@ class MemoryHead(nn.Module):
         if self.config.whitens:
             self.key_white.fit(keys_SF)
             self.value_white.fit(values_SF)
-        spoken_FP = nn.functional.normalize(self.value_white.projection, dim=0) * self.value_white.kept**-0.5
+        spoken_FP = nn.functional.normalize(self.value_white.projection, dim=0)
         speak = (asked_type,) if asked_type else ("o_proj", "down_proj")
         with torch.no_grad():
             for index, (name, (inputs, outputs)) in enumerate(self.config.type_dims.items()):
