@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 import tree_sitter_python
-from tree_sitter import Language, Node, Parser, Tree
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
 _EXTRAS = frozenset({"comment", "line_continuation"})
 
@@ -74,6 +74,20 @@ def walk(root: Node) -> Iterator[Node]:
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return
+
+
+def captured(pattern: str, root: Node) -> dict[str, list[Node]]:
+    """The nodes at and below `root` that a query's captures match, by capture, in document order.
+
+    Raises:
+        ValueError: the pattern is no query over this grammar.
+    """
+    return QueryCursor(_query(pattern)).captures(root)
+
+
+@cache
+def _query(pattern: str) -> Query:
+    return Query(_language(), pattern)
 
 
 def is_deeper(root: Node, levels: int) -> bool:

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING
 from repopeftbench.dataset.histories import CommitHistories
 from repopeftbench.dataset.manifest import Manifest, RepositoryEntry
 from repopeftbench.dataset.snapshots import SnapshotStore, has_snapshots
+from repopeftbench.dataset.symbol_store import StoredSymbols
+from repopeftbench.dataset.symbol_tables import has_symbols
+from repopeftbench.empty_view import NothingYet
 from repopeftbench.errors import DatasetError, GitObjectError, SourceError
 from repopeftbench.mining.metadata import is_metadata
 from repopeftbench.mining.source import UnreadableSourceError, decode_source
@@ -274,64 +277,6 @@ class GitRepositoryView(_DatasetHistory):
         return {file.path: file.blob for file in files if file_kind(file.path) is FileKind.PRODUCTION}
 
 
-class NothingYet:
-    """A repository before its first kept commit: a `HistoryView` that shows nothing."""
-
-    commit_sha = ""
-
-    def __init__(self, repo_id: str) -> None:
-        """Takes the repository's name."""
-        self.repo_id = repo_id
-
-    def production_files(self) -> tuple[str, ...]:
-        """No path."""
-        return ()
-
-    def read(self, path: str) -> str:
-        """Nothing can be read.
-
-        Raises:
-            GitObjectError: always.
-        """
-        raise GitObjectError(f"{path} is not a production file of {self.repo_id} before its first kept commit")
-
-    def blobs(self) -> Mapping[str, str]:
-        """No content."""
-        return {}
-
-    def kept_commits(self) -> tuple[KeptCommit, ...]:
-        """No commit."""
-        return ()
-
-    def production_diff(self, commit_sha: str) -> str:
-        """No commit has a diff.
-
-        Raises:
-            DatasetError: always.
-        """
-        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
-
-    def symbols(self) -> tuple[SymbolRecord, ...]:
-        """No record."""
-        return ()
-
-    def symbol_changes(self, commit_sha: str) -> SymbolChanges:
-        """No commit changes anything.
-
-        Raises:
-            DatasetError: always.
-        """
-        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
-
-    def at(self, commit_sha: str) -> "NothingYet":
-        """No commit can be shown.
-
-        Raises:
-            DatasetError: always.
-        """
-        raise DatasetError(f"{commit_sha} of {self.repo_id} does not come before its first kept commit")
-
-
 class DatasetViews:
     """The views of a dataset's repositories: from its snapshots where it has them, else from the clones."""
 
@@ -349,6 +294,8 @@ class DatasetViews:
         revisions = {entry.repo_id: entry.revision for entry in manifest.repositories}
         self._histories = None if folder is None else CommitHistories(folder, revisions)
         self._symbols: SymbolSource = ExtractedSymbols()
+        if folder is not None and has_symbols(folder):
+            self._symbols = StoredSymbols(folder)
         self._last: dict[State, tuple[tuple[str, str], HistoryView]] = {}
 
     def view(self, repo_id: str, commit_sha: str) -> HistoryView:

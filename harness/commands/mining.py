@@ -59,7 +59,7 @@ class MineOptions:
     prefix_bytes: int = DEFAULT_PREFIX_BYTES
     """Most bytes of a prefix; whole helpers leave it first, the test function never. 0 for no limit."""
     no_snapshots: bool = False
-    """Leave the files and trees of commits out of the dataset; methods that read repositories then need the clones."""
+    """Leave files, trees and symbols of commits out of the dataset; methods that read repositories then need clones."""
     cache: Path | None = None
     """Folder of the clones. Default: the user's cache folder."""
     tombstones: Path | None = None

@@ -11,6 +11,7 @@ from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME
 from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, file_sha256
 from repopeftbench.dataset.snapshot_tables import FILES, FILES_NAME, TREES, TREES_NAME, shard_name
 from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, COMMITS_NAME, REJECTS_NAME, TASKS_NAME, Dataset
+from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.dataset.truth import TRUTH_NAME
 from repopeftbench.schema import Split, Track
@@ -20,7 +21,7 @@ SCHEMA_CHECK = "schema"
 STRANGERS_CHECK = "strangers"
 MINE_AGAIN = "mine the dataset again, or copy it again from where it is whole"
 
-_TABLES = {COMMITS_NAME: COMMITS, REJECTS_NAME: REJECTS, EMBEDDINGS_NAME: EMBEDDINGS}
+_TABLES = {COMMITS_NAME: COMMITS, REJECTS_NAME: REJECTS, EMBEDDINGS_NAME: EMBEDDINGS, SYMBOLS_NAME: SYMBOLS}
 _TABLES |= {f"{TASKS_NAME}/{track}/{split}.parquet": TASKS for track in Track for split in Split}
 _OURS = {MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, TRUTH_NAME}
 _READ_FOLDERS = (TASKS_NAME, FILES_NAME, TREES_NAME)

@@ -6,6 +6,7 @@ from repopeftbench.audit.conservation import commit_counts, ledgers, snapshot_le
 from repopeftbench.audit.files import files_on_disk
 from repopeftbench.audit.identity import repeated_task_ids, task_ids_of_content
 from repopeftbench.audit.snapshots import snapshots_of_tasks
+from repopeftbench.audit.symbols import symbols_of_production
 from repopeftbench.audit.values import known_values
 
 STRUCTURE_CHECKS: tuple[Check, ...] = (
@@ -16,6 +17,7 @@ STRUCTURE_CHECKS: tuple[Check, ...] = (
     ledgers,
     snapshot_ledger,
     snapshots_of_tasks,
+    symbols_of_production,
     commit_counts,
     splits_of_tasks,
     files_in_one_split,

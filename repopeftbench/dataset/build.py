@@ -40,7 +40,7 @@ class BuildOptions:
     """What does the work; the dataset does not depend on it."""
     cache: Path = field(default_factory=default_cache)
     snapshots: bool = True
-    """Whether files and trees of the kept commits go into the dataset."""
+    """Whether files, trees and symbols of the kept commits go into the dataset."""
     commits_per_part: int = COMMITS_PER_PART
     """How long the parts are that histories are mined in; the dataset does not depend on it."""
 

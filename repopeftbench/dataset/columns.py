@@ -50,7 +50,14 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "diff_embedding": "Published embedding of `production_diff` [2048]; null where it was zero throughout.",
         "repo_state_embedding": "Published embedding of every `.py` file at the commit, tests included [2048]; null "
         "where it was zero throughout.",
-        "path": "A path that changed since the kept commit before; null in the one row of a commit that changed none.",
+        "path": "A path in the repository: of a tree one that changed since the kept commit before (null in the one "
+        "row of a commit that changed none), of a symbol the production file that defines it.",
+        "change": "What the commit did to the symbol: `removed` or `added` it, since the kept commit before.",
+        "kind": "What the symbol is: `constant`, `enum-member`, `exception`, `default`, `config-key`, `return`, "
+        "`signature` or `class`.",
+        "name": "Qualified name of the symbol in its file (`Fees.parcel`); of a default that of its parameter "
+        "(`Fees.parcel.weight`), of a config key with the key (`RATES['EU']`).",
+        "value": "Source of the symbol's value, signature, bases or type on one line, cut at 200 characters with `…`.",
     }
 )
 

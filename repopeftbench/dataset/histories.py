@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from repopeftbench.dataset.snapshot_tables import read_group
-from repopeftbench.dataset.tables import check_schema
+from repopeftbench.dataset.tables import check_schema, member
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import CommitRecord, KeptCommit, Split
 
@@ -101,5 +101,5 @@ class CommitHistories:
             for row, (repo_id, sha, split) in enumerate(zip(*(c.to_pylist() for c in table.columns), strict=True)):
                 known = commits.setdefault(repo_id, [])
                 places[repo_id, sha] = (len(known), group, row)
-                known.append(KeptCommit(commit_sha=sha, split=Split(split)))
+                known.append(KeptCommit(commit_sha=sha, split=member(Split, split, f"{self._path}, column split")))
         return commits, places

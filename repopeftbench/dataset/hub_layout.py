@@ -2,9 +2,9 @@
 
 data/<config>/<split>-<shard>-of-<shards>.parquet
 
-Tasks and commits are divided by their own split, rejects, trees and embeddings by the role of their repository; `files`
-has in each split the blobs that the trees of that split name, each once. Rows are the store's, column for column. It
-does not know the Hub, nor the documents beside the data.
+Tasks and commits are divided by their own split, rejects, trees, symbols and embeddings by the role of their
+repository; `files` has in each split the blobs that the trees of that split name, each once. Rows are the store's,
+column for column. It does not know the Hub, nor the documents beside the data.
 """
 
 import json
@@ -36,6 +36,7 @@ from repopeftbench.dataset.snapshot_tables import (
 )
 from repopeftbench.dataset.snapshots import has_snapshots
 from repopeftbench.dataset.store import DATA_NAME, Dataset
+from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME, has_symbols
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import Split, Track
@@ -135,6 +136,14 @@ def _sources(dataset: Dataset) -> tuple[_Source, ...]:
         schema=EMBEDDINGS,
         rows=_embedding_rows,
     )
+    symbols = _Source(
+        name=PurePath(SYMBOLS_NAME).stem,
+        description=f"Definitions that a kept commit added or removed since the kept commit before, {_BY_ROLE}",
+        schema=SYMBOLS,
+        rows=_symbol_rows,
+        # As those of trees.
+        group_bytes=0,
+    )
     beside = (embeddings,) if has_embeddings(dataset.folder) else ()
     if not has_snapshots(dataset.folder):
         return (*tasks, *beside)
@@ -155,6 +164,7 @@ def _sources(dataset: Dataset) -> tuple[_Source, ...]:
             # A row group of trees is of one repository, here as in the dataset.
             group_bytes=0,
         ),
+        *((symbols,) if has_symbols(dataset.folder) else ()),
     )
 
 
@@ -196,6 +206,12 @@ def _reject_rows(dataset: Dataset) -> _Rows:
 
 def _embedding_rows(dataset: Dataset) -> _Rows:
     return _by_role(dataset, embedding_tables(dataset.folder))
+
+
+def _symbol_rows(dataset: Dataset) -> _Rows:
+    path = dataset.folder / SYMBOLS_NAME
+    with open_table(path, SYMBOLS) as file:
+        yield from _by_role(dataset, (read_group(file, path, group) for group in range(file.num_row_groups)))
 
 
 def _by_role(dataset: Dataset, tables: Iterable[pa.Table]) -> _Rows:

@@ -58,7 +58,7 @@ class MiningConfig(_Strict):
     families: tuple[str, ...]
     prefix_bytes: int | None
     snapshots: bool = True
-    """Whether the dataset holds the files and trees of its commits."""
+    """Whether the dataset holds the files and trees of its commits, and, unless imported, their symbols."""
 
 
 class FileEntry(_Strict):

@@ -23,7 +23,7 @@ _ROW_BYTES = 128
 """What a row weighs beside its text; bounds row groups of empty files."""
 DATASET_LEVEL = 9
 """zstd's: versions of a file that meet in a row group cost next to nothing from here on (docs/adr/0009)."""
-_PART_LEVEL = 1
+PART_LEVEL = 1
 """Parts are read once, soon, and deleted."""
 
 
@@ -126,8 +126,8 @@ class SnapshotPartWriter:
         """Prepares to write `files.parquet` and `trees.parquet` to `folder`, which must be there."""
         self._repo_id = repo_id
         files, trees = part_paths(folder)
-        self._files = RowGroupWriter(lambda _: files, FILES, level=_PART_LEVEL, group=GROUP_BYTES, shard=None)
-        self._trees = RowGroupWriter(lambda _: trees, PART_TREES, level=_PART_LEVEL, group=GROUP_ROWS, shard=None)
+        self._files = RowGroupWriter(lambda _: files, FILES, level=PART_LEVEL, group=GROUP_BYTES, shard=None)
+        self._trees = RowGroupWriter(lambda _: trees, PART_TREES, level=PART_LEVEL, group=GROUP_ROWS, shard=None)
 
     def __enter__(self) -> "SnapshotPartWriter":
         return self

@@ -1,7 +1,8 @@
 """The dataset folder, written once and read back; the manifest comes last, so its presence means whole.
 
-tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   files/*.parquet   trees/*.parquet   manifest.json
-embeddings.parquet (imported data alone)   truth.parquet (controlled benchmarks alone)
+tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   files/*.parquet   trees/*.parquet
+symbols.parquet   embeddings.parquet (imported data alone)   truth.parquet (controlled benchmarks alone)
+manifest.json
 """
 
 import contextlib
@@ -22,6 +23,8 @@ from repopeftbench.dataset.embeddings import EMBEDDINGS, EMBEDDINGS_NAME, ROWS_P
 from repopeftbench.dataset.manifest import MANIFEST_NAME, FileEntry, Manifest, file_sha256, manifest_json, read_manifest
 from repopeftbench.dataset.snapshot_assembly import SnapshotSummary, assemble_snapshots
 from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
+from repopeftbench.dataset.symbol_parts import join_symbols
+from repopeftbench.dataset.symbol_tables import SYMBOLS_NAME
 from repopeftbench.dataset.tables import Record, check_schema, from_table, schema_of, to_table
 from repopeftbench.dataset.truth import TRUTH_NAME
 from repopeftbench.errors import DatasetError
@@ -35,7 +38,7 @@ NEW = ".new"
 
 ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRecord: 256}
 
-CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME, EMBEDDINGS_NAME, TRUTH_NAME)
+CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME, SYMBOLS_NAME, EMBEDDINGS_NAME, TRUTH_NAME)
 """What a dataset folder holds beside its manifest."""
 AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
 """What an audit leaves in a dataset folder; another dataset in its place has none yet."""
@@ -174,9 +177,9 @@ class DatasetWriter:
         self._grow(EMBEDDINGS_NAME, EMBEDDINGS, ROWS_PER_EMBEDDING_GROUP, rows)
 
     def add_snapshots(self, parts: Sequence[Path]) -> SnapshotSummary:
-        """Adds the files and trees of all repositories, once, from the folders of their parts in order."""
+        """Adds the files, trees and symbols of all repositories, once, from the folders of their parts in order."""
         summary = assemble_snapshots(parts, self._new)
-        self._snapshots = summary.entries
+        self._snapshots = (*summary.entries, join_symbols(parts, self._new))
         return summary
 
     def files(self) -> tuple[FileEntry, ...]:
@@ -193,7 +196,7 @@ class DatasetWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
-        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, EMBEDDINGS_NAME, TRUTH_NAME):
+        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, EMBEDDINGS_NAME, SYMBOLS_NAME, TRUTH_NAME):
             (self._folder / name).unlink(missing_ok=True)
         for name in (TASKS_NAME, FILES_NAME, TREES_NAME, HUB):
             shutil.rmtree(self._folder / name, ignore_errors=True)

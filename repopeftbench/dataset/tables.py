@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import CommitRecord, Event, Family, Reject, Split, TargetType, Task, Track
 
+_E = TypeVar("_E", bound=StrEnum)
 _TEXT = pa.string()
 _INDEX = pa.int32()
 _OFFSET = pa.int64()
@@ -139,11 +140,16 @@ def from_table(kind: type[Any], table: pa.Table, *, where: str) -> Iterator[Any]
             row = dict(zip(names, values, strict=True))
             for name, enum in ENUMS.items():
                 if row.get(name) is not None:
-                    row[name] = _member(enum, row[name], f"{where}, column {name}")
+                    row[name] = member(enum, row[name], f"{where}, column {name}")
             yield kind(**row)
 
 
-def _member(enum: type[StrEnum], value: str, where: str) -> StrEnum:
+def member(enum: type[_E], value: str, where: str) -> _E:
+    """The member of an enum that a table names.
+
+    Raises:
+        DatasetError: it has no such member; `where` names file and column.
+    """
     try:
         return enum(value)
     except ValueError as error:

@@ -16,7 +16,8 @@ from pathlib import Path
 from repopeftbench.copies import open_at, open_newest
 from repopeftbench.dataset.manifest import current_versions
 from repopeftbench.dataset.snapshot_parts import SnapshotPartWriter
-from repopeftbench.dataset.staging import Part, end_part, find_part, staging_folder, write_rows
+from repopeftbench.dataset.staging import Part, PartSummary, end_part, find_part, staging_folder, write_rows
+from repopeftbench.dataset.symbol_parts import SymbolPartWriter
 from repopeftbench.errors import DatasetError, SourceError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
@@ -41,7 +42,7 @@ class MiningPlan:
     cache: Path
     commits_per_part: int = COMMITS_PER_PART
     snapshots: bool = True
-    """Whether files and trees of the kept commits go into the dataset."""
+    """Whether files, trees and symbols of the kept commits go into the dataset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +171,7 @@ def part_plans(opened: OpenedRepository, plan: MiningPlan, staging: Path) -> tup
     tips = dict(zip(spans, opened.ends, strict=False))
     key = (
         str(opened.source.licence),
-        repr((plan.options.seed, sorted(plan.options.families), plan.options.prefix_bytes, plan.snapshots)),
+        repr((plan.options.seed, sorted(plan.options.families), plan.options.prefix_bytes, plan.snapshots, "symbols")),
         current_versions().model_dump_json(),
     )
     return tuple(
@@ -198,11 +199,7 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
         else:
             harvests = miner.snapshot(history[-1])
         if plan.snapshots:
-            with SnapshotPartWriter(folder, part.repository.repo_id) as writer:
-                recorder = SnapshotRecorder(miner.repository)
-                summary = write_rows(folder, _recorded(harvests, recorder, writer))
-                if part.first == part.end:
-                    _record_tip(history, miner.last_kept(history, len(history)), recorder, writer)
+            summary = _write_with_snapshots(harvests, part, miner, history, folder)
         else:
             summary = write_rows(folder, harvests)
         end_part(folder, replace(summary, is_whole=not miner.repository.lacks_objects))
@@ -216,21 +213,33 @@ def _reported(harvests: Iterable[Harvest], part: PartPlan, report: Report) -> It
     report(name, total, total)
 
 
-def _recorded(harvests: Iterable[Harvest], recorder: SnapshotRecorder, writer: SnapshotPartWriter) -> Iterator[Harvest]:
-    """The harvests, while the trees of their kept commits are written."""
-    for harvest in harvests:
-        if harvest.commit is not None:
-            writer.add(recorder.record(harvest.commit.commit_sha, harvest.previous_kept), harvest.history_index)
-        yield harvest
+def _write_with_snapshots(
+    harvests: Iterable[Harvest], part: PartPlan, miner: RepositoryMiner, history: Sequence[CommitInfo], folder: Path
+) -> PartSummary:
+    """Writes the rows of a part, and what its kept commits changed in the tree and its symbols.
 
+    Beside the snapshot that is the tree of the last commit, the static track's, if it is not a kept one.
+    """
+    repo_id, recorder = part.repository.repo_id, SnapshotRecorder(miner.repository)
+    with SnapshotPartWriter(folder, repo_id) as trees, SymbolPartWriter(folder, repo_id, miner.repository) as symbols:
 
-def _record_tip(
-    history: Sequence[CommitInfo], last_kept: str | None, recorder: SnapshotRecorder, writer: SnapshotPartWriter
-) -> None:
-    """Writes the tree of the last commit, the static track's, if it is not a kept one."""
-    tip = history[-1]
-    if tip.sha != last_kept:
-        writer.add(recorder.record(tip.sha, last_kept), tip.history_index)
+        def record(commit_sha: str, previous_sha: str | None, history_index: int) -> None:
+            recorded = recorder.record(commit_sha, previous_sha)
+            trees.add(recorded, history_index)
+            symbols.add(recorded, history_index)
+
+        def recorded_harvests() -> Iterator[Harvest]:
+            for harvest in harvests:
+                if harvest.commit is not None:
+                    record(harvest.commit.commit_sha, harvest.previous_kept, harvest.history_index)
+                yield harvest
+
+        summary = write_rows(folder, recorded_harvests())
+        if part.first == part.end:
+            tip, last_kept = history[-1], miner.last_kept(history, len(history))
+            if tip.sha != last_kept:
+                record(tip.sha, last_kept, tip.history_index)
+    return summary
 
 
 _last: tuple[str, int, RepositoryMiner] | None = None

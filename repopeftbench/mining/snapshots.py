@@ -22,10 +22,11 @@ MOST_TEXT_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathChange:
-    """A path whose content changed; `blob` is what stands there now, None where the path is gone."""
+    """A path whose content changed; `blob` is what stands there now, `old_blob` what stood there; None for no file."""
 
     path: str
     blob: str | None
+    old_blob: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,5 +117,6 @@ def _path_changes(deltas: Sequence[TreeDelta]) -> Iterator[PathChange]:
             continue
         # Links and submodules are no files: one that takes a file's place removes it.
         blob = delta.blob if stat.S_ISREG(delta.mode) else None
-        if blob != (delta.old_blob if stat.S_ISREG(delta.old_mode) else None):
-            yield PathChange(path=delta.path, blob=blob)
+        old_blob = delta.old_blob if stat.S_ISREG(delta.old_mode) else None
+        if blob != old_blob:
+            yield PathChange(path=delta.path, blob=blob, old_blob=old_blob)

@@ -105,8 +105,12 @@ def decode_source(raw: bytes) -> SourceText:
     normal = "utf-8" if encoding in ("utf-8", "utf-8-sig") else encoding
     if normal != "utf-8" and text.encode(normal) != raw:
         raise UnreadableSourceError(UNDECODABLE, f"{encoding} does not encode back to the same bytes")
-    parsed = _LONE_CARRIAGE_RETURN.sub(b"\n", utf8)
-    return SourceText(utf8=utf8, parsed=_without_comment_runs(parsed), encoding=normal, bom_bytes=bom)
+    return SourceText(utf8=utf8, parsed=parse_copy(utf8), encoding=normal, bom_bytes=bom)
+
+
+def parse_copy(utf8: bytes) -> bytes:
+    """What parsers read of a decoded file: as long, with newlines for lone carriage returns, without comment runs."""
+    return _without_comment_runs(_LONE_CARRIAGE_RETURN.sub(b"\n", utf8))
 
 
 def _without_comment_runs(text: bytes) -> bytes:

@@ -42,10 +42,16 @@ def records_of(kind, folder, config, split):
 
 def test_configs_and_splits_are_those_that_have_rows(mined, written):
     _, configs = written
-    assert list(configs) == ["static", "evolution", "commits", "rejects", "files", "trees"]
+    assert list(configs) == ["static", "evolution", "commits", "rejects", "files", "trees", "symbols"]
     names = {name: [split.name for split in config.splits] for name, config in configs.items()}
     assert names["evolution"] == names["commits"] == list(SPLITS)
-    assert names["rejects"] == names["files"] == names["trees"] == ["train", "cr_val", "cr_test", "ood_test"]
+    assert (
+        names["rejects"]
+        == names["files"]
+        == names["trees"]
+        == names["symbols"]
+        == ["train", "cr_val", "cr_test", "ood_test"]
+    )
     assert set(names["static"]) == {split_name(split) for split in mined.splits(Track.STATIC)}
 
 

@@ -414,9 +414,11 @@ def expected_rows(dataset):
     trees = pq.read_table(dataset.folder / "trees").to_pylist()
     files = pq.read_table(dataset.folder / "files").to_pylist()
     rejects = pq.read_table(dataset.folder / "rejects.parquet").to_pylist()
+    symbols = pq.read_table(dataset.folder / "symbols.parquet").to_pylist()
     for role in set(roles.values()):
         found[f"rejects {role}"] = [row for row in rejects if roles[row["repo_id"]] == role]
         found[f"trees {role}"] = [row for row in trees if roles[row["repo_id"]] == role]
+        found[f"symbols {role}"] = [row for row in symbols if roles[row["repo_id"]] == role]
         named = {row["blob"] for row in found[f"trees {role}"]}
         found[f"files {role}"] = [row for row in files if row["blob"] in named]
     return found
@@ -430,7 +432,7 @@ def test_every_config_and_split_loads_row_for_row_streamed_or_not(data, hub, rep
     assert "Ignoring" not in done.stderr
     found = json.loads(done.stdout)
     expected = expected_rows(Dataset(data))
-    assert len(expected) == 30
+    assert len(expected) == 34
     assert found.pop("alone") == expected["evolution cr_test"]
     assert found.keys() == expected.keys() | {f"{name} streamed" for name in expected}
     for name, rows in expected.items():

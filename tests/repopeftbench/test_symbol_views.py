@@ -6,12 +6,14 @@ import pytest
 
 from repopeftbench.dataset.build import BuildOptions, build_dataset
 from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.symbol_tables import SYMBOLS_NAME
+from repopeftbench.empty_view import NothingYet
 from repopeftbench.errors import DatasetError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.live_views import LiveHistory
 from repopeftbench.schema import SymbolKind, SymbolRecord
 from repopeftbench.sources import repository_list
-from repopeftbench.views import DatasetViews, NothingYet
+from repopeftbench.views import DatasetViews
 
 
 def constant(path, name, value):
@@ -49,6 +51,8 @@ def data(tmp_path, make_repository):
 
 @pytest.fixture(params=["table", "snapshots", "git"])
 def views(request, data):
+    if request.param != "table":
+        (data.folder / SYMBOLS_NAME).unlink()
     found = DatasetViews(data.manifest, data.folder, folder=data.folder)
     if request.param == "git":
         found._store = None

@@ -341,11 +341,12 @@ def test_a_mined_dataset_shows_production_files_without_the_clones(tmp_path, mak
 def test_snapshots_can_be_left_out_and_go_when_they_are(tmp_path, make_repository):
     repository = make_repository(*growing(3))
     _, with_them = build(tmp_path, repository)
-    assert {entry.path.partition("/")[0] for entry in with_them.manifest.files} >= {"files", "trees"}
+    beside = {"files", "trees", "symbols.parquet"}
+    assert {entry.path.partition("/")[0] for entry in with_them.manifest.files} >= beside
     result, without = build(tmp_path, repository, snapshots=False)
     assert result.manifest.blobs is None
-    assert not any((without.folder / name).exists() for name in ("files", "trees"))
-    assert [entry for entry in with_them.manifest.files if entry.path.partition("/")[0] not in ("files", "trees")] == [
+    assert not any((without.folder / name).exists() for name in beside)
+    assert [entry for entry in with_them.manifest.files if entry.path.partition("/")[0] not in beside] == [
         *without.manifest.files
     ]
 

@@ -19,6 +19,7 @@ from repopeftbench.dataset.embeddings import EMBEDDINGS
 from repopeftbench.dataset.front_matter import front_matter
 from repopeftbench.dataset.hub_records import HubConfig, HubFile, HubSplit
 from repopeftbench.dataset.snapshot_tables import FILES, TREES
+from repopeftbench.dataset.symbol_tables import SYMBOLS
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
 from repopeftbench.schema import Split, Track
 
@@ -117,7 +118,7 @@ def test_counts_of_tasks_are_those_of_the_dataset(case):
 
 
 def test_no_column_lacks_its_meaning_and_no_meaning_its_column():
-    schemas = (TASKS, COMMITS, REJECTS, FILES, TREES, EMBEDDINGS)
+    schemas = (TASKS, COMMITS, REJECTS, FILES, TREES, SYMBOLS, EMBEDDINGS)
     assert set(MEANINGS) == {name for schema in schemas for name in schema.names}
     for schema in schemas:
         assert [line.split("`")[1] for line in column_table(schema).splitlines()[2:]] == schema.names

@@ -1,0 +1,95 @@
+"""The symbols of a dataset: of production code alone, of commits that it has, and those that its snapshots define."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from repopeftbench.audit.findings import Findings, Problem, Severity
+from repopeftbench.audit.rows import rows, shown
+from repopeftbench.dataset.manifest import current_versions
+from repopeftbench.dataset.snapshot_tables import open_table, read_group
+from repopeftbench.dataset.snapshots import has_snapshots
+from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME, SymbolChange, has_symbols
+from repopeftbench.errors import DatasetError
+from repopeftbench.schema import HistoryView, SymbolKind
+from repopeftbench.symbol_sets import ExtractedSymbols, defines_symbols, difference
+from repopeftbench.views import DatasetViews
+
+SYMBOLS_CHECK = "symbols"
+SAMPLED_REPOSITORIES = 8
+"""Repositories whose files are parsed again; of each the last commit, to which all changes lead."""
+_VALUES = {"change": SymbolChange, "kind": SymbolKind}
+
+
+def symbols_of_production(dataset: Dataset) -> Findings:
+    """Records of test files, of unknown commits or kinds, and records that are not what a sample of snapshots defines.
+
+    The sample is left out where other versions parse than those that mined: what they make out can differ.
+    """
+    if not has_symbols(dataset.folder):
+        return Findings()
+    problems = [*_wrong_rows(dataset)]
+    same = dataset.manifest.versions == current_versions()
+    if not problems and same and has_snapshots(dataset.folder):
+        problems += _wrong_records(dataset)
+    return Findings(problems=tuple(problems))
+
+
+def _wrong_rows(dataset: Dataset) -> Iterator[Problem]:
+    known = {(entry.repo_id, entry.revision) for entry in dataset.manifest.repositories}
+    known |= set(rows(dataset.commit_tables(("repo_id", "commit_sha")), ("repo_id", "commit_sha")))
+    tests, strangers = 0, 0
+    first_test, first_stranger = "", ""
+    values: dict[str, set[str]] = {name: set() for name in _VALUES}
+    for table in _tables(dataset):
+        for name, found in values.items():
+            found.update(table.column(name).unique().to_pylist())
+        for row in table.group_by(["repo_id", "commit_sha", "path"]).aggregate([([], "count_all")]).to_pylist():
+            where = f"{shown(row['path'])} of {row['repo_id']} at {row['commit_sha']}"
+            if not defines_symbols(row["path"]):
+                tests, first_test = tests + row["count_all"], first_test or where
+            if (row["repo_id"], row["commit_sha"]) not in known:
+                strangers, first_stranger = strangers + row["count_all"], first_stranger or where
+    if tests:
+        yield _error(f"{tests:,} records are of no production code, the first in {first_test}")
+    if strangers:
+        yield _error(f"{strangers:,} records are of no commit of the dataset, the first in {first_stranger}")
+    for name, kinds in _VALUES.items():
+        unknown = sorted(values[name] - {kind.value for kind in kinds})
+        if unknown:
+            listed = ", ".join(shown(value) for value in unknown[:5])
+            yield _error(f"column {name} holds {listed}, which is none of {', '.join(kinds)}")
+
+
+def _wrong_records(dataset: Dataset) -> Iterator[Problem]:
+    views, parsed = DatasetViews(dataset.manifest, dataset.folder, folder=dataset.folder), ExtractedSymbols()
+    entries = [entry for entry in dataset.manifest.repositories if entry.kept_commits]
+    step = max(len(entries) / SAMPLED_REPOSITORIES, 1.0)
+    for entry in (entries[int(number * step)] for number in range(min(len(entries), SAMPLED_REPOSITORIES))):
+        view: HistoryView = views.view(entry.repo_id, entry.revision)
+        try:
+            found = difference(parsed.records(view), view.symbols())
+        except DatasetError as error:
+            yield _error(str(error).replace(f"{dataset.folder}/", ""))
+            continue
+        wrong = [*((record, "not defined there") for record in found.added), *((r, "missing") for r in found.removed)]
+        if wrong:
+            record, what = wrong[0]
+            name = f"{record.kind} {shown(record.name)} in {shown(record.path)}"
+            yield _error(
+                f"{len(wrong):,} records of {entry.repo_id} at {entry.revision} are not what its files define, "
+                f"the first is {name}: {what}"
+            )
+
+
+def _tables(dataset: Dataset) -> Iterator[pa.Table]:
+    path = dataset.folder / SYMBOLS_NAME
+    with open_table(path, SYMBOLS) as file:
+        for group in range(file.num_row_groups):
+            yield read_group(file, path, group, ["repo_id", "commit_sha", "change", "path", "kind"])
+
+
+def _error(message: str) -> Problem:
+    fix = "mine the dataset again: methods that read symbols would be told what no predictor may know"
+    return Problem(check=SYMBOLS_CHECK, severity=Severity.ERROR, where=SYMBOLS_NAME, message=message, fix=fix)
