@@ -1,7 +1,8 @@
 """`repobench report` and `compare`: tables of runs, and two runs against each other."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -9,7 +10,11 @@ from harness.commands.running import RUNS_FOLDER
 from harness.console import say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
+from repopeftbench.dataset.truth import has_truth, read_truth
 from repopeftbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from harness.report.methods import ScoredRun
 
 REPORT_FOLDER = Path("repobench-out/report")
 
@@ -28,7 +33,8 @@ def report(
         out: Folder of report.md and report.json, which hold every breakdown.
         by: Break the printed tables down; may be repeated. family, event, target-type, target-length, prefix-length,
             position, target-in-prefix or repository-size.
-        data: Dataset of the runs, to tell hallucinated names from other mistakes.
+        data: Dataset of the runs, to tell hallucinated names from other mistakes; of a controlled benchmark also
+            to hold every stratum against its best possible score.
         seed: Seed of the bootstrap.
     """
     from harness.report.files import find_runs, find_unknown_names, load_runs, write_report
@@ -53,9 +59,29 @@ def report(
     names = None if data is None else find_unknown_names(loaded, Dataset(data))
     made = build_report(loaded, seed=seed, unknown=names)
     show(to_terminal(made, slices=by))
+    if data is not None and has_truth(data):
+        _show_known_best(loaded, Dataset(data), seed)
     markdown, as_json = write_report(made, out)
     say(f"written to {markdown} and {as_json}")
     return 1 if unfinished else 0
+
+
+def _show_known_best(runs: Sequence["ScoredRun"], dataset: Dataset, seed: int) -> None:
+    from harness.known_best import against_known_best
+    from harness.report.methods import name_runs
+    from harness.report.sections import Grid, percent_cell
+    from harness.report.terminal import to_table
+
+    ours = [run for run in runs if run.manifest.dataset_sha256 == dataset.sha256]
+    truths = {truth.task_id: truth for truth in read_truth(dataset.folder)}
+    rows = []
+    for name, run in zip(name_runs([run.manifest for run in ours]), ours, strict=True):
+        for one in against_known_best(run.scores, truths, seed=seed):
+            best = (one.best_prefix, one.best_domain, one.best_repository)
+            cells = (f"{one.exact.n:,}", percent_cell(one.exact), *(f"{100 * score:.1f}" for score in best))
+            rows.append((name, one.stratum.value, *cells))
+    headings = ("method", "stratum", "tasks", "EM %", "best: prefix", "with domain", "with repository")
+    show(to_table(Grid(title="Against the best possible scores", headings=headings, rows=tuple(rows), texts=2)))
 
 
 def compare(
