@@ -8,8 +8,9 @@ backbone speaks it, so that an answer is recalled token by token. What it is abo
 | `states` | what the first layer's attention gathers just before the token, in `assert NAME == VALUE` |
 | `embeddings` | the mean and the last of the name's embeddings, that of the token before, kind and position |
 
-The first is in the space in which the adapted module itself is asked later on, by a test that says much the same; one
-layer of the frozen backbone runs for it. It must run without an adapter in the backbone.
+The first is in the space in which the adapted module itself is asked later on, by a test that says much the same: NAME
+is followed by what its kind is asked for with, such as a call. One layer of the frozen backbone runs for it, which must
+have no adapter in it then.
 
 Records that say the same are one, wherever they stand. Of a repository with too many the first count in an order that
 is the record's alone: kinds whose values tests ask for come first, then short values, then names. That no record's
@@ -50,6 +51,12 @@ _KINDS = (
     SymbolKind.CLASS,
     SymbolKind.SIGNATURE,
 )
+_ASKED_WITH = {
+    SymbolKind.RETURN: "()",
+    SymbolKind.ENUM_MEMBER: ".value",
+    SymbolKind.EXCEPTION: ".__base__",
+    SymbolKind.CLASS: ".__base__",
+}
 _VERSION = "token writes 1"
 FeatureKind = Literal["states", "embeddings"]
 ASKED_MODULE = "o_proj"
@@ -212,7 +219,7 @@ class StateSymbols(EmbeddedSymbols):
     def writes(self, definition: Definition) -> Writes:
         """What a definition writes: float32 on the processor."""
         said = self._said(definition)
-        asked = self._tokens(f"assert {definition.name[-_MOST_NAME_CHARACTERS:]} ==")
+        asked = self._tokens(f"assert {_as_asked(definition)[-_MOST_NAME_CHARACTERS:]} ==")
         states_TF = self._gathered(asked + said[:-1])
         return self._writes(states_TF[len(asked) - 1 :], said)
 
@@ -231,6 +238,14 @@ class StateSymbols(EmbeddedSymbols):
         finally:
             handle.remove()
         return found[0].clone()
+
+
+def _as_asked(definition: Definition) -> str:
+    """How a test asks for what a definition says: a call of what returns it or has it as a default, a value, a base."""
+    kind, name = definition.kind, definition.name
+    if kind is SymbolKind.DEFAULT:
+        return f"{name.rpartition('.')[0] or name}()"
+    return name + _ASKED_WITH.get(kind, "")
 
 
 class _Enough(Exception):  # noqa: N818 - ends a pass, nothing failed
