@@ -8,6 +8,7 @@ and writing the folder. Every refreshed memory is checked to be the bits of the 
 """
 
 import argparse
+import itertools
 import statistics
 import sys
 import time
@@ -38,7 +39,7 @@ def main() -> None:
     memory = _memory(options.backbone, before)
     state = memory.of(before)
     rows = []
-    for old, new in zip(shas, shas[1:], strict=False):
+    for old, new in itertools.pairwise(shas):
         history = LiveHistory(GitRepository(options.repository), "repository", new)
         started = time.perf_counter()
         changes = history.symbol_changes(old, new)

@@ -166,7 +166,8 @@ class MemoryHead(nn.Module):
         mean_F = nn.functional.normalize(self.key_white.mean, dim=0)
         projection_FP = self.key_white.projection
         length = ((keys_SF - self.key_white.mean) @ projection_FP).norm(dim=-1).mean()
-        return (projection_FP - mean_F[:, None] * (mean_F @ projection_FP)) / length
+        asking_FP: torch.Tensor = (projection_FP - mean_F[:, None] * (mean_F @ projection_FP)) / length
+        return asking_FP
 
     def whitened(self, keys_SF: torch.Tensor, values_SF: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features as the networks take them (each `S`, `P`): fixed once the head is fitted.
@@ -183,7 +184,9 @@ class MemoryHead(nn.Module):
                 f"Features of shapes {tuple(keys_SF.shape)} and {tuple(values_SF.shape)} do not fit this memory head: "
                 f"give widths {self.config.key_dim} and {self.config.value_dim}."
             )
-        return self.key_white(keys_SF), self.value_white(values_SF)
+        keys_SP: torch.Tensor = self.key_white(keys_SF)
+        values_SP: torch.Tensor = self.value_white(values_SF)
+        return keys_SP, values_SP
 
     def written(self, keys_SP: torch.Tensor, values_SP: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The `k` and the `v` of some writes (each ..., `S`, `M`, `R`), from whitened features."""
@@ -255,7 +258,8 @@ def _correction(width: int) -> nn.Sequential:
 def _unit(vectors_SP: torch.Tensor) -> torch.Tensor:
     """Centred vectors of length 1: a layer norm over the root of the width, without weights of its own."""
     width = vectors_SP.shape[-1]
-    return nn.functional.layer_norm(vectors_SP, (width,)) / math.sqrt(width)
+    unit_SP: torch.Tensor = nn.functional.layer_norm(vectors_SP, (width,)) / math.sqrt(width)
+    return unit_SP
 
 
 def _uniform(layers: int, rank: int, inputs: int) -> torch.Tensor:

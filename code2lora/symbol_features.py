@@ -138,9 +138,10 @@ class EmbeddedSymbols:
             backbone: Its tokenizer and both of its embeddings are.
         """
         self._tokenizer: Any = backbone.tokenizer
-        self._read_VE = backbone.model.get_input_embeddings().weight.detach()
-        speaks = backbone.model.get_output_embeddings()
-        self._said_VE = self._read_VE if speaks is None else speaks.weight.detach()
+        model: Any = backbone.model
+        self._read_VE: torch.Tensor = model.get_input_embeddings().weight.detach()
+        speaks = model.get_output_embeddings()
+        self._said_VE: torch.Tensor = self._read_VE if speaks is None else speaks.weight.detach()
         self._end = int(backbone.tokenizer.eos_token_id or 0)
         self._sha256 = hashlib.sha256(f"{_VERSION}\0{backbone.weights_sha256}".encode()).hexdigest()
 
@@ -202,19 +203,20 @@ class StateSymbols(EmbeddedSymbols):
         super().__init__(backbone)
         self._model = backbone.model
         self._device = backbone.device
-        names = [target.name for target in target_modules(backbone.model) if target.type == ASKED_MODULE]
-        if not names:
+        asked = [target for target in target_modules(backbone.model) if target.type == ASKED_MODULE]
+        if not asked:
             raise AdapterError(
                 f'Backbone {backbone.name!r} has no {ASKED_MODULE}: use symbols = "embeddings" in the recipe.'
             )
-        self._module = backbone.model.get_submodule(names[0])
+        self._module = backbone.model.get_submodule(asked[0].name)
+        self._key_dim = asked[0].in_features
         facts = f"states {_VERSION}\0{backbone.weights_sha256}\0{backbone.model.dtype}"
         self._sha256 = hashlib.sha256(facts.encode()).hexdigest()
 
     @property
     def key_dim(self) -> int:
         """Width of what a write is about: what attention gathers."""
-        return int(self._module.in_features)
+        return self._key_dim
 
     def writes(self, definition: Definition) -> Writes:
         """What a definition writes: float32 on the processor."""
