@@ -29,7 +29,7 @@ class TrainOptions:
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
     """Folder of the weights. Default: repobench-out/checkpoints/METHOD."""
     recipe: str = "clean"
-    """clean (equal terms), paper, nano (equal terms, minutes on a processor), or a TOML file."""
+    """clean, nano (minutes on a processor), spread and spread-nano (8 repositories a step): equal terms; paper; or a file."""
     draws: int | None = None
     """Tasks to draw in all, instead of the recipe's."""
     steps: int | None = None
