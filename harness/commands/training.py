@@ -29,7 +29,7 @@ class TrainOptions:
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
     """Folder of the weights. Default: repobench-out/checkpoints/METHOD."""
     recipe: str = "clean"
-    """clean, nano (minutes on a processor), spread and spread-nano (8 repositories a step): equal terms; paper; or a file."""
+    """clean, nano (minutes on a processor), spread, spread-nano (8 repositories a step): equal terms; paper; a file."""
     draws: int | None = None
     """Tasks to draw in all, instead of the recipe's."""
     steps: int | None = None
