@@ -263,4 +263,4 @@ def _unit(vectors_SP: torch.Tensor) -> torch.Tensor:
 
 
 def _uniform(layers: int, rank: int, inputs: int) -> torch.Tensor:
-    return (torch.rand(layers, rank, inputs) * 2 - 1) * inputs**-0.5
+    return (torch.rand(layers, rank, inputs) * 2 - 1) / math.sqrt(inputs)
