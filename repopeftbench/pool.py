@@ -122,18 +122,31 @@ def _in_processes(
                 future.result()  # what is no expected failure ends everything at once
         outcomes = tuple(future.result() for future in futures)
     except BaseException as error:
+        # A worker that dies while another one starts shows as any error of starting.
+        broken = isinstance(error, Exception) and _is_broken(pool)
         # Do not wait for what the workers still have to do, but for their end: one that starts would read from a
         # parent that is gone.
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
-        if isinstance(error, BrokenProcessPool):
+        if broken:
             raise SourceError(
                 "a mining process was killed, perhaps for want of memory: mine again with fewer --workers"
             ) from error
         raise
     pool.shutdown()
     return outcomes
+
+
+def _is_broken(pool: ProcessPoolExecutor) -> bool:
+    """Whether a worker of the pool was killed; the only public way to know is to ask for more work."""
+    try:
+        pool.submit(int).cancel()
+    except BrokenProcessPool:
+        return True
+    except (OSError, RuntimeError, ValueError):
+        return False
+    return False
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from repopeftbench.syntax import captured, operands, parse, unparenthesised
 
 MOST_BYTES = 1_500_000
 """A longer text (in UTF-8) defines nothing: it is a generated table. Datasets keep the texts of all shorter files."""
-MOST_BROKEN_BYTES = 65_536
+MOST_BROKEN_BYTES = 131_072
 """Of a longer text that is no valid Python, what is read: tree-sitter's time to recover grows with the square."""
 MOST_DEFINITIONS = 2_000
 """Definitions of a file that are kept: the first ones in the text."""

@@ -20,8 +20,9 @@ FLAGS = {
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
     "--save-minutes --seed --seeds --steps --vectors",
-    "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
-    "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
+    "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dtype --embeddings "
+    "--encoder --k --limit --max-new-tokens --method --out --overwrite --refresh --retrieval --seed --split --state "
+    "--track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",

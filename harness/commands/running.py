@@ -18,6 +18,7 @@ from repopeftbench.schema import Split, State, Task, TaskInput, Track
 
 if TYPE_CHECKING:
     from harness.predictors.protocol import PredictorSettings
+    from harness.predictors.retrieval.recipe import RetrievalRecipe
 
 RUNS_FOLDER = Path("repobench-out/runs")
 
@@ -28,8 +29,8 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static,
-    code2lora-evo or code2lora-memory."""
+    """most-frequent, copy-prefix, previous-version, pretrained, icl, rag, drc, shared-lora, per-repo-lora, fft,
+    shared-lora-rag, fft-rag, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -58,11 +59,19 @@ class RunOptions:
     checkpoint: str | None = None
     """Trained weights: a folder; of a code2lora method also a .pt file or a Hub id. Default: the backbone's own."""
     encoder: str | None = None
-    """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with."""
+    """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with; for methods that
+    retrieve, the backbone itself."""
     embeddings: Literal["dataset"] | None = None
     """`dataset` takes the published vectors of imported data in the place of an encoder."""
     refresh: Refresh = Refresh.EVERY_COMMIT
     """When code2lora-static and -memory look anew: at every commit, or never after the last train commit (start)."""
+    retrieval: str | None = None
+    """Recipe of methods that retrieve (icl, rag, drc, shared-lora-rag, fft-rag): clean, paper or a TOML file. Default:
+    clean."""
+    k: int | None = None
+    """Most passages, definitions or examples before a prefix, instead of the recipe's."""
+    context_tokens: int | None = None
+    """Most tokens that they may have together, instead of the recipe's."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
     cache: Path | None = None
@@ -179,12 +188,29 @@ def _settings(options: RunOptions) -> "PredictorSettings":
         encoder=options.encoder,
         refresh=options.refresh,
         embeddings=None if options.embeddings is None else options.data,
+        retrieval=_retrieval(options),
     )
 
 
+def _retrieval(options: RunOptions) -> "RetrievalRecipe | None":
+    from harness.predictors.retrieval.recipe import SETTINGS, load_retrieval
+
+    given = {"--retrieval": options.retrieval, "--k": options.k, "--context-tokens": options.context_tokens}
+    if options.method in SETTINGS:
+        return load_retrieval(
+            options.retrieval or "clean", options.method, k=options.k, context_tokens=options.context_tokens
+        )
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{name} {value} has no use with {options.method}: it is for {', '.join(SETTINGS)}")
+    return None
+
+
 def _default_name(options: RunOptions) -> str:
-    backbone = "" if options.backbone == "nano" else "-" + re.sub(r"[^A-Za-z0-9._-]+", "-", options.backbone).strip("-")
-    return options.method + backbone
+    recipe = "" if options.retrieval is None else Path(options.retrieval).stem
+    named = (recipe if recipe != "clean" else "", options.backbone if options.backbone != "nano" else "")
+    plain = (re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-") for name in named)
+    return "-".join([options.method, *(name for name in plain if name)])
 
 
 def _say_outcome(method: str, summary: RunSummary, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """`repobench synth`: synthetic histories to mine, and controlled benchmarks whose best possible scores are known."""
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -105,7 +105,7 @@ def _show_strata(folder: Path) -> None:
     from repopeftbench.dataset.truth import Stratum, read_truth
 
     tasks: Counter[Stratum] = Counter()
-    best: Counter[tuple[Stratum, str]] = Counter()
+    best: dict[tuple[Stratum, str], float] = defaultdict(float)
     views = ("prefix", "domain", "repository")
     for truth in read_truth(folder):
         tasks[truth.stratum] += 1

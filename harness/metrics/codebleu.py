@@ -55,6 +55,7 @@ _DEGENERATE = {
 }
 """What has nothing to measure, by whether the target has keywords and data flow."""
 
+_NO_MATCH = (0,)
 _REMEMBERED = 16_384
 _LONGEST_REMEMBERED = 500
 """Characters."""
@@ -70,8 +71,11 @@ def codebleu(prediction: str, target: str) -> CodeBleu:
     ours = theirs if prediction == target else _read(prediction)
     if ours is theirs or ours.tokens == theirs.tokens:
         return _perfect(theirs.has_keyword, bool(theirs.flows))
-    matches = tuple(overlaps(ours.tokens, theirs.tokens, min(ORDERS, len(theirs.tokens))))
-    ngram = _bleu(matches, len(ours.tokens), len(theirs.tokens))
+    ngram = 0.0
+    matches: tuple[int, ...] = _NO_MATCH
+    if not set(theirs.tokens).isdisjoint(ours.tokens):  # else, as with most wrong answers, there is nothing to count
+        matches = tuple(overlaps(ours.tokens, theirs.tokens, min(ORDERS, len(theirs.tokens))))
+        ngram = _bleu(matches, len(ours.tokens), len(theirs.tokens))
     syntax = _dice(ours.subtrees, theirs.subtrees)
     total, measured = ngram + syntax, 2
     weighted: Measure = _NO_KEYWORD
@@ -82,14 +86,8 @@ def codebleu(prediction: str, target: str) -> CodeBleu:
     if theirs.flows:
         dataflow = _dice(ours.flows, theirs.flows)
         total, measured = total + dataflow, measured + 1
-    return CodeBleu(
-        score=total / measured,
-        ngram=ngram,
-        weighted=weighted,
-        syntax=syntax,
-        dataflow=dataflow,
-        degenerate=_DEGENERATE[theirs.has_keyword, bool(theirs.flows)],
-    )
+    degenerate = _DEGENERATE[theirs.has_keyword, bool(theirs.flows)]
+    return CodeBleu(total / measured, ngram, weighted, syntax, dataflow, degenerate)
 
 
 @cache
@@ -139,5 +137,5 @@ def _weighted_bleu(prediction: Sequence[bytes], target: Sequence[bytes], matches
 
 def _dice(ours: Collection[Any], theirs: Collection[Any]) -> float:
     """Twice what both have over what each has, in [0, 1]; 0 where neither has anything."""
-    both = shared(ours, theirs)
+    both = shared(theirs, ours)  # a target is the shorter one mostly
     return 2 * both / (len(ours) + len(theirs)) if both else 0.0

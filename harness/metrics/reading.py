@@ -27,16 +27,16 @@ _LITERAL = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")(.*)\2", re.DOTALL)
 _WHITE_SPACE = b" \t\f\v\r\n"
 
 
-Subtree = int | tuple[int, bytes]
-"""A hash of a node with all below it but names and literals, or the kind and text of a name or literal."""
+Subtree = int | bytes
+"""A hash of a node with all below it but names and literals, or the text of a name or literal and its kind."""
 
 
 class Reading(NamedTuple):
     """What is compared of one text."""
 
-    tokens: list[bytes]
+    tokens: tuple[bytes, ...]
     has_keyword: bool
-    subtrees: list[Subtree]
+    subtrees: tuple[Subtree, ...]
     flows: Sequence[Flow]
 
 
@@ -58,7 +58,7 @@ def _read_atom(text: str) -> Reading | None:
     if number or string:
         kind = kinds.integer if number else kinds.string
         token = text.encode() if number else b'""' + text[1:-1].encode()
-        return Reading([token], False, [(kind, token)], ())
+        return Reading((token,), False, (token + kinds.marks[kind],), ())
     words = names.split(".")
     if not _NOT_NAMES.isdisjoint(words):
         return None
@@ -72,8 +72,8 @@ def _read_atom(text: str) -> Reading | None:
             shape = hash((kinds.attribute, shape, kinds.dot, kinds.identifier))
             subtrees.append(shape)
         tokens.append(name)
-        subtrees.append((kinds.identifier, name))
-    return Reading(tokens, False, subtrees, ())
+        subtrees.append(name + kinds.marks[kinds.identifier])
+    return Reading(tuple(tokens), False, tuple(subtrees), ())
 
 
 def _read_tree(text: str) -> Reading:
@@ -84,7 +84,7 @@ def _read_tree(text: str) -> Reading:
     flows: Sequence[Flow] = ()
     if found.bindings or len({name for _, name in variables}) < len(variables):
         flows = flow_of([Variable(*variable) for variable in variables], found.bindings)
-    return Reading(found.tokens, not _KEYWORDS.isdisjoint(found.tokens), found.subtrees, flows)
+    return Reading(tuple(found.tokens), not _KEYWORDS.isdisjoint(found.tokens), tuple(found.subtrees), flows)
 
 
 class _Found:
@@ -110,7 +110,9 @@ class _Found:
 
     def _walk(self, root: Node) -> None:
         kinds = _kinds_of_interest()
-        string, binding = kinds.string, kinds.binding
+        string, identifier, binding, marks = kinds.string, kinds.identifier, kinds.binding, kinds.marks
+        source, has_gaps, tokens, subtrees = self._source, self._has_gaps, self.tokens, self.subtrees
+        length = len(source)
         cursor = root.walk()
         enter, advance, leave = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
         waiting: list[tuple[Node, list[int]]] = []  # open nodes, each with the list that it is in
@@ -123,44 +125,42 @@ class _Found:
                 waiting.append((node, siblings))
                 siblings = [kind]
                 continue
-            self._leaf(node, kind, siblings, kinds)
+            start, end = node.start_byte, node.end_byte
+            if has_gaps:
+                self._pass(start, end)
+            if kind not in kinds.extras:
+                siblings.append(kind)
+                if start and end != length and start != end:  # else a bracket of ours, or a token that is missing
+                    text = source[start:end]
+                    if node.is_named:
+                        if kind == identifier:
+                            if (
+                                len(siblings) > 2 or siblings[0] != kinds.keyword_argument
+                            ):  # else it is the argument's name
+                                self.variables.append((start, text))
+                        elif kind in kinds.literals:
+                            text = _normalised(kind, text)
+                        subtrees.append(text + marks[kind])
+                    tokens.append(text)
             while not advance():
                 if not leave():
                     return
                 children = siblings
                 node, siblings = waiting.pop()
                 kind = children[0]
-                if len(children) == 1:  # it has comments alone
-                    self._leaf(node, kind, siblings, kinds)
-                    continue
-                if kind == kinds.attribute and children[-1] == kinds.identifier:
+                if kind == kinds.attribute and children[-1] == identifier:
                     self._forget_attribute(node)
                 shape = hash(tuple(children))
                 siblings.append(shape)
                 if node.start_byte:  # else it holds our bracket
-                    self.subtrees.append(shape)
+                    subtrees.append(shape)
 
-    def _leaf(self, node: Node, kind: int, siblings: list[int], kinds: "_Kinds") -> None:
-        start, end = node.start_byte, node.end_byte
-        if self._has_gaps:
-            if start > self._position:
-                self._skipped(start)
-            if end > self._position:
-                self._position = end
-        if kind in kinds.extras:
-            return
-        siblings.append(kind)
-        if not start or end == len(self._source) or start == end:  # a bracket of ours, or a token that is missing
-            return
-        text = self._source[start:end]
-        if node.is_named:
-            if kind == kinds.identifier:
-                if len(siblings) > 2 or siblings[0] != kinds.keyword_argument:  # else it is the argument's name
-                    self.variables.append((start, text))
-            elif kind in kinds.literals:
-                text = _normalised(kind, text)
-            self.subtrees.append((kind, text))
-        self.tokens.append(text)
+    def _pass(self, start: int, end: int) -> None:
+        """Goes on to behind a leaf."""
+        if start > self._position:
+            self._skipped(start)
+        if end > self._position:
+            self._position = end
 
     def _is_one_token(self, string: Node) -> bool:
         """Whether a string has no fields."""
@@ -198,6 +198,14 @@ def _enclosed(root: Node, length: int) -> Node:
     return inner if inner is not None and parenthesis.child_count == 3 else root
 
 
+class _Marks(dict[int, bytes]):
+    """Two bytes for the number of any kind."""
+
+    def __missing__(self, kind: int) -> bytes:
+        self[kind] = mark = kind.to_bytes(2, "big")
+        return mark
+
+
 class _Kinds(NamedTuple):
     """Kinds of nodes that are more than a node."""
 
@@ -215,6 +223,7 @@ class _Kinds(NamedTuple):
     identifier: int
     extras: frozenset[int]
     binding: dict[int, tuple[str, str]]
+    marks: _Marks
 
 
 @cache
@@ -238,6 +247,7 @@ def _kinds_of_interest() -> _Kinds:
         identifier=number["identifier"],
         extras=frozenset((number["comment"], number["line_continuation"])),
         binding=binding,
+        marks=_Marks(),
     )
 
 

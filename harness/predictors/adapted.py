@@ -17,10 +17,9 @@ from code2lora.tensor_hash import tensors_sha256
 from code2lora.training.artefacts import ADAPTERS_NAME
 from code2lora.training.record import TrainingRecord, read_record
 from harness.errors import PredictorError
-from harness.predictors.causal import CausalPredictor
+from harness.predictors.causal import CausalPredictor, stop_behind
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
 from harness.records import Answer, PredictionRequest
-from harness.stopping import is_complete
 
 ASSETS = Path(__file__).parents[2] / "code2lora" / "assets"
 
@@ -41,6 +40,11 @@ class AdaptedPredictor:
         self._settings = settings
 
     @property
+    def backbone(self) -> Backbone:
+        """What continues prefixes, without an adapter."""
+        return self._backbone
+
+    @property
     def weights_sha256(self) -> str:
         """What the adapters are."""
         return tensors_sha256(
@@ -57,15 +61,23 @@ class AdaptedPredictor:
         Raises:
             PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
         """
+        yield from self.continued(requests, [request.task.prefix for request in requests])
+
+    def continued(self, requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Iterator[Answer]:
+        """One answer per request, in order, as it follows a prompt that ends in the request's prefix.
+
+        Raises:
+            PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
+        """
         adapters = [self._adapter_of(request.task.repo_id) for request in requests]
         try:
             with Injection(self._backbone.model) as injection:
                 generated = generate(
                     self._backbone,
-                    [request.task.prefix for request in requests],
+                    prompts,
                     max_new_tokens=self._settings.max_new_tokens,
                     batch_size=self._settings.batch_size,
-                    stop=is_complete,
+                    stop=stop_behind(requests, prompts),
                     on_rows=lambda rows: injection.use(_side_by_side([adapters[row] for row in rows])),
                 )
         except Code2LoRAError as error:

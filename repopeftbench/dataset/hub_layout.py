@@ -136,36 +136,33 @@ def _sources(dataset: Dataset) -> tuple[_Source, ...]:
         schema=EMBEDDINGS,
         rows=_embedding_rows,
     )
+    beside = (embeddings,) if has_embeddings(dataset.folder) else ()
+    return (*tasks, *beside, *(_snapshot_sources(dataset) if has_snapshots(dataset.folder) else ()))
+
+
+def _snapshot_sources(dataset: Dataset) -> tuple[_Source, ...]:
+    files = _Source(
+        name=FILES_NAME,
+        description="Texts by blob id: in each split those that its trees name, each once.",
+        schema=FILES,
+        rows=_file_rows,
+    )
+    # A row group of trees or symbols is of one repository, here as in the dataset.
+    trees = _Source(
+        name=TREES_NAME,
+        description=f"Paths that changed since the kept commit before, {_BY_ROLE}",
+        schema=TREES,
+        rows=_tree_rows,
+        group_bytes=0,
+    )
     symbols = _Source(
         name=PurePath(SYMBOLS_NAME).stem,
         description=f"Definitions that a kept commit added or removed since the kept commit before, {_BY_ROLE}",
         schema=SYMBOLS,
         rows=_symbol_rows,
-        # As those of trees.
         group_bytes=0,
     )
-    beside = (embeddings,) if has_embeddings(dataset.folder) else ()
-    if not has_snapshots(dataset.folder):
-        return (*tasks, *beside)
-    return (
-        *tasks,
-        *beside,
-        _Source(
-            name=FILES_NAME,
-            description="Texts by blob id: in each split those that its trees name, each once.",
-            schema=FILES,
-            rows=_file_rows,
-        ),
-        _Source(
-            name=TREES_NAME,
-            description=f"Paths that changed since the kept commit before, {_BY_ROLE}",
-            schema=TREES,
-            rows=_tree_rows,
-            # A row group of trees is of one repository, here as in the dataset.
-            group_bytes=0,
-        ),
-        *((symbols,) if has_symbols(dataset.folder) else ()),
-    )
+    return (files, trees, symbols) if has_symbols(dataset.folder) else (files, trees)
 
 
 def _write(source: _Source, dataset: Dataset, root: Path) -> tuple[HubSplit, ...]:

@@ -1,8 +1,7 @@
 """The dataset folder, written once and read back; the manifest comes last, so its presence means whole.
 
 tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   files/*.parquet   trees/*.parquet
-symbols.parquet   embeddings.parquet (imported data alone)   truth.parquet (controlled benchmarks alone)
-manifest.json
+symbols.parquet   embeddings.parquet (imported data alone)   truth.parquet (controlled benchmarks alone)   manifest.json
 """
 
 import contextlib

@@ -88,6 +88,8 @@ def join_symbols(parts: Sequence[Path], folder: Path) -> FileEntry:
         with open_table(source, SYMBOLS) as file:
             for group in range(file.num_row_groups):
                 table = read_group(file, source, group)
+                if table.num_rows == 0:
+                    continue
                 repo_id = table.column("repo_id")[0].as_py()
                 if repo_id != last:
                     writer.end_group()

@@ -51,7 +51,7 @@ class TaskTruth:
         choices: how many values it is drawn from.
         changes: how often the value had changed up to this commit.
         in_parent: whether the production code of the kept commit before says the same value already.
-        best_prefix: for a method that sees the prefix and knows how often each value is right anywhere.
+        best_prefix: for a method that sees the prefix and knows how often each value is right in all domains together.
         best_domain: for one that also knows what is typical of the domain.
         best_repository: for one that also sees the production code at the task's commit.
     """

@@ -1,9 +1,12 @@
+import os
 import signal
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from repopeftbench import pool
 from repopeftbench.errors import SourceError
 from repopeftbench.pool import Failure, LocalEngine
 
@@ -49,3 +52,38 @@ def test_workers_get_no_interrupt_even_while_they_start():
 
 def blocked_signals(_item, _report):
     return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+class PoolThatBreaksAtTheSecondStart(pool.ProcessPoolExecutor):
+    """A pool whose first worker is dead when its second one is to start."""
+
+    def submit(self, *arguments, **named):
+        if self.started:
+            with pytest.raises(BrokenProcessPool):
+                self.started[0].result()
+            if len(self.started) == 1:
+                self.started.append(None)
+                raise ValueError("process object is closed")
+        self.started.append(super().submit(os._exit, 1))
+        return self.started[-1]
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.started = []
+
+
+def test_worker_that_dies_while_another_starts_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", PoolThatBreaksAtTheSecondStart)
+    items = [Item(number, tmp_path / f"folder{number}") for number in range(2)]
+    with pytest.raises(SourceError, match="fewer --workers"):
+        LocalEngine(2).fill(items, write, silent)
+
+
+def test_error_of_starting_without_a_dead_worker_is_no_killed_worker(tmp_path, monkeypatch):
+    def refuse(*_arguments, **_named):
+        raise ValueError("not started")
+
+    monkeypatch.setattr(pool.ProcessPoolExecutor, "submit", refuse)
+    items = [Item(number, tmp_path / f"folder{number}") for number in range(2)]
+    with pytest.raises(ValueError, match="not started"):
+        LocalEngine(2).fill(items, write, silent)

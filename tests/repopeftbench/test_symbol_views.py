@@ -1,5 +1,6 @@
 """What views tell of symbols: those of production code at the commit shown, and what each kept commit changed."""
 
+import shutil
 from collections import Counter
 
 import pytest
@@ -8,7 +9,7 @@ from repopeftbench.dataset.build import BuildOptions, build_dataset
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.dataset.symbol_tables import SYMBOLS_NAME
 from repopeftbench.empty_view import NothingYet
-from repopeftbench.errors import DatasetError
+from repopeftbench.errors import DatasetError, GitObjectError
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.live_views import LiveHistory
 from repopeftbench.schema import SymbolKind, SymbolRecord
@@ -107,3 +108,10 @@ def test_a_repository_without_a_dataset_gives_the_same(views, data):
     assert view.symbol_changes(later[0].commit_sha) == known.symbol_changes(later[0].commit_sha)
     with pytest.raises(DatasetError, match="no kept commit that this view tells of"):
         view.symbol_changes(kept(data)[0])
+
+
+def test_without_table_snapshots_and_clone_one_sentence_says_so(data):
+    shutil.rmtree(data.folder.parent / "repo")
+    views = DatasetViews(data.manifest, data.folder)
+    with pytest.raises(GitObjectError, match=r"repo is not where it was mined from: .*; mine it again"):
+        views.view("repo", kept(data)[0]).symbols()

@@ -29,6 +29,7 @@ _STANDARD = (
     (r"\bjson\.", "import json"),
     (r"\bPath\(", "from pathlib import Path"),
     (r": Final\b", "from typing import Final"),
+    (r"\bunittest\.", "import unittest"),
 )
 _READ_FIGURES = 'FIGURES = json.loads(Path(__file__).with_name("figures.json").read_text("utf-8"))'
 _IMPORT = re.compile(r"from (\w+) (import .*)")
@@ -161,7 +162,7 @@ def _module(pieces: Sequence[str], wording: Wording, package: str, summary: str)
     if re.search(r"\berrors\.", body):
         imports.add(f"from {package} import errors")
     standard = [statement for pattern, statement in _STANDARD if re.search(pattern, body, re.MULTILINE)]
-    third = [f"import {name}" for name in ("unittest", "pytest") if f"{name}." in body]
+    third = ["import pytest"] if "pytest." in body else []
     groups = [sorted(standard, key=lambda one: (one.startswith("from"), one)), third, _merged(imports)]
     head = "\n\n".join("\n".join(group) for group in groups if group)
     return "\n\n".join(part for part in (f'"""{summary}"""', head, f"\n{body}" if body else "") if part) + "\n"

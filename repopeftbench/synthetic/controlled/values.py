@@ -4,7 +4,6 @@ Values are source text. Within its pool a private value is drawn uniformly, what
 composed one is drawn first, and its components are made to fit. So the chance of the likeliest value is exact.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -44,8 +43,8 @@ FOLLOWS = Fraction(4, 5)
 class Best:
     """The best possible score of a task, as the chance of the likeliest value, for what a method may know.
 
-    `prefix`: the prefix, and how often each value of the pool is right anywhere; `domain`: also what is typical of the
-    domain, which the prefix names; `repository`: also the production code at the task's commit.
+    `prefix`: the prefix, and how often each value is right for such a question in all domains together; `domain`: also
+    what is typical of the domain, which the prefix names; `repository`: also the production code at the task's commit.
     """
 
     prefix: Fraction
@@ -55,7 +54,7 @@ class Best:
 
 def _typical() -> dict[tuple[str, str], str]:
     # Of the generator, not of a seed: what is learnt from the repositories of one seed holds in those of another.
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for idiom, pool in IDIOMS.items():
         values = Random(f"typical {idiom}").sample(POOLS[pool], len(THEMES))
         found |= {(theme.key, idiom): value for theme, value in zip(THEMES, values, strict=True)}
@@ -88,13 +87,10 @@ def best_of(stratum: Stratum, pool: str, idiom: str | None = None) -> Best:
             return Best(prefix=one, domain=one, repository=one)
         case Stratum.DOMAIN:
             assert idiom is not None, "the domain stratum asks for idioms"
-            anywhere: Counter[str] = Counter()
-            for theme in THEMES:
-                anywhere.update(
-                    {value: chance / len(THEMES) for value, chance in idiom_chances(theme.key, idiom).items()}
-                )
-            known = max(max(idiom_chances(theme.key, idiom).values()) for theme in THEMES)
-            return Best(prefix=max(anywhere.values()), domain=known, repository=one)
+            chances = [idiom_chances(theme.key, idiom) for theme in THEMES]
+            anywhere = max(sum((found[value] for found in chances), Fraction(0)) / len(THEMES) for value in POOLS[pool])
+            known = min(max(found.values()) for found in chances)
+            return Best(prefix=anywhere, domain=known, repository=one)
         case Stratum.NONE:
             return Best(prefix=uniform, domain=uniform, repository=uniform)
     return Best(prefix=uniform, domain=uniform, repository=one)

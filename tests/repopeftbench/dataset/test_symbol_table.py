@@ -23,21 +23,21 @@ from repopeftbench.views import DatasetViews
 FEES = "BASE = 12\n\n\nclass Zone(Enum):\n    EU = 1\n\n\ndef fee(weight, zone=Zone.EU):\n    return BASE\n"
 
 
-def tests_of(number, more=""):
+def a_test(number, more=""):
     return {"tests/test_fees.py": f"{more}\ndef test_it():\n    assert fee(1) == {number}\n".encode()}
 
 
 def trees():
     """A history in which files come, change, break, move, go, become tests, and are tests that become code."""
     fees, again = {"pkg/fees.py": FEES.encode()}, {"pkg/fees.py": FEES.replace("12", "30").encode()}
-    yield fees | {"conftest.py": b"CANARY_SUPPORT = 1\n", "pkg/conftest.py": b"CANARY_INNER = 1\n"} | tests_of(0)
-    yield again | {"pkg/twice.py": b"A = 1\nA = 1\n"} | tests_of(1, "CANARY_TEST = 1\n")
-    yield {"core/fees.py": FEES.encode(), "pkg/twice.py": b"A = 1\n", "pkg/odd.py": b"B = (\nC = 1\n"} | tests_of(2)
-    yield {"core/fees.py": b"BASE = = 3\nclass X:\n    Y = 1\n", "pkg/twice.py": Link(b"odd.py")} | tests_of(3)
-    yield {"tests/fees.py": FEES.encode(), "pkg/latin.py": b"# coding: latin-1\nE = '\xe9'\n"} | tests_of(4)
-    yield {"core/fees.py": FEES.encode(), "pkg/latin.py": b"E = '\xe9'\n"} | tests_of(5)
+    yield fees | {"conftest.py": b"CANARY_SUPPORT = 1\n", "pkg/conftest.py": b"CANARY_INNER = 1\n"} | a_test(0)
+    yield again | {"pkg/twice.py": b"A = 1\nA = 1\n"} | a_test(1, "CANARY_TEST = 1\n")
+    yield {"core/fees.py": FEES.encode(), "pkg/twice.py": b"A = 1\n", "pkg/odd.py": b"B = (\nC = 1\n"} | a_test(2)
+    yield {"core/fees.py": b"BASE = = 3\nclass X:\n    Y = 1\n", "pkg/twice.py": Link(b"odd.py")} | a_test(3)
+    yield {"tests/fees.py": FEES.encode(), "pkg/latin.py": b"# coding: latin-1\nE = '\xe9'\n"} | a_test(4)
+    yield {"core/fees.py": FEES.encode(), "pkg/latin.py": b"E = '\xe9'\n"} | a_test(5)
     yield {"core/fees.py": FEES.encode(), "pkg/same.py": FEES.encode(), "pkg/lost.py": b"F = 1\n"}
-    yield {"core/fees.py": FEES.encode(), "pkg/same.py": FEES.encode()} | tests_of(7)
+    yield {"core/fees.py": FEES.encode(), "pkg/same.py": FEES.encode()} | a_test(7)
     yield {"core/fees.py": b"CANARY_LATER = 1\n" + FEES.encode()}
 
 
@@ -144,7 +144,7 @@ def test_a_repository_that_defines_nothing_has_no_symbols(tmp_path):
 
 
 def test_a_missing_content_defines_nothing(tmp_path):
-    tree = {"a.py": Lost(b"A = 1\n"), "b.py": b"B = 1\n", **tests_of(0)}
+    tree = {"a.py": Lost(b"A = 1\n"), "b.py": b"B = 1\n", **a_test(0)}
     write_trees(tmp_path / "repo", tree)
     data = mined(tmp_path / "data", tmp_path / "repo")
     view = DatasetViews(data.manifest, data.folder, folder=data.folder).view("repo", shas_of(data)[0])
@@ -171,7 +171,7 @@ def test_check_is_silent_on_a_dataset_as_mined(data):
         (lambda row: row.update(kind="secret"), "column kind holds 'secret', which is none of constant"),
         (lambda row: row.update(change="moved"), "column change holds 'moved', which is none of removed, added"),
         (
-            lambda row: row.update(value="'other'") if row["history_index"] == 8 else None,
+            lambda row: row.update(value="'other'") if row["name"] == "CANARY_LATER" else None,
             "are not what its files define",
         ),
         (lambda row: row["name"] != "Zone.EU" or row["change"] != "added", "removes what .* does not define"),

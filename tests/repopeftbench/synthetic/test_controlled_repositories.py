@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from repopeftbench.dataset.truth import Stratum
 from repopeftbench.schema import SymbolKind
+from repopeftbench.symbols import file_symbols
 from repopeftbench.synthetic.controlled import Templates, blueprint, controlled_repository
 from repopeftbench.synthetic.controlled.drawing import SHARES
 from repopeftbench.synthetic.controlled.rendering import WORDINGS, holders_of, place_of, question_of
@@ -151,6 +152,17 @@ def test_sources_of_a_fact_are_defined_in_production_code(templates):
             for module, *names in (place.split(".") for place in (*holders, place_of(fact, WORDINGS[templates]))):
                 source = tree[f"{made.package}/{module}.py"].decode()
                 assert all(re.search(rf"\b{name}\b", source) for name in names)
+
+
+@SET
+def test_symbol_records_hold_every_fact_that_is_directly_defined(templates):
+    for made in blueprints()[:5]:
+        tree = controlled_repository(made, templates).tree()
+        for fact in asked(made):
+            if fact.stratum in (Stratum.PRIVATE_DIRECT, Stratum.DOMAIN):
+                module, _, name = holders_of(fact, WORDINGS[templates])[0].partition(".")
+                found = file_symbols(tree[f"{made.package}/{module}.py"].decode()).definitions
+                assert fact.at(7).value in [one.value for one in found if one.name.startswith(name)]
 
 
 @SET
