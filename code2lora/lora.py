@@ -197,17 +197,26 @@ class Injection:
             input_BTI = input_BTI.to(A_GRI.dtype)
             if self._rows == 1:
                 low_BTR = nn.functional.linear(input_BTI, A_GRI[0]) * self._scaling
-                change_BTO = nn.functional.linear(low_BTR, B_GOR[0])
-            elif self._groups is not None and input_BTI.dim() == 3 and len(input_BTI) == self._groups.batch:
+                return _added(output_BTO, low_BTR, B_GOR[0])
+            if self._groups is not None and input_BTI.dim() == 3 and len(input_BTI) == self._groups.batch:
                 change_BTO = self._groups.branch(input_BTI, A_GRI, B_GOR, self._scaling)
-            elif self._groups is None and input_BTI.dim() == 3 and len(input_BTI) == self._rows:
-                change_BTO = torch.bmm(torch.bmm(input_BTI, A_GRI.mT) * self._scaling, B_GOR.mT)
-            else:
-                raise AdapterError(
-                    f"The adapter has {self._rows} rows, {name} is given {tuple(input_BTI.shape)}: "
-                    "use an adapter of one row, or of one per row of the batch."
-                )
-            return output_BTO + change_BTO.to(output_BTO.dtype)
+                return output_BTO + change_BTO.to(output_BTO.dtype)
+            if self._groups is None and input_BTI.dim() == 3 and len(input_BTI) == self._rows:
+                return _added(output_BTO, torch.bmm(input_BTI, A_GRI.mT) * self._scaling, B_GOR)
+        raise AdapterError(
+            f"The adapter has {self._rows} rows, {name} is given {tuple(input_BTI.shape)}: "
+            "use an adapter of one row, or of one per row of the batch."
+        )
+
+
+def _added(output: torch.Tensor, low: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    """An output with `low @ up.T` added; into itself where no gradient is taken, which spares passes over memory."""
+    if torch.is_grad_enabled() or output.dtype != low.dtype or not output.is_contiguous():
+        return output + torch.matmul(low, up.mT).to(output.dtype)
+    if up.dim() == 3:
+        return output.baddbmm_(low, up.mT)
+    output.view(-1, output.shape[-1]).addmm_(low.reshape(-1, low.shape[-1]), up.mT)
+    return output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
