@@ -6,7 +6,8 @@
 Contenders: (a) transformers' `generate` with PEFT, adapter after adapter; (b) PEFT's mixed batches (`adapter_names`);
 (c) vLLM's multi-LoRA where it is installed; (d) ours. (a) and (b) are also given our stop rule, since without one they
 go on to the token limit; (d) is also measured without it. Rounds take turns, the median counts. Answers are compared
-token for token with those of (a). Lengths and texts: `generating/workload.py`. On processors: one thread, its own seconds.
+token for token with those of (a). Lengths and texts: `generating/workload.py`. On
+processors: one thread, its own seconds.
 
 Then: what the passes of (d) reach of the device's measured ceilings, tasks per second against the number of distinct
 adapters (same prefixes, nothing shared), adapters made per second by a head of the published width, and the cost of a

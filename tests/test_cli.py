@@ -20,8 +20,8 @@ FLAGS = {
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
     "--save-minutes --seed --seeds --steps --vectors",
-    "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
-    "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
+    "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --engine "
+    "--limit --max-new-tokens --method --out --overwrite --ray-address --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",

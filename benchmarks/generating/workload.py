@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 
 from code2lora.adapters import Adapter, Factors
-from code2lora.backbone import Backbone, load_backbone
+from code2lora.backbone import NANO, Backbone, load_backbone
 from code2lora.lora import target_modules, type_dims
+from code2lora.named_checkpoints import STATIC, default_checkpoint, open_checkpoint
 from harness.stopping import is_complete
 
 SHAPES = "qwen2.5-coder-1.5b-shapes"
@@ -97,17 +98,21 @@ def make_backbone(name: str, device: str, dtype: str) -> Backbone:
 
 
 def make_adapters(backbone: Backbone, count: int, *, rank: int, seed: int) -> list[Adapter]:
-    """Adapters of random numbers, shared by all layers as published, large enough to change answers."""
-    dims = type_dims(target_modules(backbone.model))
+    """Adapters shared by all layers as published: of nano's own head, at random places; else of random numbers."""
     generator = torch.Generator(backbone.device).manual_seed(seed)
 
-    def factor(*shape: int) -> torch.Tensor:
-        return 0.01 * torch.randn(1, 1, *shape, generator=generator, device=backbone.device)
+    def numbers(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, device=backbone.device)
 
+    if backbone.name == NANO:
+        head = open_checkpoint(default_checkpoint(STATIC, NANO)).checkpoint.head.to(backbone.device)
+        with torch.no_grad():
+            return [head(torch.nn.functional.normalize(numbers(1, head.config.input_dim))) for _ in range(count)]
+    dims = type_dims(target_modules(backbone.model))
     return [
         Adapter(
             factors={
-                kind: Factors(A_BLRI=factor(rank, inputs), B_BLOR=factor(outputs, rank))
+                kind: Factors(A_BLRI=0.01 * numbers(1, 1, rank, inputs), B_BLOR=0.01 * numbers(1, 1, outputs, rank))
                 for kind, (inputs, outputs) in dims.items()
             },
             alpha=2.0 * rank,

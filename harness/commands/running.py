@@ -1,7 +1,9 @@
 """`repobench run` and `score`: predictions of one method, and their scores."""
 
+import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +19,8 @@ from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, State, Task, TaskInput, Track
 
 if TYPE_CHECKING:
+    from harness.answering import Answering, AnsweringHere
+    from harness.manifest import RunManifest
     from harness.predictors.protocol import PredictorSettings
 
 RUNS_FOLDER = Path("repobench-out/runs")
@@ -63,6 +67,10 @@ class RunOptions:
     """`dataset` takes the published vectors of imported data in the place of an encoder."""
     refresh: Refresh = Refresh.EVERY_COMMIT
     """When code2lora-static takes a new snapshot: at every commit, or never after the last train commit (start)."""
+    engine: Literal["local", "ray"] = "local"
+    """Where tasks are answered: in this process, or on a Ray cluster with one worker per GPU, or per CPU."""
+    ray_address: str | None = None
+    """HOST:PORT of the cluster's head node. Default: the cluster of this machine, which is started if there is none."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
     cache: Path | None = None
@@ -75,15 +83,18 @@ def run(options: RunOptions) -> int:
     Args:
         options: Options.
     """
+    from harness.answering import AnsweringHere
     from harness.manifest import describe_run
     from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
-    from harness.runner import run_method
+    from harness.runner import run_answers
     from harness.selection import TaskSelection, select_tasks
     from harness.task_facts import history_lengths
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
+    if options.ray_address is not None and options.engine != "ray":
+        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
     dataset = Dataset(options.data)
     splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
     if not splits:
@@ -111,11 +122,12 @@ def run(options: RunOptions) -> int:
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
-    with Tracker("tasks") as tracker:
-        summary = run_method(
+    here = AnsweringHere(predictor, lambda task: views.of_task(task, options.state))
+    del predictor  # workers have their own, on the same device perhaps
+    with _answering(options, here, manifest) as answering, Tracker("tasks") as tracker:
+        summary = run_answers(
             tasks=tasks,
-            predictor=predictor,
-            views=lambda task: views.of_task(task, options.state),
+            answering=answering,
             manifest=manifest,
             folder=folder,
             history_lengths=history_lengths(dataset.manifest),
@@ -152,6 +164,28 @@ def score(
     summary = score_run(run_folder, facts, backend=codebleu_backend, workers=workers)
     show(f"{run_folder}: {_in_words(summary)}")
     return 0
+
+
+@contextmanager
+def _answering(options: RunOptions, here: "AnsweringHere", manifest: "RunManifest") -> Iterator["Answering"]:
+    """Who answers: this process, or workers that are set up as it is."""
+    if options.engine == "local":
+        yield here
+        return
+    from harness.answering_on_ray import AnsweringOnRay, Workplace
+    from repopeftbench.dataset.build import default_cache
+    from repopeftbench.ray_engine import cluster_has_gpus, ray_engine
+
+    workplace = Workplace(
+        method=options.method,
+        settings=_settings(options),
+        data=options.data.absolute(),
+        dataset_sha256=manifest.dataset_sha256,
+        cache=(options.cache or default_cache()).absolute(),
+        weights_sha256=manifest.weights_sha256,
+    )
+    with ray_engine(options.ray_address, os.cpu_count() or 1):
+        yield AnsweringOnRay(workplace=workplace, on_gpus=options.device != "cpu" and cluster_has_gpus())
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
