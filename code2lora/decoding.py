@@ -96,7 +96,7 @@ class Engine:
             )
         self._takes_positions = "position_ids" in accepted
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
-        self._takes_branches = self._takes_positions and _attends_to_all(config)
+        self._takes_branches = self._takes_positions and attends_to_all(config)
         self._tokens_read = _TOKENS_READ.get(torch.device(backbone.device).type, _TOKENS_READ_ELSEWHERE)
 
     def run(self, rows: Sequence[Row], *, batch_size: int) -> None:
@@ -138,7 +138,7 @@ class Engine:
         if self._takes_positions:
             inputs["position_ids"] = self._tensor([_filled(pack.depths, length, 0) for pack in packs])
         if not all(pack.is_chain for pack in packs):
-            inputs["attention_mask"] = self._branches(packs, length)
+            inputs["attention_mask"] = branch_mask(self._backbone, packs)
         else:
             inputs["attention_mask"] = None
         prompts = PromptCache()
@@ -149,17 +149,6 @@ class Engine:
             rows=[row for pack in packs for row in pack.rows],
             joining=Joining(prompts=prompts, packs=numbers, paths=paths),
         )
-
-    def _branches(self, packs: Sequence[Pack], length: int) -> torch.Tensor:
-        """What to add to the scores of attention (`P`, 1, `T`, `T`): a token sees its path up to itself."""
-        dtype = self._backbone.model.dtype
-        sees_PTT = torch.eye(length, dtype=torch.bool).repeat(len(packs), 1, 1)
-        for sees_TT, pack in zip(sees_PTT, packs, strict=True):
-            for path in pack.paths:
-                path_T = torch.tensor(path)
-                sees_TT[path_T[:, None], path_T] = torch.ones(len(path), len(path), dtype=torch.bool).tril()
-        hidden_PTT = torch.zeros(sees_PTT.shape, dtype=dtype).masked_fill(~sees_PTT, torch.finfo(dtype).min)
-        return hidden_PTT[:, None].to(self._backbone.device)
 
     def _step(self, pool: RowPool, answering: Sequence[Row]) -> None:
         """Feeds every row of the pool its last token, and gives each the next one."""
@@ -233,7 +222,24 @@ def _filled(numbers: Sequence[int], length: int, filling: int) -> list[int]:
     return [*numbers, *[filling] * (length - len(numbers))]
 
 
-def _attends_to_all(config: Any) -> bool:
+def branch_mask(backbone: "Backbone", packs: Sequence[Pack]) -> torch.Tensor:
+    """What to add to the scores of attention (`P`, 1, `T`, `T`): a token sees its path up to itself.
+
+    Args:
+        backbone: The model, all of whose layers attend to all that came before.
+        packs: Padded on their right to the longest of them.
+    """
+    dtype, length = backbone.model.dtype, max(len(pack.tokens) for pack in packs)
+    sees_PTT = torch.eye(length, dtype=torch.bool).repeat(len(packs), 1, 1)
+    for sees_TT, pack in zip(sees_PTT, packs, strict=True):
+        for path in pack.paths:
+            path_T = torch.tensor(path)
+            sees_TT[path_T[:, None], path_T] = torch.ones(len(path), len(path), dtype=torch.bool).tril()
+    hidden_PTT = torch.zeros(sees_PTT.shape, dtype=dtype).masked_fill(~sees_PTT, torch.finfo(dtype).min)
+    return hidden_PTT[:, None].to(backbone.device)
+
+
+def attends_to_all(config: Any) -> bool:
     """Whether every layer sees all that came before, so that a mask of ours can say what a token sees."""
     layers = set(getattr(config, "layer_types", None) or ["full_attention"])
     windows = (getattr(config, "sliding_window", None), getattr(config, "attention_chunk_size", None))

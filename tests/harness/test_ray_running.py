@@ -2,8 +2,6 @@
 
 import os
 import sys
-import threading
-from functools import partial
 
 import pytest
 
