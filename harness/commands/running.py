@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,8 +52,8 @@ class RunOptions:
     """auto, cpu, cuda or cuda:N."""
     dtype: str = "auto"
     """auto, float32, bfloat16 or float16."""
-    batch_size: int = 16
-    """Tasks that are answered together."""
+    batch_size: int | Literal["auto"] = 16
+    """Tasks that are answered together; `auto` is as many as memory has room for, and what a begun run began with."""
     max_new_tokens: int = 64
     """Most tokens of a prediction."""
     state: State = State.COMMIT
@@ -106,6 +106,8 @@ def run(options: RunOptions) -> int:
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
+    folder = options.out or RUNS_FOLDER / _default_name(options)
+    options = replace(options, batch_size=_batch_size(options, folder))
     settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
     views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
@@ -119,7 +121,6 @@ def run(options: RunOptions) -> int:
         weights_sha256=weights_of(predictor),
         conditioning=conditioning_of(predictor, first),
     )
-    folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
     here = AnsweringHere(predictor, lambda task: views.of_task(task, options.state))
@@ -199,9 +200,29 @@ def _tasks(dataset: Dataset, splits: tuple[Split, ...]) -> Iterator[Task]:
             yield from dataset.tasks(track, split)
 
 
+def _batch_size(options: RunOptions, folder: Path) -> int:
+    """The number of `--batch-size`; of `auto` that of the run in the folder, so that it goes on as it began."""
+    if options.batch_size != "auto":
+        return options.batch_size
+    from harness.run_store import begun_with
+
+    begun = None if options.overwrite else begun_with(folder)
+    if begun is not None:
+        return begun.settings.batch_size
+    from code2lora.batch_sizes import rows_that_fit
+    from code2lora.errors import Code2LoRAError
+    from harness.errors import PredictorError
+
+    try:
+        return rows_that_fit(options.backbone, device=options.device, dtype=options.dtype)
+    except Code2LoRAError as error:
+        raise PredictorError(str(error)) from error
+
+
 def _settings(options: RunOptions) -> "PredictorSettings":
     from harness.predictors.protocol import PredictorSettings
 
+    assert options.batch_size != "auto"  # `run` has chosen by now
     return PredictorSettings(
         backbone=options.backbone,
         device=options.device,
