@@ -51,7 +51,7 @@ def _bytes_per_token(config: Any, name: str) -> int:
     if not layers or not heads or not hidden:
         raise GenerationError(f"Backbone {name!r} does not state what its attention keeps: give --batch-size a number.")
     width = getattr(config, "head_dim", None) or hidden // heads
-    return 2 * layers * (getattr(config, "num_key_value_heads", None) or heads) * width
+    return int(2 * layers * (getattr(config, "num_key_value_heads", None) or heads) * width)
 
 
 def _weights(config: Any) -> int:
