@@ -196,6 +196,15 @@ def read_manifest(folder: Path) -> RunManifest:
         raise RunError(f"{path} cannot be read: {where}: {first['msg']}. Is it a run of this version?") from error
 
 
+def begun_with(folder: Path) -> RunManifest | None:
+    """The manifest of the run in a folder; None where there is none yet.
+
+    Raises:
+        RunError: it is not of this version's format.
+    """
+    return read_manifest(folder) if (folder / MANIFEST).is_file() else None
+
+
 def has_finished(folder: Path) -> bool:
     """Whether the run in `folder` is complete; false also where there is none."""
     return (folder / COMPLETE).is_file()

@@ -18,7 +18,7 @@ ONLY_IN = {
     "docker": {"sandboxes/docker.py"},
     "huggingface_hub": {"repopeftbench/dataset/hub.py", "code2lora/hub.py"},
     "codebleu": {"harness/metrics/codebleu_package.py"},
-    "ray": {"repopeftbench/ray_engine.py"},
+    "ray": {"repopeftbench/ray_engine.py", "repopeftbench/ray_actors.py"},
     "subprocess": {"sandboxes/local.py", "sandboxes/installing.py", "sandboxes/readiness.py"},
     "altair": {
         "harness/report/figures/drawing.py",

@@ -21,8 +21,8 @@ FLAGS = {
     "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
     "--save-minutes --seed --seeds --steps --vectors",
     "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dtype --embeddings "
-    "--encoder --k --limit --max-new-tokens --method --out --overwrite --refresh --retrieval --seed --split --state "
-    "--track",
+    "--encoder --engine --k --limit --max-new-tokens --method --out --overwrite --ray-address --refresh --retrieval "
+    "--seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --html --no-html --out --seed",
