@@ -205,7 +205,7 @@ def make_order(request: ExecRequest, *, tree: str, work: str, variables: Mapping
         "variables": dict(variables),
         "test": request.test,
         "arguments": list(request.arguments),
-        "import_paths": list(request.import_paths),
+        "import_paths": list(dict.fromkeys((*request.environment.import_paths, *request.import_paths))),
         "wall_seconds": request.limits.wall_seconds,
         "output_bytes": request.limits.output_bytes,
         "file_bytes": request.limits.file_bytes,

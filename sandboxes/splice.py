@@ -11,6 +11,8 @@ import io
 import tokenize
 from dataclasses import dataclass
 
+from sandboxes.parsing import parse_module, parse_operand
+
 _MOST_CHARACTERS = 20_000
 _STAND_IN = "repobench_stand_in"
 SOUND, ALWAYS_EQUAL, ALL_NUMBERS = "sound", "always-equal", "all-numbers"
@@ -60,7 +62,7 @@ def splice(place: Place, text: str) -> bytes | Refusal:
 def parse_expression(text: str) -> ast.expr | Refusal:
     """The one expression that `text` is, by itself."""
     try:
-        tree = ast.parse(f"({text}\n)", mode="eval").body
+        tree = parse_operand(text)
         alone = _brackets_close_in_order(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Refusal("it is not one expression")
@@ -89,13 +91,13 @@ def _put(place: Place, text: str) -> bytes:
 
 
 def _meaning(source: bytes) -> str:
-    return ast.dump(ast.parse(source))
+    return ast.dump(parse_module(source))
 
 
 def neighbours(place: Place) -> tuple[ast.expr, ...]:
     """The expressions that the target is compared with, or is an argument beside."""
     try:
-        tree = ast.parse(_put(place, _STAND_IN))
+        tree = parse_module(_put(place, _STAND_IN))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     for node in ast.walk(tree):
