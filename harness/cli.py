@@ -116,8 +116,7 @@ def _launch(
     with session(as_json=shared.json, quiet=shared.quiet) as document:
         code, problem = _answered(tokens, shared)
         if shared.json:
-            end: dict[str, Any] = {"exit_code": code} if problem is None else {"exit_code": code, "error": problem}
-            print_document({**document, **end})
+            print_document(document if problem is None else {**document, "error": problem})
         if problem is not None:
             say(f"repobench: {problem}")
     return code

@@ -6,7 +6,7 @@ decided here, so no command knows of `--json`.
 
 import json as json_text
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -20,7 +20,7 @@ if not _OUT.is_terminal:
     # A file or a pipe has no width to fit into.
     _OUT.width = 200
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_LINES = 10.0
 """Least time between two lines of progress where stderr is no terminal, and before the first of them."""
 
 
@@ -64,7 +64,15 @@ def record(**fields: Any) -> None:
 
 def print_document(document: dict[str, Any]) -> None:
     """Prints one JSON document to stdout."""
-    _OUT.print(json_text.dumps(document, indent=2, ensure_ascii=False, default=str), markup=False)
+    # Not through rich, which would turn tabs into spaces.
+    _OUT.file.write(json_text.dumps(_plain(document), indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """Keys as text: JSON has no others, and `default` is not asked about them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def say(remark: str) -> None:

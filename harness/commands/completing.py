@@ -8,7 +8,9 @@ from rich.text import Text
 from harness.console import record, show
 
 
-def completion(shell: Literal["bash", "zsh", "fish"], /, *, install: Annotated[bool, Parameter(negative="")] = False) -> int:
+def completion(
+    shell: Literal["bash", "zsh", "fish"], /, *, install: Annotated[bool, Parameter(negative="")] = False
+) -> int:
     """Write the completion script of a shell: bash, zsh or fish.
 
     Args:

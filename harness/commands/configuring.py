@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cyclopts import App, Argument, CycloptsError, config as cyclopts_config
+from cyclopts import App, Argument, CycloptsError
+from cyclopts import config as cyclopts_config
 from rich.table import Table
 from rich.text import Text
 
 from harness.console import record, show
 from harness.errors import UnknownSettingError
 from repopeftbench.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -119,7 +121,7 @@ def _setting(command: str, name: str, argument: Argument, file: Path) -> Setting
         try:
             value = argument.convert_and_validate()
         except CycloptsError as error:
-            raise ConfigError(f"{file}, [{command}] {name}: {' '.join(str(error).split())}") from error
+            raise ConfigError(f"{file}, [{command}] {name}: {_sentence(error)}") from error
         return Setting(command=command, option=name, value=value, origin=f"{file} [{command}]")
     default = argument.field_info.default
     if default is argument.field_info.empty:
@@ -154,3 +156,8 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return " ".join(map(str, value))
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sentence(error: CycloptsError) -> str:
+    """What is wrong, without the name of the exception that it begins with."""
+    return " ".join(str(error).split()).removeprefix(f"{type(error).__name__} ")

@@ -13,7 +13,7 @@ from rich.table import Table
 from harness.commands.estimating import show_estimates
 from harness.commands.paper import mine_paper, show_comparison
 from harness.commands.verifying import verify_dataset
-from harness.console import Tracker, say, show
+from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, build_dataset, default_cache
 from repopeftbench.dataset.estimate import estimate_mining
 from repopeftbench.dataset.manifest import LedgerEntry, Manifest
@@ -121,6 +121,7 @@ def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
         show(note)
     for text, problem in result.failed.items():
         say(f"not mined: {text}: {problem}")
+    record(failed=result.failed)
     if result.failed:
         say(f"the others stay in {build.folder / '.staging'}, so that mining again is quick; it may be deleted")
     return PARTIAL if result.failed else 0
@@ -210,6 +211,7 @@ def synth(out: Path, /, *, count: int = 6, commits: int = 40, seed: int = 0) -> 
         entries.append(f'[[repository]]\nsource = "{repository.name}"\nlicence = "{repository.licence}"\n')
     (out / "repos.toml").write_text("\n".join(entries), "utf-8")
     show(f"{_repositories(count)} and {out / 'repos.toml'}")
+    record(repositories=count, list=out / "repos.toml")
     return 0
 
 
@@ -232,10 +234,22 @@ def show_counts(manifest: Manifest, folder: Path) -> None:
         for split in dataset.splits(track):
             table.add_row(track, split, f"{rows[f'tasks/{track}/{split}.parquet']:,}")
     show(table)
+    _record_counts(manifest, folder)
     for track, ledger in ((Track.STATIC, manifest.static), (Track.EVOLUTION, manifest.evolution)):
         show(f"{track}: {_ledger_line(ledger)}")
     if manifest.blobs is not None:
         show(f"snapshot files: {_ledger_line(manifest.blobs)}")
+
+
+def _record_counts(manifest: Manifest, folder: Path) -> None:
+    ledgers = {Track.STATIC: manifest.static, Track.EVOLUTION: manifest.evolution}
+    record(
+        folder=folder,
+        repositories=[entry.repo_id for entry in manifest.repositories],
+        files={entry.path: entry.rows for entry in manifest.files},
+        ledgers={track: ledger.model_dump() for track, ledger in ledgers.items()},
+        notes=list(manifest.notes),
+    )
 
 
 def _repositories(count: int) -> str:

@@ -1,12 +1,13 @@
 """`repobench report` and `compare`: tables of runs, and two runs against each other."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from harness.commands.running import RUNS_FOLDER
-from harness.console import say, show
+from harness.console import record, say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
@@ -54,6 +55,7 @@ def report(
     made = build_report(loaded, seed=seed, unknown=names)
     show(to_terminal(made, slices=by))
     markdown, as_json = write_report(made, out)
+    record(markdown=markdown, left_out=unfinished, **json.loads(as_json.read_text("utf-8")))
     say(f"written to {markdown} and {as_json}")
     return 1 if unfinished else 0
 
@@ -66,7 +68,6 @@ def compare(
     metric: str = "em_strict",
     limit: int = 10,
     seed: int = 0,
-    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Compare two runs task by task: the paired verdict, and the tasks that flipped.
 
@@ -76,7 +77,6 @@ def compare(
         metric: em_strict, em_ast, em_paper, edit_similarity, edit_similarity_paper, codebleu or codebleu_paper.
         limit: Most flipped tasks to print of each track and split.
         seed: Seed of the bootstrap.
-        json: Print JSON, with every flipped task.
     """
     from harness.comparison import compare_runs
     from harness.report.comparing import comparison_to_terminal
@@ -89,5 +89,6 @@ def compare(
     loaded = load_runs((run_a, run_b))
     first, second = name_runs([run.manifest for run in loaded])
     compared = compare_runs((first, loaded[0]), (second, loaded[1]), metric=metric, seed=seed)
-    show(comparison_to_json(compared).rstrip() if json else comparison_to_terminal(compared, limit=limit))
+    show(comparison_to_terminal(compared, limit=limit))
+    record(**json.loads(comparison_to_json(compared)))
     return 0

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.console import Tracker, record, say, show
 from harness.predictors.protocol import Refresh
 from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
@@ -28,7 +28,7 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
+    """MODULE:CLASS of your own, or most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
     code2lora-evo."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
@@ -65,6 +65,8 @@ class RunOptions:
     """When code2lora-static takes a new snapshot: at every commit, or never after the last train commit (start)."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
+    dry_run: bool = False
+    """Write nothing; answer some tasks to measure the rate, and show what the run would take."""
     cache: Path | None = None
     """Folder of the clones, if `mine` was given one."""
 
@@ -108,6 +110,12 @@ def run(options: RunOptions) -> int:
         weights_sha256=weights_of(predictor),
         conditioning=conditioning_of(predictor, first),
     )
+    if options.dry_run:
+        from harness.commands.forecasts import show_run_forecast
+
+        return show_run_forecast(
+            tasks, predictor, lambda task: views.of_task(task, options.state), device=options.device
+        )
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
@@ -151,6 +159,7 @@ def score(
     facts = read_facts(Dataset(data), manifest.tracks, manifest.splits)
     summary = score_run(run_folder, facts, backend=codebleu_backend, workers=workers)
     show(f"{run_folder}: {_in_words(summary)}")
+    record(folder=run_folder, **asdict(summary))
     return 0
 
 
@@ -184,13 +193,14 @@ def _settings(options: RunOptions) -> "PredictorSettings":
 
 def _default_name(options: RunOptions) -> str:
     backbone = "" if options.backbone == "nano" else "-" + re.sub(r"[^A-Za-z0-9._-]+", "-", options.backbone).strip("-")
-    return options.method + backbone
+    return options.method.replace(":", ".") + backbone
 
 
 def _say_outcome(method: str, summary: RunSummary, folder: Path) -> None:
     if summary.resumed_at:
         say(f"{summary.resumed_at:,} of {summary.tasks:,} tasks were answered before")
     show(f"{method}: {_in_words(summary)}, in {folder}")
+    record(method=method, folder=folder, **asdict(summary))
     if summary.failures:
         say(f"{summary.failures:,} tasks failed (they count as wrong); {folder / 'run.log'} says why")
 
