@@ -1,4 +1,4 @@
-"""The terminal: results on stdout, progress and remarks on stderr, and one JSON document on stdout where that is asked for.
+"""The terminal: results on stdout, progress and remarks on stderr; where it is asked for, one JSON document on stdout.
 
 A command says the same thing twice: `show` is for people, `record` for programs. Which of the two reaches stdout is
 decided here, so no command knows of `--json`.

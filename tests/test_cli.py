@@ -18,10 +18,10 @@ FLAGS = {
     "--protocol --ray-address --seed --tombstones --verify --workers",
     "check": "--baselines --no-baselines",
     "diff": "--exit-code --limit --no-exit-code",
-    "train": "--backbone --data --device --draws --dry-run --dtype --encoder --layers --method --out --overwrite --recipe "
-    "--save-minutes --seed --seeds --steps --vectors",
-    "run": "--backbone --batch-size --cache --checkpoint --data --device --dry-run --dtype --embeddings --encoder --limit "
-    "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
+    "train": "--backbone --data --device --draws --dry-run --dtype --encoder --layers --method --out --overwrite "
+    "--recipe --save-minutes --seed --seeds --steps --vectors",
+    "run": "--backbone --batch-size --cache --checkpoint --data --device --dry-run --dtype --embeddings --encoder "
+    "--limit --max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",

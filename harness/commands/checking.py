@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from harness.commands.mining import DATA_FOLDER
+from harness.commands.folders import DATA_FOLDER
 from harness.console import Tracker, record, say, show
 from repopeftbench.audit.checks import Check, explained, run_check
 from repopeftbench.audit.findings import Findings, Severity, combined

@@ -1,4 +1,4 @@
-"""How each command is used: the examples that `--help` and the reference show, and the group that a command is listed in.
+"""How each command is used: the examples that `--help` and the reference show, and the group that it is listed in.
 
 Every example is a whole command line; a test parses each one with the options that the command really has.
 """

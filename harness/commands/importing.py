@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from harness.commands.mining import DATA_FOLDER, show_counts
+from harness.commands.folders import DATA_FOLDER
+from harness.commands.mining import show_counts
 from harness.console import Tracker, record, say, show
 from repopeftbench.atomic import write_atomically
 from repopeftbench.errors import ConfigError

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from cyclopts import Parameter
 from rich.table import Table
 
-from harness.commands.mining import DATA_FOLDER
+from harness.commands.folders import DATA_FOLDER
 from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.documents import CARD_NAME
 from repopeftbench.dataset.hub_changes import (

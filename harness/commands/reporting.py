@@ -6,13 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from harness.commands.running import RUNS_FOLDER
+from harness.commands.folders import REPORT_FOLDER, RUNS_FOLDER
 from harness.console import record, say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
-
-REPORT_FOLDER = Path("repobench-out/report")
 
 
 def report(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from harness.commands.mining import DATA_FOLDER
+from harness.commands.folders import DATA_FOLDER, RUNS_FOLDER
 from harness.console import Tracker, record, say, show
 from harness.predictors.protocol import Refresh
 from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
@@ -19,8 +19,6 @@ from repopeftbench.schema import Split, State, Task, TaskInput, Track
 if TYPE_CHECKING:
     from harness.predictors.protocol import PredictorSettings
 
-RUNS_FOLDER = Path("repobench-out/runs")
-
 
 @Parameter(name="*", negative="")
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +26,8 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """MODULE:CLASS of your own, or most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
-    code2lora-evo."""
+    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
+    code2lora-evo; or MODULE:CLASS, a predictor of your own."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None

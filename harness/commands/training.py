@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from harness.commands.mining import DATA_FOLDER
+from harness.commands.folders import DATA_FOLDER
 from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
@@ -171,6 +171,6 @@ def _summary(trained: "TrainingRecord", folder: Path) -> str:
     if curves and unvalidated:
         say(f"{unvalidated} adapters have no validation tasks and keep their last weights")
     return (
-        f"{trained.settings.method}: {trained.steps:,} steps, {trained.draws:,} draws, {trained.target_tokens:,} target "
-        f"tokens, {trained.trainable_parameters:,} parameters; {loss}; in {folder}"
+        f"{trained.settings.method}: {trained.steps:,} steps, {trained.draws:,} draws, "
+        f"{trained.target_tokens:,} target tokens, {trained.trainable_parameters:,} parameters; {loss}; in {folder}"
     )
