@@ -14,8 +14,9 @@ exception that is not in this tree is a bug and keeps its traceback. Any other e
 tasks it was asked for, no more: the runner turns it into failed predictions.
 """
 
-import difflib
 from collections.abc import Iterable
+
+from repopeftbench.near import near
 
 
 class HarnessError(Exception):
@@ -31,9 +32,7 @@ class UnknownNameError(HarnessError):
         """Keeps `name`; `available` are the names that exist, in the order to print them; `where` it was found."""
         self.name = name
         names = list(available)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"{where}Unknown {self.kind} {name!r}.{hint} Available: {', '.join(names)}.")
+        super().__init__(f"{where}Unknown {self.kind} {name!r}.{near(name, names)} Available: {', '.join(names)}.")
 
 
 class UnknownMethodError(UnknownNameError):

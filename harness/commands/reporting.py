@@ -11,6 +11,7 @@ from harness.console import record, say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
+from repopeftbench.near import near
 
 
 def report(
@@ -38,7 +39,8 @@ def report(
 
     unknown_slices = [name for name in by if name not in SLICES]
     if unknown_slices:
-        raise ConfigError(f"--by {unknown_slices[0]} is no slice: choose from {', '.join(SLICES)}")
+        hint = near(unknown_slices[0], SLICES)
+        raise ConfigError(f"--by {unknown_slices[0]} is no slice:{hint} choose from {', '.join(SLICES)}")
     roots = runs or (RUNS_FOLDER,)
     # A run that is named twice must not become two methods.
     folders = list({folder.resolve(): folder for root in roots for folder in find_runs(root)}.values())
