@@ -146,5 +146,3 @@ def decisions_page(folder: Path) -> str:
         title = path.read_text("utf-8").splitlines()[0].lstrip("# ")
         rows.append(f"- [{title}]({path.name})")
     return "# Decisions\n\nContext, decision, consequences, and when to open each again.\n\n" + "\n".join(rows) + "\n"
-
-
