@@ -1,5 +1,5 @@
 # repobench without models: mines, checks, scores, reports, publishes. Build from the root of the repository:
-#   docker build -f docker/Dockerfile -t repobench .
+#   docker build -t repobench .
 ARG BASE=python:3.11-slim
 FROM ${BASE}
 WORKDIR /opt/repobench
