@@ -26,6 +26,14 @@ from sandboxes.errors import SandboxError
 
 EXPECTED = (RepoBenchError, Code2LoRAError, HarnessError, SandboxError)
 FAILED, INTERRUPTED = 2, 130
+EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "peft", "safetensors", "tokenizers", "accelerate", "bm25s"), "models"),
+    **dict.fromkeys(("docker", "uv"), "sandbox"),
+    **dict.fromkeys(("altair", "jinja2", "vl_convert"), "report"),
+    "tensorboard": "tracking",
+    "ray": "ray",
+}
+"""The extra that brings a package which the base install lacks."""
 
 _EXIT_CODES = "Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + "."
 
@@ -135,6 +143,11 @@ def _answered(tokens: Sequence[str], shared: SharedOptions) -> tuple[int, str | 
         if shared.verbose:
             say(traceback.format_exc().rstrip())
         return FAILED, str(error)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        return FAILED, f"package {package!r} is not installed: pip install 'repopeftbench[{EXTRAS[package]}]'"
     except KeyboardInterrupt:
         return INTERRUPTED, "interrupted; the same command goes on where it stopped"
     return code if isinstance(code, int) else 0, None

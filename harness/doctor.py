@@ -101,7 +101,7 @@ def packages(extra: str, use: str, wanted: list[Requirement], *, needed: bool) -
     name = DISTRIBUTION if extra == "base" else f"'{DISTRIBUTION}[{extra}]'"
     state = State.BROKEN if needed else State.ABSENT
     detail = f"{', '.join(missing)}; needed for {use}"
-    return Finding(area="packages", name=extra, state=state, detail=detail, fix=f"pip install --upgrade {name}")
+    return Finding(area="packages", name=extra, state=state, detail=detail, fix=f"pip install {name}")
 
 
 def bundled_weights(folder: Path) -> Iterator[Finding]:

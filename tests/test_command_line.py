@@ -209,6 +209,20 @@ def test_install_writes_the_script_to_where_the_shell_looks(tmp_path, monkeypatc
     assert str(tmp_path) in file
 
 
+@pytest.mark.parametrize(
+    "line", ["train --method fft --recipe nano --data {data}", "adapt . -o adapter", "run --method fft --data {data}"]
+)
+def test_command_that_needs_an_extra_says_how_to_install_it(line, place, tmp_path):
+    blocked = "import sys; sys.modules.update(dict.fromkeys(['torch', 'transformers', 'peft', 'safetensors']))"
+    arguments = line.format(data=place / "repobench-out" / "data").split()
+    code = f"{blocked}; from harness.cli import run_command; sys.exit(run_command({arguments!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "pip install" in done.stderr
+    assert "repopeftbench[models]" in done.stderr
+
+
 def test_quiet_and_verbose_together_are_refused(capsys):
     assert run_command(["completion", "bash", "-q", "-v"]) == 2
     assert "--quiet and --verbose are opposites" in capsys.readouterr().err

@@ -32,8 +32,9 @@ def doctor(*, offline: Annotated[bool, Parameter(negative="")] = False) -> int:
         show("Everything works.")
     else:
         show("What is not there, and the command that mends it:")
-        for finding in unmended:
-            show(f"  {finding.area} {finding.name}: {finding.fix}")
+        for fix in dict.fromkeys(finding.fix for finding in unmended):
+            mended = [f"{finding.area} {finding.name}" for finding in unmended if finding.fix == fix]
+            show(f"  {fix}    ({', '.join(mended)})")
         show("Something that every command needs is broken." if broken else "What every command needs is there.")
     record(healthy=not broken, findings=[asdict(finding) for finding in findings])
     return BROKEN if broken else 0

@@ -38,7 +38,7 @@ def test_weights_that_changed_or_are_missing_are_broken(tmp_path):
 def test_missing_extra_is_absent_and_missing_base_is_broken():
     wanted = [Requirement("no-such-distribution>=1"), Requirement("numpy>=99")]
     extra = doctor.packages("models", "run", wanted, needed=False)
-    assert (extra.state, extra.fix) == (State.ABSENT, "pip install --upgrade 'repopeftbench[models]'")
+    assert (extra.state, extra.fix) == (State.ABSENT, "pip install 'repopeftbench[models]'")
     assert "no-such-distribution is not installed" in extra.detail
     assert "is not >=99" in extra.detail
     base = doctor.packages("base", "everything", wanted, needed=True)
