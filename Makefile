@@ -12,7 +12,8 @@ define stage
 @start=$$(date +%s); echo "== $(1)"; $(2) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: setup demo test test-slow test-ray test-docker test-docs docs check format format-check lint types contracts bench bench-execution bench-startup clean
+.PHONY: setup demo test test-slow test-ray test-docker test-browser test-docs docs check format format-check lint types contracts \
+  bench bench-execution bench-startup clean
 
 # codebleu is the reference that tests compare with; its pins are wrong, not its code (docs/adr/0003), hence --no-deps.
 setup: $(STAMP)
@@ -47,6 +48,10 @@ test-docs: $(STAMP)
 # The site, in build/site; a warning is an error.
 docs: $(STAMP)
 	$(call stage,docs,NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet)
+
+# Fails where there is no Chromium (.ci/browser installs one); plain `make test` leaves these tests out.
+test-browser: $(STAMP)
+	$(call stage,tests in a browser,REPOBENCH_REQUIRE=browser $(BIN)/python -m pytest -m browser)
 
 $(RAY_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[ray]'

@@ -64,13 +64,24 @@ _COMMANDS = {
     ),
     "adapt": ("adapting", "Make the adapter of one repository: a folder for peft and vLLM, or a GGUF file."),
     "score": ("running", "Score the predictions of a run again, without any model."),
+    "probe": (
+        "probing",
+        "Execute the predictions of a run with pytest in a sandbox, or count the runnable tasks of a dataset.",
+    ),
     "report": (
         "reporting",
         "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",
     ),
     "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
+    "serve": (
+        "serving",
+        "Serve the pages of reports on this machine; makes the report of a folder of runs that has none.",
+    ),
     "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
-    "synth": ("mining", "Write synthetic repositories with private facts and real git histories, and a list of them."),
+    "synth": (
+        "synthesizing",
+        "Write synthetic repositories with real git histories; with --repos a benchmark whose best scores are known.",
+    ),
     "publish": ("publishing", "Publish a dataset on the Hugging Face Hub, in one commit."),
     "publish-run": (
         "publishing",

@@ -20,19 +20,23 @@ FLAGS = {
     "diff": "--exit-code --limit --no-exit-code",
     "train": "--backbone --data --device --draws --dry-run --dtype --encoder --layers --method --out --overwrite "
     "--recipe --save-minutes --seed --seeds --steps --vectors",
-    "run": "--backbone --batch-size --cache --checkpoint --data --device --dry-run --dtype --embeddings --encoder "
-    "--limit --max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
-    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
+    "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dry-run --dtype "
+    "--embeddings --encoder --engine --k --limit --max-new-tokens --method --out --overwrite --ray-address --refresh "
+    "--retrieval --seed --split --state --track",
+    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "score": "--codebleu-backend --data --workers",
-    "report": "--by --data --out --seed",
+    "report": "--by --data --html --no-html --out --seed",
+    "serve": "--data --host --port",
+    "probe": "--cache --check --data --disk-budget --driver --limit --out --prepare --retry --runtime --seed "
+    "--store --track --unsafe-local --workers",
     "compare": "--limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",
     "import-official": "--all-rows --expect-published --out --repo-list",
-    "synth": "--commits --count --seed",
     "doctor": "--offline",
     "config": "",
     "completion": "--install",
+    "synth": "--commits --count --out --repos --role --seed --templates --workers",
 }
 
 

@@ -48,6 +48,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "repobench run --method pretrained --data data --dry-run",
         ),
         "score": ("repobench score repobench-out/runs/copy-prefix --data data --workers 2",),
+        "probe": (
+            "repobench probe --check",
+            "repobench probe repobench-out/runs/copy-prefix --data data",
+        ),
+        "serve": ("repobench serve", "repobench serve runs --data data --port 0"),
         "report": (
             "repobench report",
             "repobench report runs/first runs/second --by family --by position --data data -o comparison",

@@ -1,4 +1,4 @@
-"""`repobench mine` and `repobench synth`: histories to datasets, and synthetic histories to mine."""
+"""`repobench mine`: histories to datasets."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -210,31 +210,6 @@ def _cache(options: MineOptions) -> Path:
 
     # Workers of a cluster have another working folder.
     return (options.cache or default_cache()).absolute()
-
-
-def synth(out: Path, /, *, count: int = 6, commits: int = 40, seed: int = 0) -> int:
-    """Write synthetic repositories with private facts and real git histories, and a list of them.
-
-    Args:
-        out: Folder that gets the repositories and `repos.toml`; must not hold any of them yet.
-        count: How many repositories.
-        commits: Commits of each history.
-        seed: Seed; equal seeds give equal histories.
-    """
-    from repopeftbench.gitrepo import write_history
-    from repopeftbench.synthetic import synthetic_repositories
-
-    entries: list[str] = []
-    for repository in synthetic_repositories(seed, count, commits=commits):
-        folder = out / repository.name
-        if folder.exists():
-            raise ConfigError(f"{folder} exists already: name another folder, or remove it")
-        write_history(folder, [(c.message, c.committer_time, c.files) for c in repository.commits])
-        entries.append(f'[[repository]]\nsource = "{repository.name}"\nlicence = "{repository.licence}"\n')
-    (out / "repos.toml").write_text("\n".join(entries), "utf-8")
-    show(f"{_repositories(count)} and {out / 'repos.toml'}")
-    record(repositories=count, list=out / "repos.toml")
-    return 0
 
 
 def _refuse(options: MineOptions, names: Sequence[str], reason: str) -> None:

@@ -1,4 +1,4 @@
-"""`code2lora-static` and `code2lora-evo`: the backbone with an adapter that is made of what a task's view shows.
+"""`code2lora-static`, `-evo` and `-memory`: the backbone with an adapter that is made of what a task's view shows.
 
 Tasks of different repositories and commits are answered in one batch, each row with its own adapter. A view shows
 production files and diffs of production files alone, so no test text reaches an adapter.
@@ -14,7 +14,7 @@ from code2lora.backbone import Backbone
 from code2lora.errors import Code2LoRAError
 from code2lora.generation import check_limits, generate
 from code2lora.lora import Injection, adapter_effect
-from code2lora.named_checkpoints import EVOLUTION, STATIC
+from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC
 from harness.errors import PredictorError
 from harness.hypernetworks import Hypernetwork, HypernetworkSettings, load_hypernetwork
 from harness.predictors.protocol import PredictorSettings, Refresh, TrainingTasks
@@ -57,7 +57,7 @@ class HypernetPredictor:
         return Conditioning(
             checkpoint_sha256=network.checkpoint.fingerprint(),
             encoder_sha256=network.encoder_sha256,
-            vectors_sha256=network.vectors.sha256,
+            vectors_sha256=network.inputs.sha256,
             task_id=request.task.task_id,
             adapter_sha256=adapter.sha256(),
             logit_change=float(f"{change:.4g}"),
@@ -77,7 +77,11 @@ class HypernetPredictor:
 
     def _generated(self, prefixes: Sequence[str], adapters: Sequence[Adapter]) -> list[str]:
         backbone = self._network.backbone
+        distinct = {id(adapter): adapter for adapter in adapters}
+        places = {key: place for place, key in enumerate(distinct)}
+        numbers = [places[id(adapter)] for adapter in adapters]
         try:
+            resident = stack(list(distinct.values())) if distinct else None
             with Injection(backbone.model) as injection:
                 generated = generate(
                     backbone,
@@ -85,8 +89,8 @@ class HypernetPredictor:
                     max_new_tokens=self._settings.max_new_tokens,
                     batch_size=self._settings.batch_size,
                     stop=is_complete,
-                    on_rows=lambda rows: injection.use(_of_rows([adapters[row] for row in rows])),
-                    kinds=[id(adapter) for adapter in adapters],
+                    on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
+                    kinds=numbers,
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
@@ -119,6 +123,15 @@ def build_evolution(settings: PredictorSettings, training: TrainingTasks) -> Hyp
     return _build(EVOLUTION, settings)
 
 
+def build_memory(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
+    """`code2lora-memory`; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
+    """
+    return _build(MEMORY, settings)
+
+
 def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:
     try:
         network = load_hypernetwork(
@@ -136,13 +149,6 @@ def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:
     except (Code2LoRAError, RepoBenchError) as error:
         raise PredictorError(str(error)) from error
     return HypernetPredictor(network, settings)
-
-
-def _of_rows(adapters: Sequence[Adapter]) -> Adapter:
-    """One adapter for the rows of a batch; that of one row where all rows have the same."""
-    if all(adapter is adapters[0] for adapter in adapters):
-        return adapters[0]
-    return stack(adapters)
 
 
 def _start(view: HistoryView) -> HistoryView:

@@ -13,6 +13,7 @@ from repopeftbench.dataset.snapshot_tables import FILES, FILES_NAME, TREES, TREE
 from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, COMMITS_NAME, REJECTS_NAME, TASKS_NAME, Dataset
 from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME
 from repopeftbench.dataset.tables import COMMITS, REJECTS, TASKS
+from repopeftbench.dataset.truth import TRUTH_NAME
 from repopeftbench.schema import Split, Track
 
 FILES_CHECK = "files"
@@ -22,7 +23,7 @@ MINE_AGAIN = "mine the dataset again, or copy it again from where it is whole"
 
 _TABLES = {COMMITS_NAME: COMMITS, REJECTS_NAME: REJECTS, EMBEDDINGS_NAME: EMBEDDINGS, SYMBOLS_NAME: SYMBOLS}
 _TABLES |= {f"{TASKS_NAME}/{track}/{split}.parquet": TASKS for track in Track for split in Split}
-_OURS = {MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN}
+_OURS = {MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, TRUTH_NAME}
 _READ_FOLDERS = (TASKS_NAME, FILES_NAME, TREES_NAME)
 
 

@@ -12,6 +12,7 @@ from repopeftbench.atomic import waiting_name
 from repopeftbench.dataset.assemble import assemble
 from repopeftbench.dataset.manifest import MANIFEST_NAME, Manifest, MiningConfig, is_dataset
 from repopeftbench.dataset.store import AUDIT_JSON, AUDIT_MARKDOWN, CONTENTS, HUB, NEW
+from repopeftbench.dataset.truth import TRUTH_NAME
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.engine import COMMITS_PER_PART, MinedRepository, MiningPlan, mine_all
@@ -135,7 +136,7 @@ def check_folder(folder: Path) -> None:
     """
     if folder.is_file():
         raise DatasetError(f"{folder} is a file: name a folder with -o")
-    known = {NEW, STAGING, waiting_name(MANIFEST_NAME)}
+    known = {NEW, STAGING, waiting_name(MANIFEST_NAME), waiting_name(TRUTH_NAME)}
     if is_dataset(folder) or (folder / NEW).is_dir():
         known |= {MANIFEST_NAME, HUB, *CONTENTS}
         known |= {name for audit in (AUDIT_JSON, AUDIT_MARKDOWN) for name in (audit, waiting_name(audit))}

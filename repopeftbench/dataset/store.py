@@ -1,7 +1,7 @@
 """The dataset folder, written once and read back; the manifest comes last, so its presence means whole.
 
 tasks/<track>/<split>.parquet   commits.parquet   rejects.parquet   files/*.parquet   trees/*.parquet
-symbols.parquet   embeddings.parquet (imported data alone)   manifest.json
+symbols.parquet   embeddings.parquet (imported data alone)   truth.parquet (controlled benchmarks alone)   manifest.json
 """
 
 import contextlib
@@ -25,6 +25,7 @@ from repopeftbench.dataset.snapshot_tables import FILES_NAME, TREES_NAME
 from repopeftbench.dataset.symbol_parts import join_symbols
 from repopeftbench.dataset.symbol_tables import SYMBOLS_NAME
 from repopeftbench.dataset.tables import Record, check_schema, from_table, schema_of, to_table
+from repopeftbench.dataset.truth import TRUTH_NAME
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import CommitRecord, Reject, Split, Task, Track
 
@@ -36,7 +37,7 @@ NEW = ".new"
 
 ROWS_PER_GROUP: dict[type[Record], int] = {Task: 2_048, Reject: 16_384, CommitRecord: 256}
 
-CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME, SYMBOLS_NAME, EMBEDDINGS_NAME)
+CONTENTS = (TASKS_NAME, COMMITS_NAME, REJECTS_NAME, FILES_NAME, TREES_NAME, SYMBOLS_NAME, EMBEDDINGS_NAME, TRUTH_NAME)
 """What a dataset folder holds beside its manifest."""
 AUDIT_JSON, AUDIT_MARKDOWN = "audit.json", "audit.md"
 """What an audit leaves in a dataset folder; another dataset in its place has none yet."""
@@ -194,7 +195,7 @@ class DatasetWriter:
 
     def finish(self, manifest: Manifest) -> None:
         """Puts the new tables in the place of the old ones, then writes the manifest."""
-        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, EMBEDDINGS_NAME, SYMBOLS_NAME):
+        for name in (MANIFEST_NAME, AUDIT_JSON, AUDIT_MARKDOWN, EMBEDDINGS_NAME, SYMBOLS_NAME, TRUTH_NAME):
             (self._folder / name).unlink(missing_ok=True)
         for name in (TASKS_NAME, FILES_NAME, TREES_NAME, HUB):
             shutil.rmtree(self._folder / name, ignore_errors=True)

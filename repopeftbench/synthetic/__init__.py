@@ -2,7 +2,7 @@
 
 A repository is a function of the seed of its family and its index in it. Its names and numbers are drawn; its tests
 pass at every commit, since what they expect is found by running the generated code. Nothing here touches git, disk,
-clock or network.
+clock or network, but for `controlled.benchmark`: `controlled` makes benchmarks whose best possible scores are known.
 """
 
 from .history import FIRST_COMMIT_TIME, synthetic_history, synthetic_repositories

@@ -65,16 +65,16 @@ def synthetic_history(
             f"a synthetic history needs commits >= 1 and index >= 0, not commits={commits}, index={index}"
         )
     rng = random.Random(f"synthetic history {seed} {index}")
-    name, theme = _identity(seed, index)
+    name, theme = identity_of(seed, index)
     state = _first(name, theme, rng)
     files = _render(state)
     time = first_commit_time
-    made = [_commit("Start with limits, classes and charges", time, {}, files)]
+    made = [commit_between("Start with limits, classes and charges", time, {}, files)]
     for position in range(1, commits):
         lags = sum(len(file.items) for file in state.files) < _FIRST_TESTS + _TESTS_PER_COMMIT * position
         state, message, changed = _next(state, files, rng, grow=3 if lags else 1)
         time += rng.randint(20 * 60, rng.choice((6 * 3600, 2 * 86_400, 9 * 86_400)))
-        made.append(_commit(message, time, files, changed))
+        made.append(commit_between(message, time, files, changed))
         files = changed
     return SyntheticRepository(name=name, commits=tuple(made))
 
@@ -84,7 +84,7 @@ def synthetic_repositories(seed: int, count: int, *, commits: int = 40) -> tuple
     return tuple(synthetic_history(seed, index, commits=commits) for index in range(count))
 
 
-def _identity(seed: int, index: int) -> tuple[str, str]:
+def identity_of(seed: int, index: int) -> tuple[str, str]:
     """Package name and theme: themes take turns; a name comes again, with a number, once all of its theme are used."""
     rng = random.Random(f"synthetic names {seed}")
     themes = rng.sample(THEMES, len(THEMES))
@@ -133,7 +133,8 @@ def _next(
             return *edited, changed
 
 
-def _commit(message: str, time: int, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> SyntheticCommit:
+def commit_between(message: str, time: int, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> SyntheticCommit:
+    """The commit at `time` that makes one tree, given by path, into another."""
     paths = sorted(old.keys() | new.keys())
     files = tuple((path, new.get(path)) for path in paths if old.get(path) != new.get(path))
     return SyntheticCommit(message=message, committer_time=time, files=files)

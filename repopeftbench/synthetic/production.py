@@ -160,7 +160,7 @@ def package_files(state: State, sources: Mapping[str, str]) -> dict[str, str]:
     if "main" in state.chores:
         files[f"{state.package}/__main__.py"] = _main(state.package)
     files["README.md"] = _readme(state, theme.summary)
-    files["pyproject.toml"] = _pyproject(state.package, version, theme.summary)
+    files["pyproject.toml"] = pyproject_text(state.package, version, theme.summary)
     return files
 
 
@@ -179,7 +179,8 @@ def _readme(state: State, summary: str) -> str:
     return f"# {title}\n\n{summary}\n\n## Modules\n\n{modules}\n\n## Tests\n\n    python -m pytest\n{notes}"
 
 
-def _pyproject(package: str, version: str, summary: str) -> str:
+def pyproject_text(package: str, version: str, summary: str) -> str:
+    """Text of `pyproject.toml`; its tests import the package from where they are."""
     return (
         '[build-system]\nrequires = ["setuptools>=68"]\nbuild-backend = "setuptools.build_meta"\n\n'
         f'[project]\nname = "{package}"\nversion = "{version}"\ndescription = "{summary}"\n'
