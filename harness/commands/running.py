@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -102,14 +103,11 @@ def run(options: RunOptions) -> int:
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
-    if options.ray_address is not None and options.engine != "ray":
-        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
+    _check_options(options)
     dataset = Dataset(options.data)
     splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
     if not splits:
         raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
-    if options.limit is not None and options.limit < 1:
-        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
     tracks = tuple(dict.fromkeys(options.track))
     selection = TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
@@ -130,15 +128,14 @@ def run(options: RunOptions) -> int:
         weights_sha256=weights_of(predictor),
         conditioning=conditioning_of(predictor, first),
     )
+    seen = partial(views.of_task, state=options.state)
     if options.dry_run:
         from harness.commands.forecasts import show_run_forecast
 
-        return show_run_forecast(
-            tasks, predictor, lambda task: views.of_task(task, options.state), device=options.device
-        )
+        return show_run_forecast(tasks, predictor, seen, device=options.device)
     if options.overwrite:
         discard_run(folder)
-    here = AnsweringHere(predictor, lambda task: views.of_task(task, options.state))
+    here = AnsweringHere(predictor, seen)
     del predictor  # workers have their own, on the same device perhaps
     with _answering(options, here, manifest) as answering, Tracker("tasks") as tracker:
         summary = run_answers(
@@ -181,6 +178,13 @@ def score(
     show(f"{run_folder}: {_in_words(summary)}")
     record(folder=run_folder, **asdict(summary))
     return 0
+
+
+def _check_options(options: RunOptions) -> None:
+    if options.ray_address is not None and options.engine != "ray":
+        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
+    if options.limit is not None and options.limit < 1:
+        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
 
 
 @contextmanager
