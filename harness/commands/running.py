@@ -105,9 +105,7 @@ def run(options: RunOptions) -> int:
 
     _check_options(options)
     dataset = Dataset(options.data)
-    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
-    if not splits:
-        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
+    splits = _splits(dataset, options)
     tracks = tuple(dict.fromkeys(options.track))
     selection = TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
@@ -178,6 +176,13 @@ def score(
     show(f"{run_folder}: {_in_words(summary)}")
     record(folder=run_folder, **asdict(summary))
     return 0
+
+
+def _splits(dataset: Dataset, options: RunOptions) -> tuple[Split, ...]:
+    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
+    if not splits:
+        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
+    return splits
 
 
 def _check_options(options: RunOptions) -> None:
