@@ -318,7 +318,7 @@ def test_a_run_states_its_recipe_and_refuses_to_go_on_with_another(tmp_path, dat
         ("rag", ("--retrieval", "nope"), "'nope' is neither one of clean, paper nor a file"),
         ("rag", ("--context-tokens", "0"), "rag.context_tokens: Input should be greater than or equal to 1, not 0"),
         ("rag", ("--encoder", "/nowhere"), "/nowhere"),
-        ("fft-rag", (), "needs --checkpoint"),
+        ("fft-rag", (), "--method fft-rag needs --checkpoint FOLDER: train one with repobench train --method fft."),
     ],
 )
 def test_options_that_cannot_work_are_one_sentence(tmp_path, data, method, options, message, capsys):

@@ -198,6 +198,4 @@ def test_check_notes_what_files_of_many_definitions_leave_out(tmp_path):
     data = mined(tmp_path / "data", tmp_path / "repo")
     (note,) = symbols_of_production(data).problems
     assert note.severity is Severity.NOTE
-    assert (
-        f"7 definitions in 1 files of repo at {shas_of(data)[0]} are no records, 7 of them in table.py" in note.message
-    )
+    assert f"7 definitions of repo at {shas_of(data)[0]} are no records, 7 of them in 'table.py'" in note.message
