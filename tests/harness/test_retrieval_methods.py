@@ -340,7 +340,7 @@ def test_runs_by_another_recipe_get_a_folder_of_their_own(tmp_path, data, monkey
 
 def test_a_dataset_without_snapshots_and_clones_ends_the_run_with_one_sentence(tmp_path, data, capsys, monkeypatch):
     monkeypatch.setattr("repopeftbench.views.has_snapshots", lambda folder: False)
-    monkeypatch.setattr("repopeftbench.views._location", lambda entry, cache: tmp_path / "gone")
+    monkeypatch.setattr("repopeftbench.views.clone_of", lambda entry, cache: tmp_path / "gone")
     assert run(data, tmp_path / "run", "drc") == 2
     told = capsys.readouterr().err
     assert "is not where it was mined from" in told
