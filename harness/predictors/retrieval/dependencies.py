@@ -11,7 +11,7 @@ from functools import lru_cache
 from harness.lexing import Kind, Lexer
 from harness.predictors.retrieval.compression import NamesOfPrefix, Passage, names_of
 from harness.predictors.retrieval.imports import Binding, ModulePaths, bindings_of
-from repopeftbench.definitions import Definition, definitions_of
+from repopeftbench.definitions import Definition, definitions_of, quickly_read
 from repopeftbench.errors import GitObjectError
 from repopeftbench.schema import HistoryView, TaskInput
 
@@ -33,7 +33,8 @@ class _Module:
 
 @lru_cache(maxsize=512)
 def _module(text: str) -> _Module:
-    return _Module({one.name: one for one in reversed(definitions_of(text))}, bindings_of(text))
+    read = quickly_read(text)
+    return _Module({one.name: one for one in reversed(definitions_of(read))}, bindings_of(read))
 
 
 class DependencyFinder:
