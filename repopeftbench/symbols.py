@@ -210,18 +210,20 @@ class _Reader:
         name = scope.prefix + self._text(node.child_by_field_name("name"))
         superclasses = node.child_by_field_name("superclasses")
         bases = [] if superclasses is None else operands(superclasses)
-        body = self._body(bases, decorators)
+        body = self._body(bases, decorators, scope)
         kind = SymbolKind.EXCEPTION if body is _Body.EXCEPTION else SymbolKind.CLASS
         self._add(kind, name, ", ".join(self._text(base) for base in bases[:MOST_KEYS]) or "object")
         self._bodies[name] = body
         block = node.child_by_field_name("body")
         return [] if block is None else [(block, _Scope(cut(name) + ".", body))]
 
-    def _body(self, bases: Iterable[Node], decorators: Iterable[str]) -> _Body:
+    def _body(self, bases: Iterable[Node], decorators: Iterable[str], scope: _Scope) -> _Body:
         """What a class is, by the names of its bases and decorators."""
         for base in bases:
             name = self._raw(base).partition("[")[0]
-            known, tail = self._bodies.get(name, _Body.PLAIN), name.rpartition(".")[2]
+            # A class in the body of another one may be called by its own name there.
+            known = self._bodies.get(scope.prefix + name, self._bodies.get(name, _Body.PLAIN))
+            tail = name.rpartition(".")[2]
             if base.type == "keyword_argument":
                 continue
             if known is not _Body.PLAIN:

@@ -224,3 +224,8 @@ def test_keys_belong_to_every_name_of_their_dictionary():
 
 def test_lone_surrogates_are_read():
     assert found("A = '\ud800'\nB = 1\n", SymbolKind.CONSTANT) == {"A": "'?'", "B": "1"}
+
+
+def test_a_base_inside_the_same_class_is_known_by_its_own_name():
+    text = "class A:\n    class B(Enum):\n        pass\n    class C(B):\n        Y = 2\n"
+    assert found(text, SymbolKind.ENUM_MEMBER) == {"A.C.Y": "2"}
