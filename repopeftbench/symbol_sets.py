@@ -7,6 +7,7 @@ where the first file is read: views of a dataset that has the records need none.
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from repopeftbench.errors import GitObjectError
@@ -14,7 +15,7 @@ from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.schema import HistoryView, SymbolChanges, SymbolRecord
 
 if TYPE_CHECKING:
-    from repopeftbench.symbols import Definition
+    from repopeftbench.symbols import FileSymbols
 
 MEMO_DEFINITIONS = 200_000
 """Definitions remembered: those of the files read last."""
@@ -52,7 +53,7 @@ class SymbolReader:
     def __init__(self, most: int = MEMO_DEFINITIONS) -> None:
         """Starts with nothing remembered; `most` is a number of definitions."""
         self._most = most
-        self._known: OrderedDict[str, tuple[Definition, ...]] = OrderedDict()
+        self._known: OrderedDict[str, FileSymbols] = OrderedDict()
         self._count = 0
 
     def records(self, path: str, blob: str, read: Callable[[], str]) -> tuple[SymbolRecord, ...]:
@@ -65,15 +66,23 @@ class SymbolReader:
         """
         if not defines_symbols(path):
             return ()
+        found = self._read(blob, read).definitions
+        return tuple(SymbolRecord(path=path, kind=kind, name=name, value=value) for kind, name, value in found)
+
+    def left_out(self, path: str, blob: str, read: Callable[[], str]) -> int:
+        """How many definitions of one file are no records, by the bounds of `symbols`; arguments as of `records`."""
+        return self._read(blob, read).left_out if defines_symbols(path) else 0
+
+    def _read(self, blob: str, read: Callable[[], str]) -> "FileSymbols":
         found = self._known.get(blob)
         if found is None:
-            found = _definitions(read)
+            found = _file_symbols(read)
             self._known[blob] = found
-            self._count += len(found) + 1
+            self._count += len(found.definitions) + 1
         self._known.move_to_end(blob)
         while self._count > self._most and len(self._known) > 1:
-            self._count -= len(self._known.popitem(last=False)[1]) + 1
-        return tuple(SymbolRecord(path=path, kind=kind, name=name, value=value) for kind, name, value in found)
+            self._count -= len(self._known.popitem(last=False)[1].definitions) + 1
+        return found
 
 
 class ExtractedSymbols:
@@ -104,14 +113,25 @@ class ExtractedSymbols:
         come = [record for path in paths if path in new for record in self._of(view, path, new[path])]
         return difference(gone, come)
 
+    def left_out(self, view: HistoryView) -> dict[str, int]:
+        """How many definitions are no records because their files have too many, by path; files without any are not in.
+
+        Raises:
+            DatasetError, GitObjectError: the view has no files to show.
+        """
+        counts: dict[str, int] = {}
+        for path, blob in view.blobs().items():
+            counts[path] = self._reader.left_out(path, blob, partial(view.read, path))
+        return {path: count for path, count in counts.items() if count}
+
     def _of(self, view: HistoryView, path: str, blob: str) -> tuple[SymbolRecord, ...]:
         return self._reader.records(path, blob, lambda: view.read(path))
 
 
-def _definitions(read: Callable[[], str]) -> tuple["Definition", ...]:
-    from repopeftbench.symbols import file_symbols
+def _file_symbols(read: Callable[[], str]) -> "FileSymbols":
+    from repopeftbench.symbols import FileSymbols, file_symbols
 
     try:
-        return file_symbols(read()).definitions
+        return file_symbols(read())
     except GitObjectError:
-        return ()
+        return FileSymbols((), 0)

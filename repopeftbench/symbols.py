@@ -66,6 +66,13 @@ class FileSymbols(NamedTuple):
     left_out: int
 
 
+class _Keys(NamedTuple):
+    """The keys of a dictionary, as `["key"]["inner"]`, with their values, and how many more it has."""
+
+    found: tuple[tuple[str, str], ...]
+    left_out: int
+
+
 class _Body(Enum):
     """What an assignment in a body defines."""
 
@@ -95,7 +102,7 @@ def file_symbols(text: str) -> FileSymbols:
     Names are qualified (`Class.method`). Values are one line, long ones cut (`symbol_text`). Docstrings are no values.
     Time and memory grow with the text's length; what bounds them are the constants above.
     """
-    source = text.encode("utf-8")
+    source = text.encode("utf-8", "replace")
     if len(source) > MOST_BYTES:
         return FileSymbols((), 0)
     if len(source) > MOST_BROKEN_BYTES and not is_valid(text):
@@ -156,56 +163,67 @@ class _Reader:
                 self._add(SymbolKind.CONFIG_KEY, scope.prefix + self._text(names[0]), self._text(kind))
         if node is None:
             return
-        for left in names:
-            for name, value in _bindings(left, node):
-                self._binding(scope, self._text(name), value, is_typed=kind is not None)
+        # A value may have many names: what it holds is looked at once.
+        keys: dict[int, _Keys] = {}
+        for name, value in _bindings(names, node):
+            if value.type in _COMPUTED:
+                continue
+            if value.id not in keys:
+                keys[value.id] = self._keys(value)
+            if len(self.found) < MOST_DEFINITIONS:
+                self._binding(scope, self._text(name), value, keys[value.id], is_typed=kind is not None)
+            else:
+                self.left_out += 1 + len(keys[value.id].found) + keys[value.id].left_out
 
-    def _binding(self, scope: _Scope, name: str, value: Node, *, is_typed: bool) -> None:
-        if value.type in _COMPUTED:
-            return
+    def _binding(self, scope: _Scope, name: str, value: Node, keys: _Keys, *, is_typed: bool) -> None:
         kind = SymbolKind.CONSTANT
         if scope.body is _Body.ENUM:
             kind = SymbolKind.ENUM_MEMBER
         elif scope.body is _Body.FIELDS and is_typed:
             kind = SymbolKind.CONFIG_KEY
         self._add(kind, scope.prefix + name, self._text(value))
-        if value.type == "dictionary":
-            self._keys(cut(scope.prefix + name), value)
+        for inner, text in keys.found:
+            self._add(SymbolKind.CONFIG_KEY, scope.prefix + name + inner, text)
+        self.left_out += keys.left_out
 
-    def _keys(self, name: str, dictionary: Node) -> None:
-        """The keys of a dictionary and of those inside it, level by level."""
-        level, count = [(name, dictionary)], 0
+    def _keys(self, value: Node) -> _Keys:
+        """The keys of a dictionary and of those inside it, level by level; none of another value."""
+        found: list[tuple[str, str]] = []
+        left_out = 0
+        level = [("", value)] if value.type == "dictionary" else []
         for prefix, outer in level:
             for pair in outer.named_children:
-                key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
-                if pair.type != "pair" or key is None or value is None or value.type in _COMPUTED:
+                key, inner = pair.child_by_field_name("key"), pair.child_by_field_name("value")
+                if pair.type != "pair" or key is None or inner is None or inner.type in _COMPUTED:
                     continue
-                if count == MOST_KEYS:
-                    self.left_out += 1
+                if len(found) == MOST_KEYS:
+                    left_out += 1
                     continue
-                count += 1
-                inner = cut(f"{prefix}[{self._text(key)}]")
-                self._add(SymbolKind.CONFIG_KEY, inner, self._text(value))
-                if value.type == "dictionary":
-                    level.append((inner, value))
+                name = cut(f"{prefix}[{self._text(key)}]")
+                found.append((name, self._text(inner)))
+                if inner.type == "dictionary":
+                    level.append((name, inner))
+        return _Keys(tuple(found), left_out)
 
     def _class(self, node: Node, scope: _Scope, decorators: Iterable[str]) -> list[tuple[Node, _Scope]]:
         """Adds a class; its body, to be read next."""
         name = scope.prefix + self._text(node.child_by_field_name("name"))
         superclasses = node.child_by_field_name("superclasses")
         bases = [] if superclasses is None else operands(superclasses)
-        body = self._body(bases, decorators)
+        body = self._body(bases, decorators, scope)
         kind = SymbolKind.EXCEPTION if body is _Body.EXCEPTION else SymbolKind.CLASS
         self._add(kind, name, ", ".join(self._text(base) for base in bases[:MOST_KEYS]) or "object")
         self._bodies[name] = body
         block = node.child_by_field_name("body")
         return [] if block is None else [(block, _Scope(cut(name) + ".", body))]
 
-    def _body(self, bases: Iterable[Node], decorators: Iterable[str]) -> _Body:
+    def _body(self, bases: Iterable[Node], decorators: Iterable[str], scope: _Scope) -> _Body:
         """What a class is, by the names of its bases and decorators."""
         for base in bases:
             name = self._raw(base).partition("[")[0]
-            known, tail = self._bodies.get(name, _Body.PLAIN), name.rpartition(".")[2]
+            # A class in the body of another one may be called by its own name there.
+            known = self._bodies.get(scope.prefix + name, self._bodies.get(name, _Body.PLAIN))
+            tail = name.rpartition(".")[2]
             if base.type == "keyword_argument":
                 continue
             if known is not _Body.PLAIN:
@@ -268,13 +286,16 @@ class _Reader:
         return True
 
 
-def _bindings(left: Node, right: Node) -> Iterator[tuple[Node, Node]]:
-    """The names that an assignment binds, with their values: one, or as many as there are values."""
-    if left.type == "identifier":
-        yield left, unparenthesised(right)
-    elif left.type in ("pattern_list", "tuple_pattern") and right.type in ("expression_list", "tuple"):
-        names, values = operands(left), operands(right)
-        if len(names) == len(values):
-            for name, value in zip(names, values, strict=True):
-                if name.type == "identifier":
-                    yield name, unparenthesised(value)
+def _bindings(targets: Iterable[Node], right: Node) -> Iterator[tuple[Node, Node]]:
+    """The names that an assignment binds, with their values: one each, or as many as there are values."""
+    whole = unparenthesised(right)
+    values = operands(right) if right.type in ("expression_list", "tuple") else []
+    for left in targets:
+        if left.type == "identifier":
+            yield left, whole
+        elif left.type in ("pattern_list", "tuple_pattern") and values:
+            names = operands(left)
+            if len(names) == len(values):
+                for name, value in zip(names, values, strict=True):
+                    if name.type == "identifier":
+                        yield name, unparenthesised(value)

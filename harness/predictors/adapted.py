@@ -149,7 +149,11 @@ def _checkpoint(method: str, settings: PredictorSettings) -> tuple[Path, Trainin
     if settings.checkpoint is None and settings.backbone == NANO and bundled.is_dir():
         folder = bundled
     elif settings.checkpoint is None:
-        raise PredictorError(f"--method {method} needs --checkpoint FOLDER: train one with repobench train.")
+        # The methods that retrieve continue with weights of others: it is theirs that was asked for.
+        asked = method if settings.retrieval is None else settings.retrieval.method
+        raise PredictorError(
+            f"--method {asked} needs --checkpoint FOLDER: train one with repobench train --method {method}."
+        )
     else:
         folder = Path(settings.checkpoint).expanduser()
     try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from harness.manifest import RunManifest
 from harness.probing.records import Execution
@@ -51,17 +52,58 @@ def combine_seeds(runs: Sequence[ScoredRun]) -> tuple[Method, ...]:
 
 
 def name_runs(manifests: Sequence[RunManifest]) -> tuple[str, ...]:
-    """One name per run, all different: the method; where it repeats, with the backbone; at need, with a number."""
-    names = [manifest.method for manifest in manifests]
-    repeated = {name for name in names if names.count(name) > 1}
-    named = [
-        f"{manifest.method} ({manifest.settings.backbone})" if manifest.method in repeated else manifest.method
-        for manifest in manifests
+    """One name per run, all different: the method; where it repeats, with the backbone and what else tells it apart.
+
+    What tells runs apart are a retrieval recipe's name, then its fields, then the predictor's settings, as few as are
+    needed; at last a number.
+    """
+    parts: list[list[str]] = [[] for _ in manifests]
+    for method in dict.fromkeys(manifest.method for manifest in manifests):
+        places = [place for place, manifest in enumerate(manifests) if manifest.method == method]
+        if len(places) > 1:
+            for place in places:
+                parts[place].append(manifests[place].settings.backbone)
+            _tell_apart(places, manifests, parts)
+    names = [
+        f"{manifest.method} ({', '.join(part)})" if part else manifest.method
+        for manifest, part in zip(manifests, parts, strict=True)
     ]
     return tuple(
-        f"{name} #{named[: index + 1].count(name)}" if named.count(name) > 1 else name
-        for index, name in enumerate(named)
+        f"{name} #{names[: index + 1].count(name)}" if names.count(name) > 1 else name
+        for index, name in enumerate(names)
     )
+
+
+def _tell_apart(places: Sequence[int], manifests: Sequence[RunManifest], parts: list[list[str]]) -> None:
+    """Adds to the parts of the runs at these places what they differ in, until no two agree or nothing differs."""
+    waiting = [list(places)]
+    while waiting:
+        group = waiting.pop()
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for place in group:
+            alike.setdefault(tuple(parts[place]), []).append(place)
+        if len(alike) > 1:
+            waiting.extend(alike.values())
+            continue
+        labels = {place: _labels(manifests[place]) for place in group}
+        fields = dict.fromkeys(field for place in group for field in labels[place])
+        differing = [field for field in fields if len({labels[place].get(field) for place in group}) > 1]
+        if differing:
+            for place in group:
+                parts[place].append(labels[place].get(differing[0], f"no {differing[0]}"))
+            waiting.append(group)
+
+
+def _labels(manifest: RunManifest) -> dict[str, str]:
+    """What a run may be told apart by, in the order of use, as it is shown."""
+    retrieval = manifest.retrieval or {}
+    labels = {"recipe": str(retrieval["recipe"])} if "recipe" in retrieval else {}
+    settings = manifest.settings.model_dump(mode="json", exclude={"backbone"}, exclude_none=True)
+    for name, value in [*retrieval.items(), *settings.items()]:
+        field = name.replace("_", "-")
+        shown = PurePath(value).name if name == "checkpoint" else value
+        labels.setdefault(field, f"{field} {shown}")
+    return labels
 
 
 def _seed(run: ScoredRun) -> int:

@@ -1,6 +1,6 @@
 """The symbols of a dataset: of production code alone, of commits that it has, and those that its snapshots define."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 
@@ -14,6 +14,7 @@ from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME, SymbolCha
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import HistoryView, SymbolKind
 from repopeftbench.symbol_sets import ExtractedSymbols, defines_symbols, difference
+from repopeftbench.symbols import MOST_DEFINITIONS, MOST_KEYS
 from repopeftbench.views import DatasetViews
 
 SYMBOLS_CHECK = "symbols"
@@ -25,6 +26,7 @@ _VALUES = {"change": SymbolChange, "kind": SymbolKind}
 def symbols_of_production(dataset: Dataset) -> Findings:
     """Records of test files, of unknown commits or kinds, and records that are not what a sample of snapshots defines.
 
+    A note says how many definitions of the sample's files are no records because files have too many.
     The sample is left out where other versions parse than those that mined: what they make out can differ.
     """
     if not has_symbols(dataset.folder):
@@ -73,6 +75,9 @@ def _wrong_records(dataset: Dataset) -> Iterator[Problem]:
         except DatasetError as error:
             yield _error(str(error).replace(f"{dataset.folder}/", ""))
             continue
+        left_out = parsed.left_out(view)
+        if left_out:
+            yield _note(entry.repo_id, entry.revision, left_out)
         wrong = [*((record, "not defined there") for record in found.added), *((r, "missing") for r in found.removed)]
         if wrong:
             record, what = wrong[0]
@@ -93,3 +98,16 @@ def _tables(dataset: Dataset) -> Iterator[pa.Table]:
 def _error(message: str) -> Problem:
     fix = "mine the dataset again: methods that read symbols would be told what no predictor may know"
     return Problem(check=SYMBOLS_CHECK, severity=Severity.ERROR, where=SYMBOLS_NAME, message=message, fix=fix)
+
+
+def _note(repo_id: str, revision: str, left_out: Mapping[str, int]) -> Problem:
+    most = max(left_out, key=lambda path: (left_out[path], path))
+    return Problem(
+        check=SYMBOLS_CHECK,
+        severity=Severity.NOTE,
+        where=SYMBOLS_NAME,
+        message=f"{sum(left_out.values()):,} definitions of {repo_id} at {revision} are no "
+        f"records, {left_out[most]:,} of them in {shown(most)}: a file gives its first {MOST_DEFINITIONS:,}, "
+        f"a dictionary its first {MOST_KEYS} keys",
+        fix="nothing need be done: such files are generated tables; methods that read symbols do not see the rest",
+    )

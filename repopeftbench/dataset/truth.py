@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.tables import member
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import Split, Track
 
@@ -86,6 +87,7 @@ _TYPES = {
     "best_domain": pa.float64(),
     "best_repository": pa.float64(),
 }
+_ENUMS: Mapping[str, type[Track] | type[Split] | type[Stratum]] = {"track": Track, "split": Split, "stratum": Stratum}
 TRUTH = pa.schema([pa.field(f.name, _TYPES.get(f.name, pa.string()), nullable=False) for f in fields(TaskTruth)])
 """The columns of `truth.parquet`; enumerations by their values."""
 
@@ -121,9 +123,10 @@ def read_truth(folder: Path) -> Iterator[TaskTruth]:
     Raises:
         DatasetError: the dataset has no truth, or it is damaged or of another schema.
     """
-    for group in _groups(folder / TRUTH_NAME):
+    path = folder / TRUTH_NAME
+    for group in _groups(path):
         for row in group.to_pylist():
-            enums = {"track": Track(row["track"]), "split": Split(row["split"]), "stratum": Stratum(row["stratum"])}
+            enums = {name: member(kind, row[name], f"{path}, column {name}") for name, kind in _ENUMS.items()}
             yield TaskTruth(**{**row, **enums, "sources": tuple(row["sources"])})
 
 

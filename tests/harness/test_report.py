@@ -243,14 +243,32 @@ def test_runs_that_differ_in_more_than_the_seed_stay_apart():
     assert [method.name for method in combine_seeds(same_seed)] == ["m (nano) #1", "m (nano) #2"]
 
 
-def test_names_tell_equal_methods_apart_by_backbone_and_then_by_number():
+def test_names_tell_equal_methods_apart_by_backbone_then_by_settings_and_then_by_number():
     manifests = [
         make_manifest("pretrained"),
         make_manifest("pretrained", backbone="Qwen/x"),
         make_manifest("icl", backbone="a"),
         make_manifest("pretrained", backbone="Qwen/x", batch_size=1),
+        make_manifest("pretrained", backbone="Qwen/x", batch_size=1),
     ]
-    assert name_runs(manifests) == ("pretrained (nano)", "pretrained (Qwen/x) #1", "icl", "pretrained (Qwen/x) #2")
+    assert name_runs(manifests) == (
+        "pretrained (nano)",
+        "pretrained (Qwen/x, batch-size 16)",
+        "icl",
+        "pretrained (Qwen/x, batch-size 1) #1",
+        "pretrained (Qwen/x, batch-size 1) #2",
+    )
+
+
+def test_names_tell_retrieving_runs_apart_by_recipe_and_then_by_what_it_says():
+    recipes = [("clean", 5), ("paper", 3), ("paper", 9), ("clean", 5)]
+    manifests = [
+        make_manifest("rag").model_copy(update={"retrieval": {"recipe": name, "k": k, "layout": name}})
+        for name, k in recipes
+    ]
+    assert name_runs(manifests[:3]) == ("rag (nano, clean)", "rag (nano, paper, k 3)", "rag (nano, paper, k 9)")
+    assert name_runs(manifests[2:]) == ("rag (nano, paper)", "rag (nano, clean)")
+    assert name_runs(manifests[::3]) == ("rag (nano) #1", "rag (nano) #2")
 
 
 def test_mistakes_are_counted_by_class_and_names_only_where_somebody_looked():

@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import time
 
 import pytest
 from harness_cases import make_task
@@ -146,6 +147,36 @@ def test_circles_and_broken_files_end():
 
     finder = DependencyFinder(Broken(repo_id="r", commit_sha="c", files={"m.py": ""}), heading="")
     assert finder.passages(TaskInput.of(make_task(1, prefix="from m import f\nassert f() ==")))[1] == []
+
+
+def test_many_modules_that_take_everything_from_each_other_take_no_long_time():
+    count = 12
+    stars = "".join(f"from .m{number} import *\n" for number in range(count))
+    files = {f"p/m{number}.py": f"{stars}def f{number}():\n    pass\n" for number in range(count)}
+    files["p/__init__.py"] = stars
+    start = time.process_time()
+    assert found("from p import nothing, f7\nassert f7() == ", files=files) == [("p/m7.py", "f7")]
+    assert found("from p import *\nassert f7() == nothing() == ", files=files) == [("p/m7.py", "f7")]
+    assert time.process_time() - start < 5
+
+
+def test_a_star_leads_through_the_stars_of_a_package():
+    files = {"p/__init__.py": "from .a import *\n", "p/a.py": "from .b import *\n", "p/b.py": "class C:\n    X = 1\n"}
+    assert found("from p import *\nassert C.X == ", files=files) == [("p/b.py", "C")]
+
+
+def test_importing_a_submodule_binds_its_package_too():
+    files = {"a/__init__.py": "def f(): pass\ndef b(): pass\n", "a/b.py": "def g(): pass\n"}
+    assert found("import a.b\nassert a.f() == ", files=files) == [("a/__init__.py", "f")]
+    assert found("import a.b\nassert a.b.g() == ", files=files) == [("a/b.py", "g")]
+    assert found("import a.b as c\nassert a.f() == ", files=files) == []
+
+
+def test_many_imports_and_many_names_take_no_long_time():
+    prefix = "".join(f"import m{number}\n" for number in range(2000)) + "".join(f"x{n}.y\n" for n in range(20_000))
+    start = time.process_time()
+    assert found(f"{prefix}assert m7.f() == ", files={"m7.py": "def f(): pass\n"}) == [("m7.py", "f")]
+    assert time.process_time() - start < 5
 
 
 def passage(text, heading=""):

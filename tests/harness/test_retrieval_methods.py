@@ -318,7 +318,7 @@ def test_a_run_states_its_recipe_and_refuses_to_go_on_with_another(tmp_path, dat
         ("rag", ("--retrieval", "nope"), "'nope' is neither one of clean, paper nor a file"),
         ("rag", ("--context-tokens", "0"), "rag.context_tokens: Input should be greater than or equal to 1, not 0"),
         ("rag", ("--encoder", "/nowhere"), "/nowhere"),
-        ("fft-rag", (), "needs --checkpoint"),
+        ("fft-rag", (), "--method fft-rag needs --checkpoint FOLDER: train one with repobench train --method fft."),
     ],
 )
 def test_options_that_cannot_work_are_one_sentence(tmp_path, data, method, options, message, capsys):
@@ -340,7 +340,7 @@ def test_runs_by_another_recipe_get_a_folder_of_their_own(tmp_path, data, monkey
 
 def test_a_dataset_without_snapshots_and_clones_ends_the_run_with_one_sentence(tmp_path, data, capsys, monkeypatch):
     monkeypatch.setattr("repopeftbench.views.has_snapshots", lambda folder: False)
-    monkeypatch.setattr("repopeftbench.views._location", lambda entry, cache: tmp_path / "gone")
+    monkeypatch.setattr("repopeftbench.views.clone_of", lambda entry, cache: tmp_path / "gone")
     assert run(data, tmp_path / "run", "drc") == 2
     told = capsys.readouterr().err
     assert "is not where it was mined from" in told

@@ -74,6 +74,14 @@ def test_no_chunk_is_longer_than_asked_for_and_no_definition_is_lost(characters)
     assert {f"def m{n}(" in "".join(chunk.text for chunk in chunks) for n in range(20)} == {True}
 
 
+def test_a_long_header_is_not_repeated_whole_for_every_member():
+    header = "class A(" + ",\n".join(f"Base{number}" for number in range(500)) + "):\n"
+    source = header + "".join(f"    def g{number}(self): pass\n" for number in range(500))
+    chunks = cutter("definitions", 1200)("a.py", source)
+    assert {chunk.name for chunk in chunks} == {"A", *(f"A.g{number}" for number in range(500))}
+    assert sum(len(chunk.text) for chunk in chunks) < 500 * 1300
+
+
 def test_published_chunks_are_functions_and_classes_of_the_module_cut_off():
     chunks = cutter("published", 120)("m.py", CODE)
     assert [chunk.name for chunk in chunks] == ["short", "Long"]

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from repopeftbench import definitions
 from repopeftbench.definitions import MOST_CHARACTERS, DefinitionKind, definitions_of, lines_of
 
 SOURCE = '''"""The module."""
@@ -107,6 +108,13 @@ def test_a_file_of_data_has_no_definitions():
 
 def test_many_comments_take_no_long_time():
     assert [one.name for one in definitions_of("# no\n" * 100_000 + "x = 1\n")] == ["x"]
+
+
+def test_of_a_long_text_with_errors_the_beginning_is_read(monkeypatch):
+    monkeypatch.setattr(definitions, "MOST_BROKEN_CHARACTERS", 40)
+    lines = "".join(f"a{n} = {n}\n" for n in range(9))
+    assert len(definitions_of(lines)) == 9
+    assert [one.name for one in definitions_of(lines + "def (:\n")] == [f"a{n}" for n in range(5)]
 
 
 @given(st.text(st.sampled_from("def class:=()x \n\r\t\"'@#\\é"), max_size=80))

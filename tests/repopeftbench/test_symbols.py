@@ -1,5 +1,7 @@
 """What production code defines, by its text: kinds, names and values, around errors, within bounds."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,3 +193,39 @@ def test_a_content_is_read_once_and_forgotten_when_there_are_too_many():
     for path, blob in [("a.py", "1"), ("b.py", "1"), ("c.py", "2"), ("a.py", "1"), ("d.py", "3"), ("c.py", "2")]:
         assert [record.path for record in reader.records(path, blob, lambda blob=blob: read(blob))] == [path, path]
     assert asked == ["1", "2", "3", "2"]
+
+
+def test_a_dictionary_of_many_names_is_looked_at_once():
+    names, keys = 20_000, 2_000
+    text = "a = " * names + "{" + ", ".join(f"{key}: {key}" for key in range(keys)) + "}\n"
+    start = time.process_time()
+    result = file_symbols(text)
+    assert time.process_time() - start < 5
+    assert len(result.definitions) == symbols.MOST_DEFINITIONS
+    assert result.left_out == names * (1 + keys) - symbols.MOST_DEFINITIONS
+
+
+def test_values_of_many_patterns_are_looked_at_once():
+    text = "a, b = " * 20_000 + ", ".join(["1"] * 20_000) + "\n"
+    start = time.process_time()
+    assert file_symbols(text) == ((), 0)
+    assert time.process_time() - start < 5
+
+
+def test_keys_belong_to_every_name_of_their_dictionary():
+    assert found("A = B = {1: {2: 3}}\nC, D = {4: 5}, 6\n", SymbolKind.CONFIG_KEY) == {
+        "A[1]": "{2: 3}",
+        "A[1][2]": "3",
+        "B[1]": "{2: 3}",
+        "B[1][2]": "3",
+        "C[4]": "5",
+    }
+
+
+def test_lone_surrogates_are_read():
+    assert found("A = '\ud800'\nB = 1\n", SymbolKind.CONSTANT) == {"A": "'?'", "B": "1"}
+
+
+def test_a_base_inside_the_same_class_is_known_by_its_own_name():
+    text = "class A:\n    class B(Enum):\n        pass\n    class C(B):\n        Y = 2\n"
+    assert found(text, SymbolKind.ENUM_MEMBER) == {"A.C.Y": "2"}

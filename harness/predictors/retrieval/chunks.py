@@ -84,10 +84,12 @@ def _of_definition(path: str, definition: Definition, characters: int) -> Iterat
     if not methods:
         yield from _windows(path, definition.name, lines, characters)
         return
+    # Every member repeats the header: one that is long itself is cut.
+    header = definition.signature[: characters // 2].split("\n")
     head = lines[: methods[0].first_row - definition.first_row]
     yield from _windows(path, definition.name, _without_blank_end(head), characters)
     for member in methods:
-        code = [*definition.signature.split("\n"), *member.text.split("\n")]
+        code = [*header, *member.text.split("\n")]
         yield from _windows(path, f"{definition.name}.{member.name}", code, characters)
 
 

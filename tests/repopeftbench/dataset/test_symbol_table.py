@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from snapshot_cases import Link, Lost, write_trees
 
+from repopeftbench.audit.findings import Severity
 from repopeftbench.audit.symbols import symbols_of_production
 from repopeftbench.dataset import symbol_parts, symbol_store
 from repopeftbench.dataset.build import BuildOptions, build_dataset
@@ -17,7 +18,7 @@ from repopeftbench.gitrepo import GitRepository
 from repopeftbench.schema import SymbolRecord
 from repopeftbench.sources import repository_list
 from repopeftbench.symbol_sets import defines_symbols
-from repopeftbench.symbols import file_symbols
+from repopeftbench.symbols import MOST_DEFINITIONS, file_symbols
 from repopeftbench.views import DatasetViews
 
 FEES = "BASE = 12\n\n\nclass Zone(Enum):\n    EU = 1\n\n\ndef fee(weight, zone=Zone.EU):\n    return BASE\n"
@@ -189,3 +190,12 @@ def test_a_damaged_table_ends_in_one_sentence(data):
     (data.folder / SYMBOLS_NAME).write_bytes(b"nothing")
     with pytest.raises(DatasetError, match=r"symbols\.parquet cannot be read: .*: mine the dataset again"):
         view.symbols()
+
+
+def test_check_notes_what_files_of_many_definitions_leave_out(tmp_path):
+    table = "".join(f"A{number} = {number}\n" for number in range(MOST_DEFINITIONS + 7))
+    write_trees(tmp_path / "repo", {"table.py": table.encode(), "b.py": b"B = 1\n", **a_test(0)})
+    data = mined(tmp_path / "data", tmp_path / "repo")
+    (note,) = symbols_of_production(data).problems
+    assert note.severity is Severity.NOTE
+    assert f"7 definitions of repo at {shas_of(data)[0]} are no records, 7 of them in 'table.py'" in note.message

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from math import sqrt
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from controlled_oracles import PrefixReader, repository_answer
@@ -229,6 +230,13 @@ def test_truth_that_is_not_there_or_damaged_is_one_sentence(tmp_path):
         list(read_truth(tmp_path))
     pq.write_table(TRUTH.empty_table().drop_columns(["form"]), tmp_path / TRUTH_NAME)
     with pytest.raises(DatasetError, match="has other columns"):
+        list(read_truth(tmp_path))
+
+
+def test_truth_with_an_unknown_stratum_is_one_sentence(benchmark, tmp_path):
+    rows = pq.read_table(benchmark.dataset.folder / TRUTH_NAME).slice(0, 1).to_pylist()
+    pq.write_table(pa.Table.from_pylist([rows[0] | {"stratum": "secret"}], schema=TRUTH), tmp_path / TRUTH_NAME)
+    with pytest.raises(DatasetError, match=r"'secret' in .*truth.parquet, column stratum is none of copy, domain"):
         list(read_truth(tmp_path))
 
 
