@@ -23,7 +23,7 @@ from sandboxes.attempts import Attempt, as_of, attempts, key_of
 from sandboxes.build_box import INTERPRETER, TOOLS, BuildTimeoutError, Room, carry_out
 from sandboxes.docker import LABEL, connect, image_digest, sweep
 from sandboxes.environments import SourceTree
-from sandboxes.errors import EnvironmentFailedError, SandboxUnavailableError
+from sandboxes.errors import EnvironmentFailedError, PolicyError, SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE
 from sandboxes.requirements.asked import Asked, read_asked
 from sandboxes.requirements.imports import ImportReader
@@ -85,9 +85,10 @@ class BuiltEnvironments:
 
     def _open(self, folder: Path) -> tuple[Shelf, Path, str]:
         """The shelf, the folder of tools and the hash of uv."""
+        if not policy.may_be_shown(folder):
+            raise PolicyError(f"Environments cannot be kept in {folder}, which no box may see: name another --store.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            policy.check_mounts((Mount(host=folder, inside=_PLACE),))
             return Shelf(folder, self._mounted), *copy_tools(folder)
         except OSError as error:
             raise SandboxUnavailableError(f"Environments cannot be kept in {folder}: {error.strerror}.") from error
