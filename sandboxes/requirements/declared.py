@@ -109,7 +109,7 @@ def _groups(tree: Tree) -> Lists:
     rows.append(("dev", texts(tree.table("tool", "uv").get("dev-dependencies"))))
     rows.append(("dev", texts(tree.table("tool", "flit", "metadata").get("dev-requires"))))
     groups = tree.table("dependency-groups")
-    by_name = {normal_name(name): groups[name] for name in reversed(groups)}  # of equal names the first counts
+    by_name = {normal_name(name): groups[name] for name in reversed(list(groups))}  # of equal names the first counts
     rows += [(name, list(_group(by_name, name, set()))) for name in groups]
     return {name: lines for name, lines in _named(iter(rows)).items() if lines}
 
