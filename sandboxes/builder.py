@@ -23,7 +23,7 @@ from sandboxes.attempts import Attempt, as_of, attempts, key_of
 from sandboxes.build_box import INTERPRETER, TOOLS, BuildTimeoutError, Room, carry_out
 from sandboxes.docker import LABEL, connect, image_digest, sweep
 from sandboxes.environments import SourceTree
-from sandboxes.errors import EnvironmentFailedError, SandboxUnavailableError
+from sandboxes.errors import EnvironmentFailedError, PolicyError, SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE
 from sandboxes.requirements.asked import Asked, read_asked
 from sandboxes.requirements.imports import ImportReader
@@ -44,6 +44,7 @@ _FLOORS = {(3, 11): date(2023, 4, 1), (3, 12): date(2024, 4, 1), (3, 13): date(2
 _OLDEST = date(2022, 4, 1)
 _UNREACHABLE = "The package registry does not answer"
 _WHEELS_LACK = "wheel"  # what uv's message has where a package would have to be built
+_NOTHING_ASKED = Asked(runtime=(), tests=(), guesses=(), python=(), own=OwnPackage())
 # What uv says where not what was asked for is at fault.
 _NO_FAULT_OF_THE_TREE = {
     "error sending request": _UNREACHABLE,
@@ -84,9 +85,10 @@ class BuiltEnvironments:
 
     def _open(self, folder: Path) -> tuple[Shelf, Path, str]:
         """The shelf, the folder of tools and the hash of uv."""
+        if not policy.may_be_shown(folder):
+            raise PolicyError(f"Environments cannot be kept in {folder}, which no box may see: name another --store.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            policy.check_mounts((Mount(host=folder, inside=_PLACE),))
             return Shelf(folder, self._mounted), *copy_tools(folder)
         except OSError as error:
             raise SandboxUnavailableError(f"Environments cannot be kept in {folder}: {error.strerror}.") from error
@@ -99,7 +101,7 @@ class BuiltEnvironments:
             EnvironmentFailedError: the tree cannot have one.
             SandboxUnavailableError: the engine or the registry does not answer, or the disk is full.
         """
-        asked = read_asked(Tree(tree.folder), self._reader)
+        asked = self._read(tree.folder)
         self._check(asked)
         day = as_of(tree.committed, _FLOORS.get(self.python[:2], _OLDEST))
         key = key_of(asked, day, (self._image, self._uv))
@@ -120,6 +122,14 @@ class BuiltEnvironments:
                 if self._shelf.find(key) is None:
                     self._make(key, asked, day)
                     built = True
+
+    def _read(self, folder: Path) -> Asked:
+        """What the tree asks for; what its reading stumbles over ends nobody else's executions."""
+        try:
+            return read_asked(Tree(folder), self._reader)
+        except (ValueError, OSError, RecursionError, MemoryError) as error:
+            reason = f"what it asks for cannot be read: {type(error).__name__}: {error}"
+            raise EnvironmentFailedError(environments.UNREADABLE, condensed(reason)) from error
 
     def _check(self, asked: Asked) -> None:
         ours = ".".join(map(str, self.python))
@@ -180,9 +190,8 @@ class BuiltEnvironments:
             except BuildTimeoutError:
                 reason = f"installing {attempt.name} took longer than the limit"
                 raise EnvironmentFailedError(environments.TIMEOUT, reason) from None
-            for word, what in _NO_FAULT_OF_THE_TREE.items():
-                if word in failed.lower():
-                    raise SandboxUnavailableError(f"{what}: {condensed(failed)}")
+            if _fault_of_the_machine(failed):
+                self._check_machine(day)
             if not failed:
                 about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "sources": builds}
                 rest = {"image": self._image, "installed": done["installed"], "missed": done["missed"]}
@@ -191,6 +200,19 @@ class BuiltEnvironments:
                 except OSError as error:
                     raise SandboxUnavailableError(f"An environment cannot be kept: {error}.") from error
             return failed
+
+    def _check_machine(self, day: str) -> None:
+        """Whether what no tree has asked for can be had: what a tree writes stands in uv's messages, too.
+
+        Raises:
+            SandboxUnavailableError: it cannot, for want of a registry or of room.
+        """
+        alone = Attempt(name="pytest alone", requirements=("pytest",))
+        with self._shelf.building_folder() as folder:
+            plan = self._plan(_NOTHING_ASKED, alone, day, builds=True)  # with a cache that knows nothing
+            failed = str(self._install(folder, plan)["failed"])
+        if what := _fault_of_the_machine(failed):
+            raise SandboxUnavailableError(f"{what}: {condensed(failed)}")
 
     def _plan(self, asked: Asked, attempt: Attempt, day: str, *, builds: bool) -> dict[str, Any]:
         return {
@@ -266,11 +288,16 @@ class BuiltEnvironments:
         self.close()
 
 
+def _fault_of_the_machine(failed: str) -> str:
+    """What the machine lacks by uv's words; empty if nothing."""
+    return next((what for word, what in _NO_FAULT_OF_THE_TREE.items() if word in failed.lower()), "")
+
+
 def own_files(own: OwnPackage) -> dict[str, str]:
     """What is on the path besides the environment: the tree's folders, and metadata of the package in it."""
     folders = [f"{_TREE}/{path}" for path in own.import_paths]
     files = {"tree.pth": "".join(f"{folder}\n" for folder in (*folders, _TREE))}
-    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", own.name):
+    if re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", own.name):
         metadata = f"Metadata-Version: 2.1\nName: {own.name}\nVersion: {own.version}\n"
         groups: dict[str, list[str]] = {}
         for group, name, place in own.entry_points:
@@ -288,4 +315,5 @@ def condensed(said: str) -> str:
 
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+    """A name that nobody finds a second value for: what strangers write decides what is shared under it."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]

@@ -164,7 +164,8 @@ class _Containers:
         except OSError as error:  # the library's errors are among them
             if container:
                 remove_container(self._client, container)
-            raise SandboxUnavailableError(f"The engine makes no container: {error}.") from error
+            fix = " Install gVisor and name it to the engine, or leave --runtime out." if self._runtime else ""
+            raise SandboxUnavailableError(f"The engine makes no container: {error}.{fix}") from error
         return _Container(self._client, container, folder, line)
 
     def _create(self, kind: BoxKind, wanted: Mapping[str, Any]) -> str:

@@ -24,7 +24,8 @@ PYTHON = "env-failed: python"  # it asks for another Python than the image's
 COMPILED = "env-failed: compiled"  # its own package has parts that must be compiled
 TIMEOUT = "env-failed: timeout"  # installing took too long
 DISK = "env-failed: disk"  # it does not fit into the disk budget
-FAILURES = (FAILED, PYTHON, COMPILED, TIMEOUT, DISK)
+UNREADABLE = "env-failed: unreadable"  # what it asks for cannot be read
+FAILURES = (FAILED, PYTHON, COMPILED, TIMEOUT, DISK, UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,15 @@ def check_limits(limits: Limits) -> None:
         )
 
 
+def may_be_shown(folder: Path) -> bool:
+    """Whether a box may see this folder, which need not exist: none of the system's, and no home."""
+    host = folder.resolve()
+    never = [Path(place) for place in _NEVER_SHOWN]
+    return not any(place.is_relative_to(host) for place in [*never, Path.home()]) and not any(
+        map(host.is_relative_to, never)
+    )
+
+
 def check_mounts(mounts: Sequence[Mount]) -> None:
     """Refuses mounts that would show a box more of this machine than an environment, or hide what it is made of.
 
@@ -62,10 +71,9 @@ def check_mounts(mounts: Sequence[Mount]) -> None:
     """
     for mount in mounts:
         host = mount.host.resolve()
-        never = [Path(place) for place in _NEVER_SHOWN] + [Path.home()]
         if not mount.host.is_absolute() or not host.is_dir():
             raise PolicyError(f"{mount.host} cannot be mounted: give the absolute path of a folder")
-        if any(place.is_relative_to(host) for place in never) or any(map(host.is_relative_to, never[:-1])):
+        if not may_be_shown(host):
             raise PolicyError(f"{mount.host} may not be seen by a box: mount a folder that holds the environment alone")
         inside = PurePosixPath(mount.inside)
         if not inside.is_absolute() or ".." in inside.parts or len(inside.parts) < 2:

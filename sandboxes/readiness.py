@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandboxes.errors import SandboxError, SandboxUnavailableError
+from sandboxes.errors import SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE, BASE_IMAGE_SCRIPT, DOCKERFILE, HOW_TO_BUILD, HOW_TO_INSTALL
-from sandboxes.policy import check_mounts
-from sandboxes.spec import Mount
+from sandboxes.policy import may_be_shown
 from sandboxes.tools import default_folder, find_certificates, find_uv
 
 _LEAST_FREE = 2_000_000_000
@@ -91,11 +90,8 @@ def _disk(folder: Path) -> Check:
     detail = f"{free / 1e9:.1f} GB free at {folder}"
     if not os.access(there, os.W_OK):
         return Check(name="disk", ok=False, detail=f"{there} cannot be written to", fix="choose another folder")
-    try:
-        if there == folder:
-            check_mounts((Mount(host=folder, inside="/env"),))
-    except SandboxError as error:
-        return Check(name="disk", ok=False, detail=str(error), fix="choose another folder")
+    if not may_be_shown(folder):
+        return Check(name="disk", ok=False, detail=f"no box may see {folder}", fix="choose another folder")
     if free < _LEAST_FREE:
         return Check(name="disk", ok=False, detail=detail, fix=f"make room: {_LEAST_FREE / 1e9:.0f} GB at least")
     return Check(name="disk", ok=True, detail=detail)

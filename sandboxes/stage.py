@@ -10,7 +10,7 @@ import shutil
 import stat
 from pathlib import Path, PurePosixPath
 
-from sandboxes.errors import RequestError
+from sandboxes.errors import RequestError, SandboxUnavailableError
 from sandboxes.spec import ExecRequest, Patch
 
 _LEFT_BEHIND = (".git", ".hg", ".svn", "__pycache__")
@@ -38,13 +38,13 @@ class Stage:
             self._holds = request.source_key
             self._replaced = None
         if self._replaced is not None:
-            _write(self._file(self._replaced.path), self._replaced.content)
+            self._write(self._file(self._replaced.path), self._replaced.content)
             self._replaced = None
         test_file = self._file(request.test.partition("::")[0])
         if request.patch is not None:
             file = self._file(request.patch.path)
             self._replaced = Patch(path=request.patch.path, content=file.read_bytes())
-            _write(file, request.patch.content)
+            self._write(file, request.patch.content)
         for folder in (*request.environment.import_paths, *request.import_paths):
             _check_path(folder, "import path")
         if not test_file.is_file():
@@ -68,7 +68,12 @@ class Stage:
         self._holds = ""
         if self.tree.exists():
             shutil.rmtree(self.tree)
-        shutil.copytree(source, self.tree, symlinks=True, ignore=_ignored)
+        try:
+            shutil.copytree(source, self.tree, symlinks=True, ignore=_ignored)
+        except shutil.Error as error:
+            raise SandboxUnavailableError(
+                f"The source tree {source} cannot be copied: {error.args[0][0][2]}."
+            ) from error
         for folder, _, names in os.walk(self.tree):
             Path(folder).chmod(0o755)
             for name in names:
@@ -85,7 +90,14 @@ class Stage:
         whole = place / PurePosixPath(file.path).name
         if place.is_dir() and place.resolve() == self.tree.resolve() / place.relative_to(self.tree):
             if not whole.exists() and not whole.is_symlink():
-                _write(whole, file.content)
+                self._write(whole, file.content)
+
+    def _write(self, file: Path, content: bytes) -> None:
+        """A new file in the place of the old one: a box that still has the old one open does not see half of it."""
+        waiting = self.tree.with_name("waiting")  # no name in the tree can be in its way, or too long
+        waiting.write_bytes(content)
+        waiting.chmod(0o644)
+        waiting.replace(file)
 
     def _file(self, path: str) -> Path:
         """The regular file at this path of the tree; following no link on the way, so it cannot be elsewhere."""
@@ -115,11 +127,3 @@ def _check_path(path: str, what: str) -> None:
     parts = PurePosixPath(path)
     if not path or parts.is_absolute() or ".." in parts.parts or "\0" in path:
         raise RequestError(f"The {what} {path!r} leaves the source tree: give a path within it.")
-
-
-def _write(file: Path, content: bytes) -> None:
-    """A new file in the place of the old one: a box that still has the old one open does not see half of it."""
-    waiting = file.with_name(f".{file.name}.part")
-    waiting.write_bytes(content)
-    waiting.chmod(0o644)
-    waiting.replace(file)

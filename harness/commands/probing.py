@@ -66,7 +66,7 @@ class ProbeOptions:
     cache: Path | None = None
     """Folder of the clones, if `mine` was given one."""
     store: Path | None = None
-    """Folder of trees, environments and executions. Default: in the user's cache."""
+    """Folder of trees, environments and executions. Default: in the user's cache; root's is in /var/cache."""
 
 
 def probe(run_folder: Path | None = None, /, *, options: ProbeOptions | None = None) -> int:
@@ -112,16 +112,24 @@ def _probe_dataset(dataset: Dataset, machine: "Machine", options: ProbeOptions) 
     sites = read_sites(dataset, options.track, tuple(Split))
     drawn = draw_sites(sites, options.limit, options.seed)
     sites = [site for site in sites if site.task_id in drawn]
+    _make_folder(options.out)
     probed, manifest = _probe(sites, None, dataset, machine, options)
     yields = count_yields(sites, probed.runnable)
     document = funnel_json(yields, manifest.model_dump(mode="json"))
-    options.out.mkdir(parents=True, exist_ok=True)
     write_atomically(options.out / RUNNABLE, runnable_to_parquet(sites, probed.runnable))
     write_atomically(options.out / FUNNEL, document.encode())
     show(to_table(funnel_grid(yields)))
     record(**json.loads(document))
     say(f"written to {options.out / FUNNEL} and {options.out / RUNNABLE}")
     return _end(probed)
+
+
+def _make_folder(folder: Path) -> None:
+    """Before anything is executed: what came of it has a place to go."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {folder} cannot be made: {error.strerror}: choose another folder") from error
 
 
 def _probe_run(folder: Path, dataset: Dataset, machine: "Machine", options: ProbeOptions) -> int:
@@ -209,6 +217,7 @@ def _machine(options: ProbeOptions) -> "Machine":
     """
     from harness.probing.opening import Machine
     from repopeftbench.dataset.build import default_cache
+    from sandboxes.tools import default_folder
 
     if options.workers < 1:
         raise ConfigError(f"--workers {options.workers} leaves nobody to execute: give 1 or more")
@@ -226,7 +235,7 @@ def _machine(options: ProbeOptions) -> "Machine":
         workers=options.workers,
         budget=_bytes(options.disk_budget),
         retry=options.retry,
-        store=options.store or default_cache().parent / "probe",
+        store=options.store or default_folder().parent,
         cache=options.cache or default_cache(),
     )
 

@@ -27,7 +27,9 @@ def heirs(folder: Path, test_file: str, test_function: str) -> tuple[str, ...]:
     if not name or "." in name:
         return ()
     own = folder / test_file
-    others = sorted(path for path in own.parent.rglob("*.py") if path != own and not path.is_symlink())
+    others = sorted(
+        path for path in own.parent.rglob("*.py") if path != own and path.is_file() and not path.is_symlink()
+    )
     found: list[str] = []
     names = {owner}
     for path in [own, *others[:_MOST_FILES]]:

@@ -22,6 +22,7 @@ from sandboxes.spec import Environment, ExecRequest, Patch, Sandbox, Verdict
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in tasks."""
+_LAST_SECOND = 4_102_444_800  # 2100: a commit may claim any second
 Texts = Mapping[str, str | None]
 """By task, the stopped text of its prediction; None where the predictor failed."""
 
@@ -132,7 +133,7 @@ class Prober:
         file = tree.folder / site.test_file
         if not file.is_file() or file.is_symlink():
             return _all(unit, Reason.NO_TREE, f"{site.test_file} is no file of the commit")
-        committed = datetime.fromtimestamp(max(0, site.committer_time), UTC).date()
+        committed = datetime.fromtimestamp(min(max(0, site.committer_time), _LAST_SECOND), UTC).date()
         wanted = SourceTree(folder=tree.folder, repository=site.repo_id, committed=committed)
         try:
             with self._environments.provide(wanted) as environment:

@@ -32,6 +32,7 @@ class ExecutionStore:
             ProbeError: it is no store of this version, or cannot be written.
         """
         self._lock = threading.Lock()
+        self._file = file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(file, timeout=60, isolation_level=None, check_same_thread=False)
@@ -41,16 +42,30 @@ class ExecutionStore:
             raise ProbeError(f"{file} cannot hold executions: {error}: delete it, or name another --store") from error
 
     def get(self, key: str) -> ExecResult | None:
-        """The result under `key`, if it is there."""
-        with self._lock:
-            row = self._database.execute("SELECT result FROM executions WHERE key = ?", (key,)).fetchone()
-        return None if row is None else _read(row[0])
+        """The result under `key`, if it is there.
+
+        Raises:
+            ProbeError: the file is damaged.
+        """
+        try:
+            with self._lock:
+                row = self._database.execute("SELECT result FROM executions WHERE key = ?", (key,)).fetchone()
+            return None if row is None else _read(row[0])
+        except (sqlite3.Error, zlib.error, ValueError, KeyError, TypeError) as error:
+            raise ProbeError(f"{self._file} is damaged: {error}: delete it, or name another --store") from error
 
     def put(self, key: str, result: ExecResult) -> None:
-        """Keeps a result; once this returns a kill does not lose it. One that is there stays."""
+        """Keeps a result; once this returns a kill does not lose it. One that is there stays.
+
+        Raises:
+            ProbeError: the file cannot be written.
+        """
         data = zlib.compress(json.dumps(asdict(result)).encode())
-        with self._lock:
-            self._database.execute("INSERT OR IGNORE INTO executions VALUES (?, ?)", (key, data))
+        try:
+            with self._lock:
+                self._database.execute("INSERT OR IGNORE INTO executions VALUES (?, ?)", (key, data))
+        except sqlite3.Error as error:
+            raise ProbeError(f"{self._file} cannot be written: {error}: make room, or name another --store") from error
 
     def __len__(self) -> int:
         """The number of results."""
@@ -115,7 +130,7 @@ class RememberingSandbox:
         with self._stripes[int(key[:8], 16) % _STRIPES]:
             known = self._store.get(key)
             result = known or self._sandbox.execute(request)
-            if known is None:
+            if known is None and result.verdict is not Verdict.DAMAGED:  # that says nothing about the test
                 self._store.put(key, result)
         with self._counting:
             self.executed += known is None

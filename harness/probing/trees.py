@@ -26,6 +26,8 @@ from repopeftbench.schema import content_id
 _TREE, _FACTS = "tree", "facts.json"
 _SUBMODULE = 0o160000
 _BLOCK = 4096  # what a file takes at least
+_MOST_PARTS = 64
+_MOST_BYTES_OF_A_NAME = 255
 
 
 class TreeUnwritableError(Exception):
@@ -128,6 +130,7 @@ def _entries(repository: GitRepository, commit_sha: str) -> tuple[TreeDelta, ...
 def _fill(repository: GitRepository, entries: Sequence[TreeDelta], folder: Path, budget: int) -> None:
     root = folder / _TREE
     root.mkdir()
+    _check_paths(entries)
     left_out: list[str] = []
     links: list[TreeDelta] = []
     size = 0
@@ -146,6 +149,20 @@ def _fill(repository: GitRepository, entries: Sequence[TreeDelta], folder: Path,
     (folder / _FACTS).write_text(json.dumps({"size": size, "left_out": sorted(left_out)}), "utf-8")
 
 
+def _check_paths(entries: Sequence[TreeDelta]) -> None:
+    """Refuses what no checkout of git has, and what is too deep or long to be copied and walked.
+
+    A link that has the path of a folder would have what is in that folder written to wherever the link leads.
+    """
+    links = {entry.path for entry in entries if stat.S_ISLNK(entry.mode)}
+    for entry in entries:
+        path = PurePosixPath(entry.path)
+        if len(path.parts) > _MOST_PARTS or max(map(len, map(os.fsencode, path.parts))) > _MOST_BYTES_OF_A_NAME:
+            raise TreeUnwritableError(f"the path {entry.path[:100]}… is too deep or too long")
+        if not links.isdisjoint(map(str, path.parents)):
+            raise TreeUnwritableError(f"{entry.path} lies below a symbolic link, which no checkout can hold")
+
+
 def _write_file(repository: GitRepository, entry: TreeDelta, root: Path) -> int:
     data = repository.read(entry.blob or "")
     file = root / entry.path
@@ -153,7 +170,7 @@ def _write_file(repository: GitRepository, entry: TreeDelta, root: Path) -> int:
     file.write_bytes(data)
     if entry.mode & stat.S_IXUSR:
         file.chmod(0o755)
-    return -(-len(data) // _BLOCK) * _BLOCK
+    return max(1, -(-len(data) // _BLOCK)) * _BLOCK
 
 
 def _write_links(repository: GitRepository, links: Sequence[TreeDelta], root: Path) -> list[str]:

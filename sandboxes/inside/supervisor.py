@@ -260,7 +260,12 @@ class _Execution:
             signature, _, payload = line.partition(b" ")
             if not chain.accepts(payload, signature.decode("ascii", "replace")):
                 return events, False
-            events.append(json.loads(payload))
+            try:
+                event = json.loads(payload)
+                json.dumps(event)
+            except (ValueError, RecursionError):  # who has stolen the key may nest what he likes
+                return events, False
+            events.append(event)
         return events, not rest
 
 

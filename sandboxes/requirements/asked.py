@@ -43,6 +43,7 @@ _TOOLS = frozenset(
 _TOOL_FAMILIES = re.compile(r"^(?:sphinx|sphinxcontrib|flake8|mkdocs|pylint|mypy|types|tox)-")
 _ASIDE = re.compile(r"(?:^|/)(?:docs?|examples?|benchmarks?|scripts|tools|ci|\.[^/]+)/")
 _MOST_GUESSES = 20
+_MOST_EXTRAS = 100
 _CONFIGURATIONS = ("pytest.ini", "setup.cfg", "tox.ini", "pyproject.toml", ".pytest.ini")
 
 
@@ -88,7 +89,7 @@ def read_asked(tree: Tree, reader: ImportReader | None = None) -> Asked:
     kept = {distribution_of(module) for module in imported} | set(imported)
 
     def normal(lines: Iterable[str]) -> tuple[str, ...]:
-        expanded = (normal_requirement(line) for line in _without_own(lines, name, declared, frozenset()))
+        expanded = (normal_requirement(line) for line in _without_own(lines, name, declared, set()))
         found = {line for line in expanded if line and (name_of(line) in kept or not _is_tool(name_of(line)))}
         return tuple(sorted(line for line in found if name_of(line) != name))
 
@@ -159,16 +160,17 @@ def _features(declared: Declared) -> Iterator[str]:
             yield from lines
 
 
-def _without_own(lines: Iterable[str], name: str, declared: Declared, above: frozenset[str]) -> Iterator[str]:
-    """The lines with `.[extra]` and `name[extra]` replaced by what the extra asks for."""
+def _without_own(lines: Iterable[str], name: str, declared: Declared, seen: set[str]) -> Iterator[str]:
+    """The lines with `.[extra]` and `name[extra]` replaced by what the extra asks for; each extra once."""
     for line in lines:
         own = re.match(r"^\.(\[.*\])?$", line.strip()) is not None
         if not own and (not name or name_of(line) != name):
             yield line
             continue
         for extra in extras_of(re.sub(r"^\s*\.", "own", line)):
-            if extra not in above:
-                yield from _without_own(declared.extras.get(extra, ()), name, declared, above | {extra})
+            if extra not in seen and len(seen) < _MOST_EXTRAS:
+                seen.add(extra)
+                yield from _without_own(declared.extras.get(extra, ()), name, declared, seen)
 
 
 def _imported(tree: Tree, declared: Declared, reader: ImportReader) -> tuple[frozenset[str], frozenset[str]]:

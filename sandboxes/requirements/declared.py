@@ -14,6 +14,7 @@ from sandboxes.requirements.specifiers import normal_name, poetry_requirement
 from sandboxes.requirements.tree import Tree, texts
 
 Lists = Mapping[str, tuple[str, ...]]
+_MOST_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,20 +109,22 @@ def _groups(tree: Tree) -> Lists:
     rows.append(("dev", texts(tree.table("tool", "uv").get("dev-dependencies"))))
     rows.append(("dev", texts(tree.table("tool", "flit", "metadata").get("dev-requires"))))
     groups = tree.table("dependency-groups")
-    rows += [(name, list(_group(groups, name, frozenset()))) for name in groups]
+    by_name = {normal_name(name): groups[name] for name in reversed(list(groups))}  # of equal names the first counts
+    rows += [(name, list(_group(by_name, name, set()))) for name in groups]
     return {name: lines for name, lines in _named(iter(rows)).items() if lines}
 
 
-def _group(groups: Mapping[str, Any], name: str, above: frozenset[str]) -> Iterator[str]:
-    """The lines of a group of PEP 735, those of included groups in their place."""
-    wanted = next((key for key in groups if normal_name(key) == normal_name(name)), None)
-    if wanted is None or wanted in above or not isinstance(groups[wanted], list):
+def _group(groups: Mapping[str, Any], name: str, seen: set[str]) -> Iterator[str]:
+    """The lines of a group of PEP 735, those of included groups in their place; each group once."""
+    wanted = normal_name(name)
+    if wanted in seen or len(seen) >= _MOST_GROUPS or not isinstance(groups.get(wanted), list):
         return
+    seen.add(wanted)
     for row in groups[wanted]:
         if isinstance(row, str):
             yield row
         elif isinstance(row, Mapping) and isinstance(row.get("include-group"), str):
-            yield from _group(groups, row["include-group"], above | {wanted})
+            yield from _group(groups, row["include-group"], seen)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

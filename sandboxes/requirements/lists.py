@@ -4,11 +4,11 @@ A file may include others of the same tree (`-r`, `-c` is left alone: what is in
 outside of the tree is read.
 """
 
-import configparser
 import posixpath
 import re
 from collections.abc import Callable, Iterator
 
+from sandboxes.requirements.ini import parse_ini
 from sandboxes.requirements.specifiers import without_bounds
 
 Read = Callable[[str], str | None]
@@ -39,11 +39,7 @@ def read_tox(text: str, read: Read) -> tuple[list[str], list[str], list[str]]:
     A line for some factors only (`django42: django>=4.2`) gives its distribution in any version: which factors a commit
     is tested with is nobody's word but its CI's.
     """
-    parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return [], [], []
+    parser = parse_ini(text)
     if not parser.has_section("testenv"):
         return [], [], []
     section = parser["testenv"]

@@ -14,11 +14,15 @@ from typing import Any
 from sandboxes.parsing import parse_module
 from sandboxes.requirements.tree import Tree, texts
 
+_MOST_PLACES = 20
 UNKNOWN_VERSION = "0.0.0"  # of a package whose version is told by git alone
 _COMPILING = ("maturin", "mesonpy", "scikit_build_core", "skbuild", "setuptools_rust", "sipbuild", "py_build_cmake")
 _VERSION_FILES = ("version.py", "_version.py", "__version__.py", "__about__.py", "about.py", "__init__.py")
-_PLAIN = re.compile(r"[0-9][A-Za-z0-9.+!_-]*")  # what may become part of a file's name
-_VERSION = re.compile(r"""^\s*(?:__version__|version|VERSION)\s*(?::\s*\w+\s*)?=\s*["']([^"'\s]+)["']""", re.MULTILINE)
+_PLAIN = re.compile(r"[0-9][A-Za-z0-9.+!_-]{0,99}")  # what may become part of a file's name
+_MADE_PATH = re.compile(r"[\w.-]{1,100}(?:/[\w.-]{1,100}){0,20}")
+_VERSION = re.compile(
+    r"""^[ \t]*(?:__version__|version|VERSION)[ \t]*(?::[ \t]*\w+[ \t]*)?=[ \t]*["']([^"'\s]+)["']""", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +113,7 @@ def _import_paths(tree: Tree) -> tuple[str, ...]:
     said: list[Any] = [
         _root_of(setuptools.get("package-dir")),
         *(texts(find.get("where")) if isinstance(find, Mapping) else ()),
-        _root_of(
-            dict(re.findall(r"^\s*(\S*?)\s*=\s*(\S+)\s*$", tree.setup_cfg("options", "package_dir"), re.MULTILINE))
-        ),
+        _root_of(_assignments(tree.setup_cfg("options", "package_dir"))),
         tree.setup_cfg("options.packages.find", "where"),
         _root_of(tree.setup_script.get("package_dir")),
         _where(tree.setup_script.get("packages")),
@@ -121,7 +123,14 @@ def _import_paths(tree: Tree) -> tuple[str, ...]:
         "lib",
     ]
     places = [place.strip().strip("/").removeprefix("./") for place in said if isinstance(place, str)]
-    return tuple(dict.fromkeys(place for place in places if place not in ("", ".") and _holds_modules(tree, place)))
+    wanted = [place for place in dict.fromkeys(places) if place not in ("", ".")][:_MOST_PLACES]
+    return tuple(place for place in wanted if _holds_modules(tree, place))
+
+
+def _assignments(text: str) -> Mapping[str, str]:
+    """The rows `name = value` of a text."""
+    rows = (line.partition("=") for line in text.splitlines())
+    return {name.strip(): value.strip() for name, sign, value in rows if sign}
 
 
 def _root_of(mapping: Any) -> Any:
@@ -185,7 +194,7 @@ def _written_by_a_build(tree: Tree, import_paths: tuple[str, ...], version: str)
             if f"{package}/{module}/__init__.py" not in tree.paths:
                 paths.add(f"{package}/{module}.py")
     for path in paths:
-        if path not in tree.paths and ".." not in path.split("/") and not path.startswith("/"):
+        if path not in tree.paths and _MADE_PATH.fullmatch(path) and ".." not in path.split("/"):
             yield path, _version_text(version)
 
 

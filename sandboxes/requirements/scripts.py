@@ -12,6 +12,10 @@ from sandboxes.parsing import parse_module
 
 _UNKNOWN: Any = object()
 _MOST_DEPTH = 30
+_MOST_STEPS = 10_000
+"""Of evaluation: names that stand for lists of names could otherwise go on for ever."""
+_MOST_READS = 50
+_MOST_CHARACTERS, _MOST_ELEMENTS = 100_000, 10_000
 
 
 def read_setup_script(text: str, read: Callable[[str], str | None]) -> Mapping[str, Any]:
@@ -50,11 +54,18 @@ def _called(node: ast.Call) -> str:
             return ""
 
 
+def _is_text(text: str) -> bool:
+    """Whether files can hold it: halves of surrogate pairs, which a literal can name, they cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 class _Reader:
     """Values of expressions, as far as they can be known without running anything."""
 
     def __init__(self, module: ast.Module, read: Callable[[str], str | None]) -> None:
         self._read = read
+        self._steps = 0
+        self._reads = 0
         self._assigned: dict[str, ast.expr] = {}
         for node in ast.walk(module):
             if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
@@ -62,9 +73,12 @@ class _Reader:
 
     def value(self, node: ast.expr, depth: int = 0) -> Any:
         """What `node` is, or `_UNKNOWN`."""
-        if depth > _MOST_DEPTH:
+        self._steps += 1
+        if depth > _MOST_DEPTH or self._steps > _MOST_STEPS:
             return _UNKNOWN
         match node:
+            case ast.Constant(value=str() as text):
+                return text if _is_text(text) else _UNKNOWN
             case ast.Constant(value=value):
                 return value
             case ast.Name(id=name) if name in self._assigned:
@@ -93,8 +107,10 @@ class _Reader:
     def _sum(left: Any, right: Any) -> Any:
         if isinstance(left, list) or isinstance(right, list):
             parts = [part for part in (left, right) if isinstance(part, list)]
-            return [value for part in parts for value in part]
-        return left + right if isinstance(left, str) and isinstance(right, str) else _UNKNOWN
+            small = sum(map(len, parts)) <= _MOST_ELEMENTS
+            return [value for part in parts for value in part] if small else _UNKNOWN
+        both = isinstance(left, str) and isinstance(right, str)
+        return left + right if both and len(left) + len(right) <= _MOST_CHARACTERS else _UNKNOWN
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         """Reading a file, splitting a text, `dict`, `list`, `find_packages(where)`; nothing else."""
@@ -109,8 +125,9 @@ class _Reader:
             where = [self.value(keyword.value, depth + 1) for keyword in node.keywords if keyword.arg == "where"]
             return {"where": next((each for each in [*where, first] if isinstance(each, str)), ".")}
         if name in ("open", "read_text") and isinstance(first, str) and not isinstance(node.func, ast.Attribute):
-            text = self._read(first)
-            return _UNKNOWN if text is None else text
+            self._reads += 1
+            text = self._read(first) if self._reads <= _MOST_READS else None
+            return _UNKNOWN if text is None or len(text) > _MOST_CHARACTERS else text
         if isinstance(node.func, ast.Attribute):
             return self._method(name, self.value(node.func.value, depth + 1))
         return _UNKNOWN

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-_CLAUSE = re.compile(r"^(===|==|!=|<=|>=|~=|<|>)?\s*v?([0-9]+(?:\.[0-9]+)*)(\.\*|\*)?")
+_CLAUSE = re.compile(r"^(===|==|!=|<=|>=|~=|<|>)?\s*v?([0-9]{1,18}(?:\.[0-9]{1,18})*)(\.\*|\*)?")
 _NAME = re.compile(r"^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?")
 
 
@@ -110,7 +110,7 @@ def poetry_bounds(constraint: str) -> str:
     bounds = []
     for clause in constraint.partition("||")[0].split(","):
         text = clause.strip().replace(" ", "")
-        numbers = [int(part) for part in re.findall(r"\d+", re.split(r"[a-z*]", text.lstrip("^~=<>!v"))[0])]
+        numbers = [int(part) for part in re.findall(r"\d{1,18}", re.split(r"[a-z*]", text.lstrip("^~=<>!v"))[0])]
         if text.startswith("^") and numbers:
             place = next((index for index, number in enumerate(numbers) if number), len(numbers) - 1)
             bounds += [f">={text[1:]}", f"<{_next(numbers, place)}"]

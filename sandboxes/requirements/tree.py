@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sandboxes.requirements.ini import parse_ini
 from sandboxes.requirements.scripts import read_setup_script
 
 _MOST_BYTES = 2_000_000
@@ -68,7 +69,7 @@ class Tree:
     def _pyproject(self) -> Mapping[str, Any]:
         try:
             return tomllib.loads(self.read("pyproject.toml") or "")
-        except (tomllib.TOMLDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # numbers may have more digits than Python reads
             return {}
 
     def table(self, *names: str) -> Mapping[str, Any]:
@@ -80,13 +81,7 @@ class Tree:
 
     @cached_property
     def _setup_cfg(self) -> configparser.RawConfigParser:
-        parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-        parser.optionxform = lambda option: option  # type: ignore[assignment,method-assign]  # names of extras
-        try:
-            parser.read_string(self.read("setup.cfg") or "")
-        except configparser.Error:
-            return configparser.RawConfigParser()
-        return parser
+        return parse_ini(self.read("setup.cfg") or "")
 
     def setup_cfg(self, section: str, option: str) -> str:
         """An option of setup.cfg; empty where it has none."""

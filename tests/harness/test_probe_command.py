@@ -16,6 +16,7 @@ from probe_driver import arguments
 from probing_cases import make_history
 
 from harness.cli import run_command
+from harness.commands.probing import ProbeOptions, _machine
 from harness.run_store import COMPLETE, EXECUTION, EXECUTION_MANIFEST, PREDICTIONS
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Split, Track
@@ -169,6 +170,25 @@ def test_engine_that_does_not_answer_is_one_sentence(mined, tmp_path, monkeypatc
     assert run_command(["probe", "--check", "--store", str(tmp_path / "store"), "--json"]) == 1
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert [(one["name"], one["ok"]) for one in checks if one["name"] == "engine"] == [("engine", False)]
+
+
+@pytest.mark.parametrize(("user", "cache"), [(0, "/var/cache/repobench"), (1000, None)])
+def test_store_of_nobodys_choice_can_be_shown_to_boxes(tmp_path, monkeypatch, user, cache):
+    from sandboxes.policy import may_be_shown
+
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    machine = _machine(ProbeOptions())
+    assert machine.store == Path(cache or tmp_path / "repobench")
+    assert may_be_shown(machine.store / "environments")
+
+
+def test_folder_that_cannot_be_made_is_said_before_anything_is_executed(mined, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'no.sock'}")
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "out"
+    assert run_command(["probe", "--data", str(mined / "data"), "--store", str(tmp_path / "s"), "-o", str(out)]) == 2
+    assert f"--out {out} cannot be made: Not a directory: choose another folder" in capsys.readouterr().err
 
 
 @pytest.mark.slow

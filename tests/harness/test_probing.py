@@ -201,6 +201,27 @@ def test_inherited_test_runs_through_its_heir_and_the_target_stays_where_it_is(p
     assert sandbox.requests[-1].patch.content == SOURCE.replace("value == 5", "value == 6").encode()
 
 
+def test_folder_called_like_a_module_is_no_heir(probe, tmp_path):
+    repository, sha = make_history(tmp_path / "odd", {FILE: SOURCE, f"{FILE.rpartition('/')[0]}/x.py/y.txt": ""})
+    site = make_site(sha, "self.value == ", "5", "Mixin.test_inherited")
+    sandbox = answering(lambda content, request: result(Verdict.NOT_COLLECTED))
+    assert only(probe(sandbox, [site], clones={"org/a": repository.path})).reason is Reason.NOT_COLLECTED
+
+
+@pytest.mark.parametrize("second", [-(2**62), 253_402_300_799, 2**62])
+def test_commit_may_claim_any_second(probe, repository, second):
+    seen = []
+
+    class Environments(ImageEnvironments):
+        def provide(self, tree):
+            seen.append(tree.committed.year)
+            return super().provide(tree)
+
+    site = replace(right_site(repository[1]), committer_time=second)
+    found = only(probe(answering(lambda content, request: None), [site], environments=Environments()))
+    assert (found.reason, seen) == (Reason.RUNNABLE, [1970 if second < 0 else 2100])
+
+
 PREDICTIONS = {
     "2": Outcome.PASSED,
     "1 + 1": Outcome.CHEATED,

@@ -93,6 +93,23 @@ def test_what_says_nothing_is_not_remembered(store, request_):
     assert len(store) == 0
 
 
+def test_box_that_was_lost_is_tried_again(store, request_):
+    answers = iter([result(Verdict.DAMAGED, "the engine went away"), PASSED])
+    sandbox = RememberingSandbox(ScriptedSandbox(lambda request: next(answers)), store, "docker a")
+    assert [sandbox.execute(request_).verdict for _ in range(3)] == [Verdict.DAMAGED, Verdict.PASSED, Verdict.PASSED]
+
+
+def test_store_that_can_no_longer_be_read_or_written_is_one_sentence(tmp_path, request_):
+    with ExecutionStore(tmp_path / "executions.sqlite") as store:
+        store.put("a", PASSED)
+        store._database.execute("UPDATE executions SET result = x'00'")
+        with pytest.raises(ProbeError, match=r"executions.sqlite is damaged: .*: delete it, or name another --store"):
+            store.get("a")
+        store._database.execute("PRAGMA query_only = ON")
+        with pytest.raises(ProbeError, match=r"executions.sqlite cannot be written"):
+            store.put("b", PASSED)
+
+
 def test_file_that_is_no_store_is_one_sentence(tmp_path):
     (tmp_path / "executions.sqlite").write_text("precious" * 200)
     with pytest.raises(ProbeError, match=r"cannot hold executions: .*: delete it, or name another --store"):

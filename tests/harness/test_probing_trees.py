@@ -158,3 +158,61 @@ def test_what_a_kill_left_half_written_is_replaced(tmp_path):
     (tmp_path / "trees" / "other.partial").mkdir()
     with TreeStore(tmp_path / "trees", LARGE).tree(repository, sha):
         assert names_in(tmp_path / "trees") == [key]
+
+
+def raw_commit(folder, entries):
+    """A commit whose tree has these raw (mode, name, content) rows, in this order; a list is a tree of its own."""
+    source = pygit2.init_repository(str(folder), bare=True)
+
+    def write(rows):
+        data = b""
+        for mode, name, content in rows:
+            oid = write(content) if isinstance(content, list) else source.create_blob(content)
+            data += mode + b" " + name + b"\0" + oid.raw
+        return source.write(pygit2.enums.ObjectType.TREE, data)
+
+    author = pygit2.Signature("a", "a@example.org", 1_700_000_000, 0)
+    sha = source.create_commit("refs/heads/main", author, author, "c", write(entries), [])
+    return GitRepository(folder), str(sha)
+
+
+FILE_ROW = (b"100644", b"b.py", b"b")
+BELOW_A_LINK = [
+    [(b"120000", b"a", b"../../.."), (b"40000", b"a", [(b"120000", b"evil", b"/etc/passwd")]), FILE_ROW],
+    [(b"120000", b"a", b"../../.."), (b"40000", b"a", [(b"100644", b"evil", b"x")]), FILE_ROW],
+    [(b"100644", b"a", b"x"), (b"40000", b"a", [(b"100644", b"evil", b"x")]), FILE_ROW],
+]
+
+
+@pytest.mark.parametrize("entries", BELOW_A_LINK)
+def test_tree_that_names_a_path_twice_writes_nothing_elsewhere(tmp_path, entries):
+    repository, sha = raw_commit(tmp_path / "repo", entries)
+    store = TreeStore(tmp_path / "inner" / "trees", LARGE)
+    with pytest.raises(TreeUnwritableError), store.tree(repository, sha):
+        pass
+    assert [path for path in tmp_path.rglob("evil") if "trees" not in path.parts] == []
+    assert [path for path in (tmp_path / "inner" / "trees").iterdir() if not path.name.endswith(".partial")] == []
+
+
+@pytest.mark.parametrize("name", [b"..", b".", b"../../../evil", b"/evil", b"a/../../evil"])
+def test_name_that_is_a_path_stays_a_name(tmp_path, name):
+    repository, sha = raw_commit(tmp_path / "repo", [(b"100644", name, b"x"), FILE_ROW])
+    with TreeStore(tmp_path / "trees", LARGE).tree(repository, sha) as tree:
+        written = [path for path in tmp_path.rglob("*") if path.is_file() and path.read_bytes() == b"x"]
+        assert len(written) == 1
+        assert written[0].is_relative_to(tree.folder)
+
+
+def test_tree_too_deep_to_be_walked_is_refused(tmp_path):
+    entries = [FILE_ROW]
+    for _ in range(500):
+        entries = [(b"40000", b"d", entries)]
+    repository, sha = raw_commit(tmp_path / "repo", entries)
+    with pytest.raises(TreeUnwritableError, match="too deep or too long"):
+        TreeStore(tmp_path / "trees", LARGE).tree(repository, sha).__enter__()
+
+
+def test_empty_files_count_against_the_budget(tmp_path):
+    repository, sha = raw_commit(tmp_path / "repo", [(b"100644", b"%03d" % n, b"") for n in range(100)])
+    with pytest.raises(TreeUnwritableError, match="more than the 100,000 bytes"):
+        TreeStore(tmp_path / "trees", 100_000).tree(repository, sha).__enter__()

@@ -338,6 +338,15 @@ FORGED = """
             pass
     os._exit(0)
 """
+NESTED = """
+    import gc
+    reporter = next(o for o in gc.get_objects() if type(o).__name__ == "Reporter" and hasattr(o, "send"))
+    voice = dict(zip(reporter.send.__code__.co_freevars, (cell.cell_contents for cell in reporter.send.__closure__)))
+    payload = b'{"kind": "begun", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    line = voice["chain"].sign(payload).encode() + b" " + payload + b"\\n"
+    while line:
+        line = line[os.write(voice["channel"], line):]
+"""
 FAILED, CONTRADICTION, SKIPPED = Verdict.FAILED, Verdict.CONTRADICTION, Verdict.SKIPPED
 VERDICTS = (
     Attack(
@@ -453,6 +462,7 @@ VERDICTS = (
         verdicts=frozenset({FAILED}),
     ),
     Attack(name="forged-channel", body=FORGED, verdicts=frozenset({CONTRADICTION})),
+    Attack(name="nested-beyond-reading", body=NESTED, verdicts=frozenset({CONTRADICTION})),
     Attack(
         name="result-changed-by-conftest",
         body="\n    assert False\n",

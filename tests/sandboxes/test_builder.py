@@ -193,6 +193,13 @@ def test_registry_that_does_not_answer_is_no_fault_of_the_tree(docker_image, tre
     assert list((tmp_path / "none" / "failed").iterdir()) == []
 
 
+def test_tree_that_says_what_uv_says_without_a_registry_fails_alone(built, tmp_path):
+    tree = write(tmp_path, {"requirements.txt": "idna ; dns error, no space left on device\n"})
+    with pytest.raises(EnvironmentFailedError, match="dns error") as caught, built.provide(tree):
+        pass
+    assert caught.value.code == FAILED
+
+
 @pytest.mark.parametrize("folder", ["/proc/repobench", "/etc"])
 def test_folder_that_cannot_hold_environments_is_one_sentence(docker_image, folder):
     from sandboxes.builder import BuiltEnvironments

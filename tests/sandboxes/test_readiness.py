@@ -39,10 +39,11 @@ def test_disk_without_room_is_told(monkeypatch, tmp_path, free, ok):
     assert readiness._disk(tmp_path / "absent" / "folder").ok is ok
 
 
-def test_folder_that_no_box_may_see_is_told(monkeypatch):
+@pytest.mark.parametrize("folder", ["/etc", "/root/.cache/repobench/not/there/yet"])
+def test_folder_that_no_box_may_see_is_told(monkeypatch, folder):
     monkeypatch.setattr(readiness.os, "access", lambda place, mode: True)
-    found = readiness._disk(readiness.Path("/etc"))
-    assert (found.ok, "may not be seen by a box" in found.detail) == (False, True)
+    found = readiness._disk(readiness.Path(folder))
+    assert (found.ok, f"no box may see {folder}" in found.detail, found.fix) == (False, True, "choose another folder")
 
 
 @pytest.mark.parametrize(

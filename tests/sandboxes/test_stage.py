@@ -1,11 +1,12 @@
 """The tree that a box sees: a copy without history, and no path leads out of it."""
 
 import os
+import shutil
 
 import pytest
 
 from sandboxes.boxes import make_order
-from sandboxes.errors import RequestError
+from sandboxes.errors import RequestError, SandboxUnavailableError
 from sandboxes.spec import Environment, ExecRequest, Patch
 from sandboxes.stage import Stage
 
@@ -146,3 +147,19 @@ def test_import_paths_of_the_environment_come_before_those_of_the_request(source
     assert order["import_paths"] == ["src", "."]
     with pytest.raises(RequestError, match="import path"):
         stage.place(request_of(source, environment=Environment(import_paths=("../up",))))
+
+
+def test_file_with_the_longest_name_is_patched(source, stage):
+    name = "test_" + "x" * 247 + ".py"
+    (source / name).write_text("one")
+    stage.place(request_of(source, test=f"{name}::test_a", patch=Patch(path=name, content=b"two")))
+    assert (stage.tree / name).read_bytes() == b"two"
+
+
+def test_tree_that_cannot_be_copied_is_one_sentence(source, stage, monkeypatch):
+    def fail(*_, **__):
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device")])
+
+    monkeypatch.setattr(shutil, "copytree", fail)
+    with pytest.raises(SandboxUnavailableError, match=r"cannot be copied: .*No space left on device"):
+        stage.place(request_of(source))
