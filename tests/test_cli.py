@@ -23,7 +23,7 @@ FLAGS = {
     "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dtype --embeddings "
     "--encoder --k --limit --max-new-tokens --method --out --overwrite --refresh --retrieval --seed --split --state "
     "--track",
-    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
+    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",

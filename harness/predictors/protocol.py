@@ -120,6 +120,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "fft-rag": "harness.predictors.retrieval.methods:build_fft_rag",
         "code2lora-static": "harness.predictors.hypernet:build_static",
         "code2lora-evo": "harness.predictors.hypernet:build_evolution",
+        "code2lora-memory": "harness.predictors.hypernet:build_memory",
     }
 )
 """Every method's name and the `module:attribute` of its factory."""
