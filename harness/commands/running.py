@@ -30,7 +30,7 @@ class RunOptions:
 
     method: str
     """most-frequent, copy-prefix, previous-version, pretrained, icl, rag, drc, shared-lora, per-repo-lora, fft,
-    shared-lora-rag, fft-rag, code2lora-static, code2lora-evo or code2lora-memory."""
+    shared-lora-rag, fft-rag, text2lora, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -64,7 +64,8 @@ class RunOptions:
     embeddings: Literal["dataset"] | None = None
     """`dataset` takes the published vectors of imported data in the place of an encoder."""
     refresh: Refresh = Refresh.EVERY_COMMIT
-    """When code2lora-static and -memory look anew: at every commit, or never after the last train commit (start)."""
+    """When text2lora, code2lora-static and -memory look anew: at every commit, or never after the last train commit
+    (start)."""
     retrieval: str | None = None
     """Recipe of methods that retrieve (icl, rag, drc, shared-lora-rag, fft-rag): clean, paper or a TOML file. Default:
     clean."""

@@ -11,6 +11,7 @@ from harness.commands.mining import DATA_FOLDER
 from harness.console import Tracker, say, show
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
+from repopeftbench.schema import Track
 
 if TYPE_CHECKING:
     from code2lora.training.recipe import TrainingRecipe
@@ -23,7 +24,7 @@ class TrainOptions:
     """What `train` can be told."""
 
     method: str
-    """shared-lora, per-repo-lora, fft, code2lora-static, code2lora-evo or code2lora-memory."""
+    """shared-lora, per-repo-lora, fft, text2lora, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -105,7 +106,7 @@ def _train_one(
         session = TrainingSession(
             recipe=recipe,
             seed=seed,
-            data=DatasetTrainingData(dataset),
+            data=DatasetTrainingData(dataset, Track(recipe.terms.track)),
             backbone=backbone,
             encoder=encoder,
             encoder_name=options.encoder,

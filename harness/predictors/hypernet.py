@@ -1,7 +1,7 @@
-"""`code2lora-static`, `-evo` and `-memory`: the backbone with an adapter that is made of what a task's view shows.
+"""`code2lora-*` and `text2lora`: the backbone with an adapter that is made of what a task's view shows.
 
 Tasks of different repositories and commits are answered in one batch, each row with its own adapter. A view shows
-production files and diffs of production files alone, so no test text reaches an adapter.
+production files, their diffs and the project's own description alone, so no test text reaches an adapter.
 """
 
 import weakref
@@ -14,7 +14,7 @@ from code2lora.backbone import Backbone
 from code2lora.errors import Code2LoRAError
 from code2lora.generation import check_limits, generate
 from code2lora.lora import Injection, adapter_effect
-from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC
+from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC, TEXT
 from harness.errors import PredictorError
 from harness.hypernetworks import Hypernetwork, HypernetworkSettings, load_hypernetwork
 from harness.predictors.protocol import PredictorSettings, Refresh, TrainingTasks
@@ -126,6 +126,15 @@ def build_memory(settings: PredictorSettings, training: TrainingTasks) -> Hypern
         PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
     """
     return _build(MEMORY, settings)
+
+
+def build_text(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
+    """`text2lora`; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
+    """
+    return _build(TEXT, settings)
 
 
 def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:

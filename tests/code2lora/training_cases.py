@@ -101,6 +101,7 @@ OWN = {
     "shared-lora": {"rank": 2, "alpha": 4.0, "layers": "each"},
     "per-repo-lora": {"rank": 2, "alpha": 4.0, "layers": "shared"},
     "fft": {},
+    "text2lora": {"rank": 2, "alpha": 4.0, "latent_dim": 8, "input": "description", "encoder_recipe": "clean"},
     "code2lora-static": {"rank": 2, "alpha": 4.0, "hidden_dim": 6, "encoder_recipe": "clean", "snapshots": 3},
     "code2lora-evo": {"rank": 2, "alpha": 4.0, "hidden_dim": 6, "state_dim": 8, "encoder_recipe": "clean"},
     "code2lora-memory": {

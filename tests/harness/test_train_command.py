@@ -35,6 +35,7 @@ def _files(name, number):
         test += ["", f"def test_{n}():", f"    assert f({n}) == {n + number}, {after}", f"    x = {after}"]
     return [
         (f"{name}/__init__.py", code.encode()),
+        ("README.md", f"# {name}\n\nAdds {number}.\n".encode()),
         ("tests/test_it.py", ("\n".join(test) + "\n").encode()),
         ("tests/conftest.py", f"HELPER = 'HELPER_{number}'\n".encode()),
     ]
@@ -142,7 +143,7 @@ def test_no_text_of_tests_beyond_prefixes_is_an_input(data, recipe, tmp_path, me
     monkeypatch.setattr(BackboneEncoder, "tokens", lambda self, text: encoded.append(text) or whole(self, text))
     assert train(data, recipe, tmp_path / "run", method) == 0
     assert sequences
-    assert bool(encoded) == (method in ("code2lora-static", "code2lora-evo"))
+    assert bool(encoded) == (method in ("code2lora-static", "code2lora-evo", "text2lora"))
     assert not [text for text in sequences + encoded if "HELPER" in text]
     assert not [text for text in encoded if "AFTER" in text or "test_" in text]
     continuations, prefixes = sequences[0::2], sequences[1::2]
