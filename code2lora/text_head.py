@@ -1,9 +1,9 @@
-"""`Text2LoRAHead`: the vector of a text that describes a repository in, a LoRA pair for every module of the backbone out.
+"""`Text2LoRAHead`: the vector of a text about a repository in, a LoRA pair for every module of the backbone out.
 
-The comparison that the Code2LoRA paper makes with Text-to-LoRA (arXiv 2506.06105), at the sizes stated there: the text's
-vector, the layer and the module type have an embedding each; together they go through a mixer and two residual blocks;
-a linear head per module type makes the factors. Heads start as Text-to-LoRA's appendix G says: weights of zero, and the
-bias is a LoRA's own start, so that an untrained head changes nothing and every text has the same adapter.
+What the Code2LoRA paper compares with, after Text-to-LoRA (arXiv 2506.06105): the text's vector, the layer and the
+module type have an embedding each; together they go through a mixer and two residual blocks; a linear head for each
+module type makes the factors. Heads start as that paper's appendix G says: weights of zero, and the bias is a LoRA's
+own start, so that an untrained head changes nothing. Widths inside are ours where they are not published.
 
 It does not know where the vector comes from, nor what uses the adapter.
 

@@ -19,6 +19,7 @@ ONLY_IN = {
     "huggingface_hub": {"repopeftbench/dataset/hub.py", "code2lora/hub.py"},
     "codebleu": {"harness/metrics/codebleu_package.py"},
     "ray": {"repopeftbench/ray_engine.py"},
+    "tensorboard": {"code2lora/training/tracking.py"},
     "subprocess": {"sandboxes/local.py", "sandboxes/installing.py", "sandboxes/readiness.py"},
     "cyclopts": {"harness/cli.py"}
     | {f"harness/commands/{path.name}" for path in (ROOT / "harness/commands").glob("*.py")},

@@ -19,7 +19,7 @@ FLAGS = {
     "check": "--baselines --json --no-baselines --no-json",
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
-    "--save-minutes --seed --seeds --steps --vectors",
+    "--save-minutes --seed --seeds --steps --tensorboard --vectors",
     "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dtype --embeddings "
     "--encoder --k --limit --max-new-tokens --method --out --overwrite --refresh --retrieval --seed --split --state "
     "--track",

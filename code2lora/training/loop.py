@@ -208,7 +208,7 @@ class _Loop:
 
     def _report(self, loss: float, rate: float, seconds: float, done: int) -> None:
         if self.progress is not None:
-            steps = self.course.terms.steps
+            steps, curve = self.course.terms.steps, self.standing.curve
             self.progress(
                 TrainingProgress(
                     step=self.standing.step,
@@ -218,6 +218,7 @@ class _Loop:
                     tokens=self.standing.tokens,
                     seconds=seconds,
                     eta_seconds=seconds / done * (steps - self.standing.step),
+                    validation_loss=curve[-1][1] if curve and curve[-1][0] == self.standing.step else None,
                 )
             )
 

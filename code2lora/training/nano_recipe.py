@@ -78,6 +78,7 @@ class TrainingProgress:
     tokens: int
     seconds: float
     eta_seconds: float
+    validation_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ the result is in place.
 """
 
 import importlib.metadata
-import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from code2lora.training.artefacts import (
 )
 from code2lora.training.data import TaskPlace, TrainingData, TrainingSplit
 from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork, TextHypernetwork
+from code2lora.training.log import LogReader, TrainingLog, tell
 from code2lora.training.loop import Course, Method, train_method
 from code2lora.training.memories import MemoryHypernetwork, is_shared, with_strength
 from code2lora.training.methods import untrained_lora, untrained_method
@@ -70,6 +70,7 @@ class TrainingSession:
         save_seconds: Least time between two states on the disk.
         progress: Told after every step: the name of what is trained, and how far it is.
         prepared: Told how far the vectors are, as `(done, total)`.
+        reader: Told what the log says; also of a training that is there already.
     """
 
     recipe: TrainingRecipe
@@ -82,6 +83,7 @@ class TrainingSession:
     save_seconds: float = 600.0
     progress: Callable[[str, TrainingProgress], None] | None = None
     prepared: Callable[[int, int], None] | None = None
+    reader: LogReader | None = None
 
     def settings(self) -> Settings:
         """Everything that the weights depend on."""
@@ -119,6 +121,8 @@ def train(session: TrainingSession, folder: Path) -> TrainingRecord:
         if record.settings_sha256 != settings.sha256():
             raise TrainingError(f"{folder} holds another training; choose another folder, or give --overwrite.")
         shutil.rmtree(work_folder(folder), ignore_errors=True)  # there if a kill came just before its deletion
+        if session.reader is not None:
+            tell(session.reader, folder / LOG_NAME)
         return record
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TrainingError(f"{folder} holds something that is no training of ours; choose another folder.")
@@ -141,6 +145,7 @@ class _Training:
         self.session = session
         self.settings = settings
         self.work = work
+        self.log = TrainingLog(work / LOG_NAME, session.reader)
         self.recipe = session.recipe
         self.pool = pool_of(session.data.places("ir_train"))
         if not self.pool:
@@ -224,7 +229,7 @@ class _Training:
         name = repo_id or self.recipe.method
 
         def report(progress: TrainingProgress) -> None:
-            self._log(name, progress)
+            self.log.add(name, progress)
             if session.progress is not None:
                 session.progress(name, progress)
 
@@ -240,18 +245,6 @@ class _Training:
         texts = self.session.data.texts(split, rows) if rows else ()
         length = min(self.recipe.terms.context_length, self.session.backbone.context_length)
         return TokenStore(self.session.backbone, texts, length, path)
-
-    def _log(self, name: str, progress: TrainingProgress) -> None:
-        line = {
-            "name": name,
-            "step": progress.step,
-            "loss": round(progress.loss, 4),
-            "learning_rate": progress.learning_rate,
-            "target_tokens": progress.tokens,
-            "seconds": round(progress.seconds, 2),
-        }
-        with (self.work / LOG_NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
 
     def _record(self, outcomes: tuple[Outcome, ...], tasks: int, parameters: int) -> TrainingRecord:
         return TrainingRecord(

@@ -1,6 +1,7 @@
 """`repobench train`: the weights of one method, learnt from the train split of a dataset."""
 
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -16,6 +17,7 @@ from repopeftbench.schema import Track
 if TYPE_CHECKING:
     from code2lora.training.recipe import TrainingRecipe
     from code2lora.training.record import TrainingRecord
+    from code2lora.training.tracking import TensorBoardLog
 
 
 @Parameter(name="*", negative="")
@@ -53,6 +55,8 @@ class TrainOptions:
     """Least time between two states on the disk; 0 writes one after every step."""
     overwrite: bool = False
     """Start anew where the folder holds a training."""
+    tensorboard: Path | None = None
+    """Folder of a log for TensorBoard: loss, learning rate, validation loss, target tokens."""
     vectors: Path | None = None
     """File that keeps the vectors of files and diffs. Default: in the user's cache."""
 
@@ -102,7 +106,7 @@ def _train_one(
         options.backbone, device=options.device, dtype="float32" if recipe.method == "fft" else options.dtype
     )
     encoder = keyed_encoder(load_backbone(options.encoder, device=options.device, dtype=options.dtype))
-    with SqliteVectorStore(vectors) as store, Tracker("steps") as tracker:
+    with SqliteVectorStore(vectors) as store, _tensorboard(options, seed) as reader, Tracker("steps") as tracker:
         session = TrainingSession(
             recipe=recipe,
             seed=seed,
@@ -114,8 +118,18 @@ def _train_one(
             save_seconds=60 * options.save_minutes,
             progress=lambda name, at: tracker.update(name, at.step, at.steps, f"loss {at.loss:.3f}"),
             prepared=lambda done, total: tracker.update("vectors", done, total),
+            reader=reader,
         )
         return train(session, folder)
+
+
+def _tensorboard(options: TrainOptions, seed: int) -> "AbstractContextManager[TensorBoardLog | None]":
+    """The log that was asked for; of several seeds each in a subfolder, as their weights."""
+    from code2lora.training.tracking import TensorBoardLog
+
+    if options.tensorboard is None:
+        return nullcontext()
+    return TensorBoardLog(options.tensorboard if options.seeds == 1 else options.tensorboard / f"seed-{seed}")
 
 
 def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe":

@@ -48,11 +48,16 @@ def combine_seeds(runs: Sequence[ScoredRun]) -> tuple[Method, ...]:
 
 
 def name_runs(manifests: Sequence[RunManifest]) -> tuple[str, ...]:
-    """One name per run, all different: the method; where it repeats, with the backbone; at need, with a number."""
+    """One name per run, all different: the method; where it repeats, with the backbone; at need, with a number.
+
+    A method without weights uses no backbone, and none is named.
+    """
     names = [manifest.method for manifest in manifests]
     repeated = {name for name in names if names.count(name) > 1}
     named = [
-        f"{manifest.method} ({manifest.settings.backbone})" if manifest.method in repeated else manifest.method
+        f"{manifest.method} ({manifest.settings.backbone})"
+        if manifest.method in repeated and manifest.weights_sha256 is not None
+        else manifest.method
         for manifest in manifests
     ]
     return tuple(

@@ -28,6 +28,7 @@ def test_paper_recipe_has_the_published_sizes():
     assert (static.terms.steps, static.terms.draws_per_step, static.settings.learning_rate) == (1_200, 16, 1e-4)
     assert (evo.terms.draws_per_step, evo.settings.learning_rate, evo.settings.state_dim) == (8, 5e-5, 2_048)
     assert static.settings.detach_input
+    assert (static.terms.track, evo.terms.track) == ("static", "evolution")
     assert load_recipe("paper", "per-repo-lora").terms.gradient_clip == 0.3
 
 
@@ -46,10 +47,12 @@ def edited(tmp_path, old, new):
         ("shared-lora", "rank = 16\n", "", "methods.shared-lora lacks rank"),
         ("shared-lora", 'layers = "each"', 'layers = "some"', "methods.shared-lora.layers"),
         ("code2lora-evo", "[methods.code2lora-evo]", "[methods.evo]", "has no table methods.code2lora-evo"),
-        ("code2lora-static", 'encoder_recipe = "clean"', 'encoder_recipe = "none"', "encoder_recipe is 'none'"),
+        ("text2lora", 'encoder_recipe = "clean"', 'encoder_recipe = "none"', "encoder_recipe is 'none'"),
         ("fft", "warmup = 0.06", "warm_up = 0.06", "terms.warmup"),
         ("fft", "draws = 102_400", "draws = 0", "terms.draws"),
         ("fft", "[terms]", "[terms", "is no TOML"),
+        ("text2lora", 'input = "description"', 'input = "tests"', "methods.text2lora.input"),
+        ("fft", 'state = "commit"', 'state = "parent"\ntrack = "static"', "static track has no parent"),
     ],
 )
 def test_recipe_that_cannot_be_used_names_the_field(tmp_path, method, old, new, message):

@@ -190,7 +190,7 @@ def test_texts_are_given_for_just_the_rows_that_are_asked_for(data):
         (("--steps", "0"), "--steps 0 trains nothing"),
         (("--draws", "0"), "0 draws train nothing"),
         (("--seeds", "0"), "--seeds 0 trains nothing"),
-        (("--recipe", "none"), "neither one of clean, nano, paper nor a file"),
+        (("--recipe", "none"), "neither one of clean, nano, paper, spread, spread-nano nor a file"),
         (("--layers", "shared"), "no choice of layers"),
         (("--backbone", "./missing"), "does not exist"),
     ],
