@@ -76,6 +76,6 @@ def _library() -> tuple[Callable[..., Any], Callable[..., Any]]:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError as error:
         raise TrainingError(
-            f"TensorBoard is not installed ({error}): pip install 'repopeftbench[tracking]', or leave --tensorboard out."
+            "--tensorboard needs TensorBoard, which is not installed: pip install 'repopeftbench[tracking]' brings it."
         ) from error
     return EventFileWriter, Event

@@ -163,7 +163,7 @@ def make_backbone():
     )
 
 
-def run_training(folder, method, *, data=None, backbone=None, seed=0, progress=None, **terms):
+def run_training(folder, method, *, data=None, backbone=None, seed=0, progress=None, reader=None, **terms):
     """Trains into a folder; states are written after every step."""
     backbone = backbone or make_backbone()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -178,6 +178,7 @@ def run_training(folder, method, *, data=None, backbone=None, seed=0, progress=N
             vectors=store,
             save_seconds=0.0,
             progress=progress,
+            reader=reader,
         )
         return train(session, folder)
 
