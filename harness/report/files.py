@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.costs import read_costs
 from harness.errors import RunError
 from harness.report.methods import ScoredRun
 from harness.report.rendering import to_json, to_markdown
@@ -38,7 +39,7 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     for folder in folders:
         manifest, scores = read_run(folder)
         states.setdefault(manifest.settings.state, folder)
-        runs.append(ScoredRun(manifest=manifest, scores=scores))
+        runs.append(ScoredRun(manifest=manifest, scores=scores, costs=read_costs(folder)))
     if len(states) > 1:
         seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
         raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")

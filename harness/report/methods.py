@@ -2,20 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from harness.costs import Costs
 from harness.manifest import RunManifest
 from harness.records import Score
 
 _OF_THE_SEED = frozenset({"seed", "weights_sha256", "task_ids_sha256"})
 """What may differ between seeds of one method: the seed, and the weights and the draw of tasks that follow from it."""
+_OF_THE_TRAINING = frozenset({"training", "conditioning"})
+"""What else may differ between trained weights, if everything of their trainings but the seed agrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRun:
-    """One finished run."""
+    """One finished run; `costs` is what its log says of them."""
 
     manifest: RunManifest
     scores: tuple[Score, ...]
+    costs: Costs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +41,14 @@ def combine_seeds(runs: Sequence[ScoredRun]) -> tuple[Method, ...]:
     groups: list[list[ScoredRun]] = []
     for run in runs:
         for group in groups:
-            if _differ_in_seed_only(run, group[0]) and all(_seed(run) != _seed(member) for member in group):
+            if _differ_in_seed_only(run, group[0]) and all(seed_of(run) != seed_of(member) for member in group):
                 group.append(run)
                 break
         else:
             groups.append([run])
     names = name_runs([group[0].manifest for group in groups])
     return tuple(
-        Method(name=name, runs=tuple(sorted(group, key=_seed))) for name, group in zip(names, groups, strict=True)
+        Method(name=name, runs=tuple(sorted(group, key=seed_of))) for name, group in zip(names, groups, strict=True)
     )
 
 
@@ -66,13 +71,22 @@ def name_runs(manifests: Sequence[RunManifest]) -> tuple[str, ...]:
     )
 
 
-def _seed(run: ScoredRun) -> int:
-    return run.manifest.seed
+def seed_of(run: ScoredRun) -> int:
+    """The seed of a run's training; of weights that nobody trained that of the run."""
+    training = run.manifest.training
+    return run.manifest.seed if training is None else training.seed
 
 
 def _differ_in_seed_only(one: ScoredRun, other: ScoredRun) -> bool:
-    fields = one.manifest.model_dump(exclude=set(_OF_THE_SEED))
-    if fields != other.manifest.model_dump(exclude=set(_OF_THE_SEED)):
+    if _but_for_the_seed(one.manifest) != _but_for_the_seed(other.manifest):
         return False
     # With a limit the seed also draws the tasks: runs of other tasks are no repetitions.
     return {score.task_id for score in one.scores} == {score.task_id for score in other.scores}
+
+
+def _but_for_the_seed(manifest: RunManifest) -> dict[str, Any]:
+    if manifest.training is None:
+        return manifest.model_dump(exclude=set(_OF_THE_SEED))
+    fields = manifest.model_dump(exclude=set(_OF_THE_SEED | _OF_THE_TRAINING))
+    del fields["settings"]["checkpoint"]
+    return fields | {"training": manifest.training.settings_sha256}

@@ -13,6 +13,7 @@ from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.training.corpus import is_permissive
 from code2lora.training.recipe import METHODS, RECIPE_FOLDER
 from harness.cli import run_command
+from harness.costs import read_costs
 from harness.errors import PredictorError
 from harness.predictors.protocol import PredictorSettings, build_predictor
 from harness.training_data import DatasetTrainingData
@@ -94,6 +95,14 @@ def test_every_method_is_trained_and_answers_by_name(data, trained, tmp_path, me
     assert run_command(command) == 0
     assert f"{method}: " in capsys.readouterr().out
     assert (tmp_path / "run" / "scores.parquet").is_file()
+    manifest, record = (
+        json.loads(path.read_text()) for path in (tmp_path / "run/manifest.json", trained / method / "training.json")
+    )
+    for name in ("draws", "target_tokens", "steps", "trainable_parameters"):
+        assert manifest["training"][name] == record[name]
+    costs = read_costs(tmp_path / "run")
+    assert (costs.tasks, costs.prompt_tokens > 0, costs.training_seconds > 0) == (2, True, True)
+    assert bool(costs.adapters and costs.adapter_seconds) == (method not in LORA)
 
 
 def test_methods_draw_equally_and_say_so(trained):
