@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from harness.run_store import LOG, RunFolder
+from harness.run_store import LOG, reopen_run
 
 _LINE = re.compile(r"^\S+ costs (\{.*\})$")
 
@@ -62,11 +62,16 @@ def costs_of(predictor: object) -> Costs:
     return predictor.costs if isinstance(predictor, HasCosts) else Costs()
 
 
-def note_costs(run: RunFolder, costs: Costs) -> None:
-    """Adds what this start of a run cost to its log; nothing where nothing was counted."""
-    if costs != Costs():
+def note_costs(folder: Path, costs: Costs) -> None:
+    """Adds what this start of a run cost to its log; nothing where no task was asked for.
+
+    Raises:
+        RunError: there is no run in `folder`, or another process holds it.
+    """
+    if costs.tasks:
         rounded = asdict(costs) | {"adapter_seconds": round(costs.adapter_seconds, 4)}
-        run.note(f"costs {json.dumps(rounded, sort_keys=True)}")
+        with reopen_run(folder) as run:
+            run.note(f"costs {json.dumps(rounded, sort_keys=True)}")
 
 
 def read_costs(folder: Path) -> Costs | None:

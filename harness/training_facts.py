@@ -4,11 +4,25 @@ import hashlib
 import json
 from pathlib import Path
 
+from harness.costs import Costs
 from harness.errors import PredictorError
-from harness.manifest import TrainingManifest
+from harness.manifest import RunManifest, TrainingManifest
 from harness.predictors.protocol import PredictorSettings
 
 ASSETS = Path(__file__).parents[1] / "code2lora" / "assets"
+
+
+def with_training(manifest: RunManifest, settings: PredictorSettings, costs: Costs) -> RunManifest:
+    """The manifest with the training behind its weights, whose seconds are put into `costs`.
+
+    Raises:
+        PredictorError: the record of the training is damaged.
+    """
+    trained = training_of(manifest.method, settings)
+    if trained is None:
+        return manifest
+    costs.training_seconds = trained[1] or 0.0
+    return manifest.model_copy(update={"training": trained[0]})
 
 
 def training_of(method: str, settings: PredictorSettings) -> tuple[TrainingManifest, float | None] | None:

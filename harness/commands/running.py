@@ -88,11 +88,11 @@ def run(options: RunOptions) -> int:
     from harness.costs import costs_of, note_costs
     from harness.manifest import describe_run
     from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
-    from harness.run_store import discard_run, reopen_run
+    from harness.run_store import discard_run
     from harness.runner import run_method
     from harness.selection import TaskSelection, select_tasks
     from harness.task_facts import history_lengths
-    from harness.training_facts import training_of
+    from harness.training_facts import with_training
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
@@ -109,7 +109,6 @@ def run(options: RunOptions) -> int:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
     settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
-    trained = training_of(options.method, settings)
     views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
     first = PredictionRequest(task=TaskInput.of(tasks[0]), view=views.of_task(tasks[0], options.state))
     manifest = describe_run(
@@ -122,9 +121,7 @@ def run(options: RunOptions) -> int:
         conditioning=conditioning_of(predictor, first),
     )
     costs = costs_of(predictor)
-    if trained is not None:
-        manifest = manifest.model_copy(update={"training": trained[0]})
-        costs.training_seconds = trained[1] or 0.0
+    manifest = with_training(manifest, settings, costs)
     folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
@@ -138,9 +135,7 @@ def run(options: RunOptions) -> int:
             history_lengths=history_lengths(dataset.manifest),
             progress=lambda done, total: tracker.update(options.method, done, total),
         )
-    if summary.resumed_at < summary.tasks:
-        with reopen_run(folder) as run_folder:
-            note_costs(run_folder, costs)
+    note_costs(folder, costs)
     _say_outcome(options.method, summary, folder)
     return 1 if summary.failures else 0
 

@@ -23,6 +23,17 @@ def test_recipes_on_equal_terms_let_no_method_replace_a_term():
         assert len(terms) == 1
 
 
+@pytest.mark.parametrize("name", ["clean", "nano", "spread", "spread-nano"])
+def test_methods_on_equal_terms_draw_the_same_tasks_in_the_same_order(name):
+    """And so the same target tokens, as how a task becomes tokens knows no method."""
+    plans = [Plan(POOL, load_recipe(name, method).terms, 3) for method in METHODS if method != "per-repo-lora"]
+    for step in (0, 1, 7):
+        assert len({plan.step(step) for plan in plans}) == 1
+    assert (
+        len({(load_recipe(name, method).terms.draws, load_recipe(name, method).terms.track) for method in METHODS}) == 1
+    )
+
+
 def test_paper_recipe_has_the_published_sizes():
     static, evo = (load_recipe("paper", f"code2lora-{kind}") for kind in ("static", "evo"))
     assert (static.terms.steps, static.terms.draws_per_step, static.settings.learning_rate) == (1_200, 16, 1e-4)

@@ -33,12 +33,13 @@ def trained(method, rights, *, seed=0, checkpoint="a", costs=None, **changes):
 
 def test_costs_of_several_starts_add_up_and_a_training_is_counted_once(tmp_path):
     manifest = make_manifest("m")
-    with open_run(tmp_path / "run", manifest) as run:
+    folder = tmp_path / "run"
+    with open_run(folder, manifest) as run:
         run.note("m starts with 0 of 3 tasks answered")
-        note_costs(run, Costs(tasks=2, prompt_tokens=30, adapters=1, adapter_seconds=0.25, training_seconds=7.5))
-        note_costs(run, Costs(tasks=1, prompt_tokens=15, adapters=1, adapter_seconds=0.75, training_seconds=7.5))
-        note_costs(run, Costs())
-    costs = read_costs(tmp_path / "run")
+    note_costs(folder, Costs(tasks=2, prompt_tokens=30, adapters=1, adapter_seconds=0.25, training_seconds=7.5))
+    note_costs(folder, Costs(tasks=1, prompt_tokens=15, adapters=1, adapter_seconds=0.75, training_seconds=7.5))
+    note_costs(folder, Costs(adapters=1))  # all tasks had their answers
+    costs = read_costs(folder)
     assert costs == Costs(tasks=3, prompt_tokens=45, adapters=2, adapter_seconds=1.0, training_seconds=7.5)
     assert (costs.tokens_per_task, costs.milliseconds_per_adapter) == (15.0, 500.0)
     assert (tmp_path / "run" / "run.log").read_text().count(" costs ") == 2
