@@ -93,11 +93,13 @@ class Text2LoRAHead(nn.Module):
         self.last = nn.Sequential(nn.LayerNorm(latent), nn.Linear(latent, latent), nn.SiLU())
         self.heads_A = nn.ModuleDict({name: nn.Linear(latent, rank * dims[name][0]) for name in dims})
         self.heads_B = nn.ModuleDict({name: nn.Linear(latent, dims[name][1] * rank) for name in dims})
-        for name, (inputs, _) in dims.items():
-            for head in (self.heads_A[name], self.heads_B[name]):
-                nn.init.zeros_(head.weight)
-                nn.init.zeros_(head.bias)
-            nn.init.uniform_(self.heads_A[name].bias, -(inputs**-0.5), inputs**-0.5)
+        for parameter in (*self.heads_A.parameters(), *self.heads_B.parameters()):
+            nn.init.zeros_(parameter)
+        for name, bias in self.heads_A.named_parameters():
+            kind, _, last = name.rpartition(".")
+            if last == "bias":
+                bound = dims[kind][0] ** -0.5
+                nn.init.uniform_(bias, -bound, bound)
 
     def forward(self, context_BE: torch.Tensor) -> Adapter:
         """The adapters of some texts.
@@ -118,7 +120,7 @@ class Text2LoRAHead(nn.Module):
             )
         rows, layers = len(context_BE), config.layers
         device = context_BE.device
-        text_B1M = self.text(context_BE.to(self.text[0].weight.dtype))[:, None].expand(-1, layers, -1)
+        text_B1M = self.text(context_BE.to(next(self.parameters()).dtype))[:, None].expand(-1, layers, -1)
         depth_1LM = self.depth(torch.arange(layers, device=device))[None].expand(rows, -1, -1)
         factors = {}
         for index, (name, (inputs, outputs)) in enumerate(config.type_dims.items()):
