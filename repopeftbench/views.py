@@ -5,6 +5,7 @@ looks costs nothing. With snapshots in the dataset no clone is needed, nor any g
 where a history is read.
 """
 
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
@@ -306,7 +307,11 @@ class GitRepositoryView(_DatasetHistory):
     @cached_property
     def _metadata(self) -> dict[str, str]:
         entries = self._repository.deltas(None, self._commit_sha)
-        return {entry.path: entry.blob for entry in entries if entry.blob is not None and is_metadata(entry.path)}
+        return {
+            entry.path: entry.blob
+            for entry in entries
+            if entry.blob is not None and stat.S_ISREG(entry.mode) and is_metadata(entry.path)
+        }
 
     @cached_property
     def _blobs(self) -> dict[str, str]:
