@@ -179,6 +179,16 @@ def test_conditions_end_with_the_last_commit_that_is_trained_or_validated_on(dat
     assert newest <= max(latest.values())
 
 
+def test_a_recipe_of_the_static_track_trains_on_its_tasks(data, recipe, tmp_path):
+    path = tmp_path / "static.toml"
+    path.write_text(recipe.read_text("utf-8").replace("[terms]", '[terms]\ntrack = "static"', 1), "utf-8")
+    assert train(data, path, tmp_path / "run", "code2lora-static") == 0
+    record = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert record["settings"]["terms"]["track"] == "static"
+    static = {task.repo_id for task in Dataset(data).tasks(Track.STATIC, Split.IR_TRAIN)}
+    assert record["repositories"] == len(static) > 0
+
+
 def test_texts_are_given_for_just_the_rows_that_are_asked_for(data):
     source = DatasetTrainingData(Dataset(data))
     tasks = list(Dataset(data).tasks(Track.EVOLUTION, Split.IR_TRAIN))
