@@ -206,6 +206,7 @@ def make_order(request: ExecRequest, *, tree: str, work: str, variables: Mapping
         "test": request.test,
         "arguments": list(request.arguments),
         "import_paths": list(dict.fromkeys((*request.environment.import_paths, *request.import_paths))),
+        "backwards": request.backwards,
         "wall_seconds": request.limits.wall_seconds,
         "output_bytes": request.limits.output_bytes,
         "file_bytes": request.limits.file_bytes,

@@ -86,6 +86,7 @@ class ExecRequest:
         import_paths: folders of the tree that come first on `sys.path`.
         arguments: more arguments for pytest.
         hash_seed: `PYTHONHASHSEED`, from 0 to 4294967295.
+        backwards: the last case of a parametrised test runs first.
     """
 
     source: Path
@@ -97,6 +98,7 @@ class ExecRequest:
     import_paths: tuple[str, ...] = (".",)
     arguments: tuple[str, ...] = ()
     hash_seed: int = 0
+    backwards: bool = False
 
 
 class Verdict(StrEnum):

@@ -112,6 +112,16 @@ def neighbours(place: Place) -> tuple[ast.expr, ...]:
     return ()
 
 
+def is_compared(place: Place) -> bool:
+    """Whether the target is one of the two sides of a comparison."""
+    try:
+        tree = parse_module(_put(place, _STAND_IN))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    comparisons = (node for node in ast.walk(tree) if isinstance(node, ast.Compare) and len(node.comparators) == 1)
+    return any(_is_stand_in(node.left) or _is_stand_in(node.comparators[0]) for node in comparisons)
+
+
 def _is_stand_in(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == _STAND_IN
 

@@ -51,9 +51,11 @@ class Stage:
             raise RequestError(f"{request.test} is not in {request.source}: no such file")
 
     def digests(self, test: str) -> dict[str, str]:
-        """SHA-256 of the test's file and of every `conftest.py` that pytest reads for it."""
+        """SHA-256 of the test's file, of the patched one and of every `conftest.py` that pytest reads for the test."""
         file = self._file(test.partition("::")[0])
-        paths = [file, *(folder / "conftest.py" for folder in file.parents if folder.is_relative_to(self.tree))]
+        patched = [] if self._replaced is None else [self._file(self._replaced.path)]
+        above = (folder / "conftest.py" for folder in file.parents if folder.is_relative_to(self.tree))
+        paths = [file, *patched, *above]
         return {
             path.relative_to(self.tree).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in paths

@@ -71,8 +71,11 @@ class AdaptedPredictor:
         Raises:
             PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
         """
-        adapters = [self._adapter_of(request.task.repo_id) for request in requests]
+        names = [self._name_of(request.task.repo_id) for request in requests]
+        distinct = list(dict.fromkeys(names))
+        numbers = [distinct.index(name) for name in names]
         try:
+            resident = stack([self._adapters[name] for name in distinct]) if distinct else None
             with Injection(self._backbone.model) as injection:
                 generated = generate(
                     self._backbone,
@@ -80,7 +83,8 @@ class AdaptedPredictor:
                     max_new_tokens=self._settings.max_new_tokens,
                     batch_size=self._settings.batch_size,
                     stop=stop_behind(requests, prompts),
-                    on_rows=lambda rows: injection.use(_side_by_side([adapters[row] for row in rows])),
+                    on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
+                    kinds=numbers,
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
@@ -88,14 +92,16 @@ class AdaptedPredictor:
         for request, text in zip(requests, generated, strict=True):
             yield Answer(task_id=request.task.task_id, text=text.text)
 
-    def _adapter_of(self, repo_id: str) -> Adapter:
-        found = self._adapters.get(repo_id, self._adapters.get(None))
-        if found is None:
+    def _name_of(self, repo_id: str) -> str | None:
+        """What the adapter of a repository is kept by."""
+        if repo_id in self._adapters:
+            return repo_id
+        if None not in self._adapters:
             raise PredictorError(
                 f"The checkpoint has no adapter for {repo_id}: per-repo-lora answers repositories that it was trained "
                 "on; choose splits inside them, such as --split ir_test."
             )
-        return found
+        return None
 
 
 def build_shared_lora(settings: PredictorSettings, training: TrainingTasks) -> AdaptedPredictor:
@@ -174,8 +180,3 @@ def _adapted(
         check_fits(adapter, targets)
     placed = {repo_id: adapter.to(backbone.model.device) for repo_id, adapter in adapters.items()}
     return AdaptedPredictor(backbone, placed, settings)
-
-
-def _side_by_side(adapters: Sequence[Adapter]) -> Adapter:
-    """An adapter for each row; one for all where they are the same."""
-    return adapters[0] if all(adapter is adapters[0] for adapter in adapters) else stack(adapters)

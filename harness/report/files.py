@@ -5,6 +5,7 @@ from pathlib import Path
 
 from harness.costs import read_costs
 from harness.errors import RunError
+from harness.probing.results import read_executions
 from harness.report.methods import ScoredRun
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import Report
@@ -32,6 +33,7 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     """The runs in `folders`, in that order.
 
     Raises:
+        ProbeError: what probing a run came to cannot be used.
         RunError: a folder holds no run, or one that is not complete, or the runs saw different states of commits.
     """
     runs = []
@@ -39,7 +41,9 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     for folder in folders:
         manifest, scores = read_run(folder)
         states.setdefault(manifest.settings.state, folder)
-        runs.append(ScoredRun(manifest=manifest, scores=scores, costs=read_costs(folder)))
+        probed = read_executions(folder)
+        executions = None if probed is None else probed[1]
+        runs.append(ScoredRun(manifest=manifest, scores=scores, executions=executions, costs=read_costs(folder)))
     if len(states) > 1:
         seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
         raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")

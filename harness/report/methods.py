@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.costs import Costs
 from harness.manifest import RunManifest
+from harness.probing.records import Execution
 from harness.records import Score
 
 _OF_THE_SEED = frozenset({"seed", "weights_sha256", "task_ids_sha256"})
@@ -20,6 +21,8 @@ class ScoredRun:
 
     manifest: RunManifest
     scores: tuple[Score, ...]
+    executions: tuple[Execution, ...] | None = None
+    """What executing its predictions came to; None if it was not probed."""
     costs: Costs | None = None
 
 

@@ -51,7 +51,7 @@ def run_test(order: dict[str, Any], output: int, channel: int, take_secret: Call
     os.environ.clear()
     os.environ.update(order["variables"])
     os.chdir(order["tree"])
-    reporter = Reporter(_CHANNEL, take_secret(), order["tree"])
+    reporter = Reporter(_CHANNEL, take_secret(), order["tree"], backwards=order["backwards"])
     _forget_shadowed(order)
     sys.executable = order["python"]  # where `site` finds the virtual environment
     site.main()

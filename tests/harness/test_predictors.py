@@ -208,7 +208,7 @@ def test_pretrained_passes_prefixes_settings_and_the_stop_rule(monkeypatch):
     def generate(backbone, prefixes, *, max_new_tokens, batch_size, stop):
         seen.update(backbone=backbone, prefixes=prefixes, tokens=max_new_tokens, batch=batch_size, stop=stop)
         return tuple(
-            Generated(text=f" {len(prefix)}", new_tokens=1, finish_reason="stop", prompt_tokens=1, truncated=False)
+            Generated(text=f" {len(prefix)}", tokens=(5,), finish_reason="stop", prompt_tokens=1, truncated=False)
             for prefix in prefixes
         )
 

@@ -99,6 +99,14 @@ def test_digests_cover_the_test_and_every_conftest_above_it(source, stage):
     assert [path for path in before if before[path] != after[path]] == ["conftest.py"]
 
 
+def test_digests_cover_the_patched_file_too(source, stage):
+    (source / "tests" / "base.py").write_text("base")
+    stage.place(request_of(source, patch=Patch(path="tests/base.py", content=b"two")))
+    assert "tests/base.py" in stage.digests("tests/test_a.py::test_a")
+    stage.place(request_of(source))
+    assert "tests/base.py" not in stage.digests("tests/test_a.py::test_a")
+
+
 def test_copied_files_can_be_read_by_everybody_and_written_by_nobody_else(source, stage):
     (source / "private.py").write_text("x")
     (source / "private.py").chmod(0o600)
