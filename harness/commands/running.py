@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.manifest import RunManifest
     from harness.predictors.protocol import PredictorSettings
     from harness.predictors.retrieval.recipe import RetrievalRecipe
+    from harness.selection import TaskSelection
 
 RUNS_FOLDER = Path("repobench-out/runs")
 
@@ -99,7 +100,7 @@ def run(options: RunOptions) -> int:
     from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_answers
-    from harness.selection import TaskSelection, select_tasks
+    from harness.selection import select_tasks
     from harness.task_facts import history_lengths
     from harness.training_facts import with_training
     from repopeftbench.dataset.build import default_cache
@@ -108,13 +109,7 @@ def run(options: RunOptions) -> int:
     if options.ray_address is not None and options.engine != "ray":
         raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
     dataset = Dataset(options.data)
-    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
-    if not splits:
-        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
-    if options.limit is not None and options.limit < 1:
-        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
-    tracks = tuple(dict.fromkeys(options.track))
-    selection = TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
+    selection = _selection(options, dataset)
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
@@ -202,6 +197,18 @@ def _answering(options: RunOptions, here: "AnsweringHere", manifest: "RunManifes
     )
     with ray_engine(options.ray_address, os.cpu_count() or 1):
         yield AnsweringOnRay(workplace=workplace, on_gpus=options.device != "cpu" and cluster_has_gpus())
+
+
+def _selection(options: RunOptions, dataset: Dataset) -> "TaskSelection":
+    from harness.selection import TaskSelection
+
+    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
+    if not splits:
+        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
+    if options.limit is not None and options.limit < 1:
+        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
+    tracks = tuple(dict.fromkeys(options.track))
+    return TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
