@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from code2lora.checkpoints import CHECKPOINT_NAME, Checkpoint, load_checkpoint
-from code2lora.encoder import PAPER_DIFF, PAPER_EVO, PAPER_STATIC, RECIPES, Recipe
+from code2lora.encoder import CLEAN, PAPER_DIFF, PAPER_EVO, PAPER_STATIC, RECIPES, Recipe
 from code2lora.errors import CheckpointError
 from code2lora.hub import fetch_checkpoint, is_hub_id
 from code2lora.memory_checkpoints import MemoryCheckpoint, load_memory_checkpoint
 from code2lora.published_checkpoints import load_published
 from code2lora.state_vectors import Recipes
+from code2lora.text_checkpoints import TextCheckpoint, load_text_checkpoint
 
 STATIC, EVOLUTION, MEMORY = "code2lora-static", "code2lora-evo", "code2lora-memory"
+TEXT = "text2lora"
 ASSETS = Path(__file__).parent / "assets"
 PUBLISHED_ENCODER = "Qwen/Qwen3-Embedding-0.6B"
 _FIRST_STATIC = "first-static"
@@ -104,6 +106,21 @@ def open_memory(name: str) -> MemoryCheckpoint:
     if not path.is_dir():
         raise CheckpointError(f"{path} is a published checkpoint, which has no memory: name a folder of {MEMORY}.")
     return load_memory_checkpoint(path)
+
+
+def open_text(name: str) -> tuple[TextCheckpoint, str, Recipe]:
+    """The checkpoint of `text2lora` that a name means, on the processor; its encoder, and how that is used.
+
+    Raises:
+        CheckpointError: there is none, it cannot be fetched, it is damaged or of another method, or it names inputs
+            that are not known.
+    """
+    path = _found(name)
+    if not path.is_dir():
+        raise CheckpointError(f"{path} is a published checkpoint of another method: name a folder of {TEXT}.")
+    checkpoint = load_text_checkpoint(path)
+    origin = checkpoint.origin
+    return checkpoint, str(origin.get("encoder") or PUBLISHED_ENCODER), _recipe(origin.get("state_recipe"), CLEAN, name)
 
 
 def _found(name: str) -> Path:

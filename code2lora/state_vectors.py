@@ -1,7 +1,7 @@
-"""Vectors of what a `HistoryView` shows: of its production files, and of the diffs of its kept commits (io).
+"""Vectors of what a `HistoryView` shows: of its production files, its description, its kept commits' diffs (io).
 
 A view shows no test, so neither does a vector. Contents and diffs are encoded once and kept in a store. A file that
-has no text counts as absent; it is named in the log, once.
+has no text counts as absent; it is named in the log, once. Training and runs both get their vectors here.
 
 Legend: `E` width of an encoder; vectors have 2 `E`.
 """
@@ -9,6 +9,7 @@ Legend: `E` width of an encoder; vectors have 2 `E`.
 
 import hashlib
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -103,15 +104,7 @@ class EncodedVectors:
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        shown: list[tuple[str, FileVector]] = []
-        for path, blob in view.blobs().items():
-            try:
-                shown.append((path, self._files.file(blob, partial(view.read, path))))
-            except GitObjectError as error:
-                if blob not in self._unreadable:
-                    self._unreadable.add(blob)
-                    logger.warning("%s is left out of the repository's vector: %s", path, error)
-        return pool_files(self._recipes.state, shown, self._encoder.width)
+        return self.files(view.blobs(), view.read)
 
     def diff(self, view: HistoryView, commit_sha: str) -> torch.Tensor:
         """The vector of what one of a view's kept commits changed (2 `E`), zeros where that is nothing.
@@ -119,8 +112,44 @@ class EncodedVectors:
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        text = view.production_diff(commit_sha)
-        name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return self.changes(view.production_diff(commit_sha))
+
+    def description(self, text: str) -> torch.Tensor:
+        """The vector of a text that describes a repository (`E`), zeros where it says nothing.
+
+        Raises:
+            EncoderError: the encoder's numbers are not finite, or the store is damaged.
+        """
+        found = self._files.file(_content(text), lambda: text).vector_E if text.strip() else None
+        return torch.zeros(self._encoder.width) if found is None else found
+
+    def files(self, blobs: Mapping[str, str], read: Callable[[str], str]) -> torch.Tensor:
+        """The vector of some files (2 `E`), zeros where there is none.
+
+        Args:
+            blobs: The content id of each, by path.
+            read: Gives the text at a path; a GitObjectError says that it has none.
+
+        Raises:
+            EncoderError: the encoder's numbers are not finite, or the store is damaged.
+        """
+        shown: list[tuple[str, FileVector]] = []
+        for path, blob in sorted(blobs.items()):
+            try:
+                shown.append((path, self._files.file(blob, partial(read, path))))
+            except GitObjectError as error:
+                if blob not in self._unreadable:
+                    self._unreadable.add(blob)
+                    logger.warning("%s is left out of the repository's vector: %s", path, error)
+        return pool_files(self._recipes.state, shown, self._encoder.width)
+
+    def changes(self, text: str) -> torch.Tensor:
+        """The vector of a diff (2 `E`), zeros where it changes nothing.
+
+        Raises:
+            EncoderError: the encoder's numbers are not finite, or the store is damaged.
+        """
+        name = _content(text)
         found = self._store.get(self._diff_key, name)
         if found is None:
             # A diff's own length is of no use to anybody; the store has room for that of files.
@@ -129,3 +158,7 @@ class EncodedVectors:
             self._store.put(self._diff_key, name, found)
         assert found.vector_E is not None  # encode_diff always gives one
         return found.vector_E
+
+
+def _content(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

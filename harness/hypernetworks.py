@@ -4,11 +4,13 @@ Loads and checks all of it before anything is answered or written, so that what 
 contents are kept in the user's cache folder and serve every run.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 import torch
+from pydantic import JsonValue
 
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.backbone_encoder import BackboneEncoder
@@ -17,11 +19,21 @@ from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditi
 from code2lora.errors import CheckpointError
 from code2lora.memory_checkpoints import MemoryCheckpoint
 from code2lora.memory_conditioning import MemoryConditioner, check_memory_fits
-from code2lora.named_checkpoints import EVOLUTION, MEMORY, default_checkpoint, open_checkpoint, open_memory
+from code2lora.named_checkpoints import (
+    EVOLUTION,
+    MEMORY,
+    TEXT,
+    default_checkpoint,
+    open_checkpoint,
+    open_memory,
+    open_text,
+)
 from code2lora.published_vectors import PublishedVectors
-from code2lora.state_vectors import EncodedVectors, StateVectors
+from code2lora.state_vectors import EncodedVectors, Recipes, StateVectors
 from code2lora.symbol_features import symbol_features
 from code2lora.symbol_memory import SymbolMemory
+from code2lora.text_checkpoints import TextCheckpoint
+from code2lora.text_conditioning import TextConditioner, check_text_fits
 from code2lora.vector_store import SqliteVectorStore
 from repopeftbench.dataset.embeddings import PublishedEmbeddings
 
@@ -31,7 +43,7 @@ class HypernetworkSettings:
     """What a hypernetwork is loaded by.
 
     Attributes:
-        method: `code2lora-static`, `code2lora-evo` or `code2lora-memory`.
+        method: `code2lora-static`, `code2lora-evo`, `code2lora-memory` or `text2lora`.
         backbone: The base model's name.
         device: A torch device, or `auto`.
         dtype: The backbone's and the encoder's type of number, or `auto`.
@@ -65,7 +77,7 @@ class Hypernetwork:
     """
 
     backbone: Backbone
-    checkpoint: Checkpoint | MemoryCheckpoint
+    checkpoint: Checkpoint | MemoryCheckpoint | TextCheckpoint
     inputs: StateVectors | SymbolMemory
     conditioner: Conditioner
     encoder_sha256: str | None
@@ -96,6 +108,8 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
     """
     if settings.method == MEMORY:
         return _load_memory(settings)
+    if settings.method == TEXT:
+        return _load_text(settings)
     named = open_checkpoint(settings.checkpoint or default_checkpoint(settings.method, settings.backbone))
     backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
     check_head_fits(named.checkpoint, backbone.model, backbone.name)
@@ -105,16 +119,8 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
     if settings.embeddings is not None:
         vectors, encoder_sha256 = PublishedVectors(PublishedEmbeddings(settings.embeddings)), None
     else:
-        encoder = _encoder(settings.encoder or named.encoder, settings, backbone)
-        trained_with = named.checkpoint.origin.get("encoder_sha256")
-        if settings.encoder is None and trained_with not in (None, encoder.weights_sha256):
-            raise CheckpointError(
-                f"the checkpoint was trained with encoder {named.encoder!r} of weights {str(trained_with)[:12]}, "
-                f"the one found has {encoder.weights_sha256[:12]}: name the right one with --encoder"
-            )
-        path = vector_store_path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        store = SqliteVectorStore(path)
+        encoder = _encoder(named.encoder, named.checkpoint.origin, settings, backbone)
+        store = _open_store()
         vectors, encoder_sha256 = EncodedVectors(keyed_encoder(encoder), named.recipes, store), encoder.weights_sha256
     kind = WalkConditioner if settings.method == EVOLUTION else SnapshotConditioner
     return Hypernetwork(
@@ -146,10 +152,46 @@ def _load_memory(settings: HypernetworkSettings) -> Hypernetwork:
     )
 
 
-def _encoder(name: str, settings: HypernetworkSettings, backbone: Backbone) -> Backbone:
-    if name == settings.backbone:
-        return backbone
-    return load_backbone(name, device=settings.device, dtype=settings.dtype)
+def _load_text(settings: HypernetworkSettings) -> Hypernetwork:
+    if settings.embeddings is not None:
+        raise CheckpointError(f"--embeddings has no use with {TEXT}, which is given texts: leave it out")
+    checkpoint, encoder_name, recipe = open_text(settings.checkpoint or default_checkpoint(TEXT, settings.backbone))
+    backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
+    check_text_fits(checkpoint, backbone.model, backbone.name)
+    encoder = _encoder(encoder_name, checkpoint.origin, settings, backbone)
+    checkpoint = replace(checkpoint, head=checkpoint.head.to(backbone.device))
+    store = _open_store()
+    vectors = EncodedVectors(keyed_encoder(encoder), Recipes(state=recipe), store)
+    return Hypernetwork(
+        backbone=backbone,
+        checkpoint=checkpoint,
+        inputs=vectors,
+        conditioner=TextConditioner(checkpoint, vectors),
+        encoder_sha256=encoder.weights_sha256,
+        store=store,
+    )
+
+
+def _open_store() -> SqliteVectorStore:
+    path = vector_store_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return SqliteVectorStore(path)
+
+
+def _encoder(
+    named: str, origin: Mapping[str, JsonValue], settings: HypernetworkSettings, backbone: Backbone
+) -> Backbone:
+    """The encoder that the user names, else the one of a checkpoint, which must be the one that it was trained with."""
+    name = settings.encoder or named
+    is_backbone = name == settings.backbone
+    found = backbone if is_backbone else load_backbone(name, device=settings.device, dtype=settings.dtype)
+    trained_with = origin.get("encoder_sha256")
+    if settings.encoder is None and trained_with not in (None, found.weights_sha256):
+        raise CheckpointError(
+            f"the checkpoint was trained with encoder {named!r} of weights {str(trained_with)[:12]}, "
+            f"the one found has {found.weights_sha256[:12]}: name the right one with --encoder"
+        )
+    return found
 
 
 def keyed_encoder(encoder: Backbone) -> BackboneEncoder:

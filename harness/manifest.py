@@ -56,6 +56,19 @@ class ConditioningManifest(_Strict):
     logit_change: float
 
 
+class TrainingManifest(_Strict):
+    """What a method's weights were trained with; `settings_sha256` is of everything but the seed."""
+
+    recipe: str
+    seed: int
+    settings_sha256: str
+    repositories: int
+    draws: int
+    target_tokens: int
+    steps: int
+    trainable_parameters: int
+
+
 class ScorersManifest(_Strict):
     """What scores depend on beside the metrics' own versions."""
 
@@ -79,6 +92,8 @@ class RunManifest(_Strict):
     settings: SettingsManifest
     weights_sha256: str | None
     conditioning: ConditioningManifest | None = None
+    training: TrainingManifest | None = None
+    """None of methods without weights of their own, and of weights that no `repobench train` made."""
     retrieval: dict[str, str | int | float | bool] | None = None
     """What the method's retrieval recipe says; None of methods that do not retrieve."""
     dataset_sha256: str
@@ -163,7 +178,7 @@ def first_difference(found: RunManifest, wanted: RunManifest) -> str | None:
 def _flat(manifest: RunManifest) -> dict[str, object]:
     fields = manifest.model_dump(mode="json")
     flat = {"method": fields.pop("method")}
-    for group in ("settings", "conditioning", "retrieval", "scorers"):
+    for group in ("settings", "conditioning", "training", "retrieval", "scorers"):
         values = fields.pop(group)
         flat |= {group: None} if values is None else {f"{group}.{name}": value for name, value in values.items()}
     return {**flat, **fields}

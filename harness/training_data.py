@@ -1,4 +1,4 @@
-"""A dataset as a training sees it: train and validation tasks of the evolution track, production code, diffs (io).
+"""A dataset as a training sees it: train and validation tasks of one track, production code, diffs (io).
 
 Texts are read a row group at a time; of a task only prefix, gap and target. It shows no test file and nothing of the
 splits that results are reported on.
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from code2lora.training.data import TaskPlace, TaskText, TrainingSplit
 from repopeftbench.dataset.snapshots import SnapshotStore, has_snapshots
 from repopeftbench.dataset.store import COMMITS_NAME, Dataset, read_records
-from repopeftbench.errors import ConfigError, GitObjectError
+from repopeftbench.errors import ConfigError
 from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.schema import CommitRecord, Split, SymbolRecord, Track
 from repopeftbench.views import DatasetViews
@@ -22,9 +22,16 @@ from repopeftbench.views import DatasetViews
 class DatasetTrainingData:
     """The `TrainingData` of a dataset folder."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        """Describes it; nothing is read yet."""
+    def __init__(self, dataset: Dataset, track: Track = Track.EVOLUTION) -> None:
+        """Describes it; nothing is read yet.
+
+        Args:
+            dataset: The folder.
+            track: Whose tasks are shown. Those of the static track stand in one snapshot of each repository, which
+                then takes the place of the repository's last kept commit.
+        """
         self._dataset = dataset
+        self._track = track
 
     @property
     def sha256(self) -> str:
@@ -32,10 +39,10 @@ class DatasetTrainingData:
         return self._dataset.sha256
 
     def places(self, split: TrainingSplit) -> tuple[TaskPlace, ...]:
-        """The tasks of a split of the evolution track, without their texts."""
+        """The tasks of a split of the track, without their texts."""
         columns = ["task_id", "repo_id", "commit_index"]
         places: list[TaskPlace] = []
-        for table in self._dataset.task_tables(Track.EVOLUTION, Split(split), columns):
+        for table in self._dataset.task_tables(self._track, Split(split), columns):
             for task_id, repo_id, commit in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
                 places.append(TaskPlace(row=len(places), task_id=task_id, repo_id=repo_id, commit=commit))
         return tuple(places)
@@ -44,7 +51,7 @@ class DatasetTrainingData:
         """The texts of some tasks, in order of row."""
         wanted = iter(sorted(rows))
         row, first = next(wanted, None), 0
-        for table in self._dataset.task_tables(Track.EVOLUTION, Split(split), ["prefix", "gap", "target"]):
+        for table in self._dataset.task_tables(self._track, Split(split), ["prefix", "gap", "target"]):
             indices = []
             while row is not None and row < first + table.num_rows:
                 indices.append(row - first)
@@ -65,7 +72,7 @@ class DatasetTrainingData:
         Raises:
             ConfigError: the dataset was mined without snapshots.
         """
-        tree = self._snapshots.tree(repo_id, self._shas[repo_id][commit])
+        tree = self._snapshots.tree(repo_id, self._sha(repo_id, commit))
         return {
             path: blob
             for path, blob in sorted(tree.items())
@@ -73,11 +80,21 @@ class DatasetTrainingData:
         }
 
     def read(self, blob: str) -> str:
-        """The text of a blob; empty where it has none."""
-        try:
-            return self._snapshots.read(blob)
-        except GitObjectError:
-            return ""
+        """The text of a blob.
+
+        Raises:
+            GitObjectError: it has none.
+        """
+        return self._snapshots.read(blob)
+
+    def description(self, repo_id: str, commit: int) -> str:
+        """What the project said of itself at a kept commit.
+
+        Raises:
+            ConfigError: the dataset was mined without snapshots.
+        """
+        self._require_snapshots()
+        return self._views.view(repo_id, self._sha(repo_id, commit)).description()
 
     def symbols(self, repo_id: str, commit: int) -> Sequence[SymbolRecord]:
         """What the production code at a kept commit defines.
@@ -86,7 +103,7 @@ class DatasetTrainingData:
             ConfigError: the dataset was mined without snapshots.
         """
         self._require_snapshots()
-        return self._views.view(repo_id, self._shas[repo_id][commit]).symbols()
+        return self._views.view(repo_id, self._sha(repo_id, commit)).symbols()
 
     @cached_property
     def _views(self) -> DatasetViews:
@@ -102,6 +119,21 @@ class DatasetTrainingData:
             raise ConfigError(
                 f"{self._dataset.folder} holds no snapshots, which this method learns from: mine without --no-snapshots"
             )
+
+    def _sha(self, repo_id: str, commit: int) -> str:
+        snapshot = self._static_shas.get((repo_id, commit)) if self._track is Track.STATIC else None
+        return snapshot or self._shas[repo_id][commit]
+
+    @cached_property
+    def _static_shas(self) -> dict[tuple[str, int], str]:
+        """The snapshots that tasks of the static track stand in, by repository and the last kept commit before."""
+        columns = ["repo_id", "commit_index", "commit_sha"]
+        found: dict[tuple[str, int], str] = {}
+        for split in (Split.IR_TRAIN, Split.IR_VAL, Split.CR_VAL):
+            for table in self._dataset.task_tables(Track.STATIC, split, columns):
+                repo_ids, commits, shas = (table.column(name).to_pylist() for name in columns)
+                found.update(zip(zip(repo_ids, commits, strict=True), shas, strict=True))
+        return found
 
     @cached_property
     def _shas(self) -> dict[str, list[str]]:

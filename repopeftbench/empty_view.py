@@ -31,6 +31,10 @@ class NothingYet:
         """No content."""
         return {}
 
+    def description(self) -> str:
+        """No text."""
+        return ""
+
     def kept_commits(self) -> tuple[KeptCommit, ...]:
         """No commit."""
         return ()

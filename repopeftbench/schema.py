@@ -296,6 +296,10 @@ class HistoryView(RepositoryView, Protocol):
         """The content id of each production file, by path, in order of path."""
         ...
 
+    def description(self) -> str:
+        """What the project says of itself at the root of the tree: README, then package metadata; empty without."""
+        ...
+
     def kept_commits(self) -> Sequence[KeptCommit]:
         """The kept commits up to and including this one, oldest first."""
         ...

@@ -5,9 +5,10 @@ looks costs nothing. With snapshots in the dataset no clone is needed, nor any g
 where a history is read.
 """
 
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from repopeftbench.dataset.symbol_store import StoredSymbols
 from repopeftbench.dataset.symbol_tables import has_symbols
 from repopeftbench.empty_view import NothingYet
 from repopeftbench.errors import DatasetError, GitObjectError, SourceError
-from repopeftbench.mining.metadata import is_metadata
+from repopeftbench.mining.metadata import described, is_metadata
 from repopeftbench.mining.source import UnreadableSourceError, decode_source
 from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.schema import HistoryView, KeptCommit, State, SymbolChanges, SymbolRecord, Task, Track
@@ -52,6 +53,12 @@ class _DatasetHistory(ABC):
     @abstractmethod
     def at(self, commit_sha: str) -> HistoryView: ...
 
+    @abstractmethod
+    def metadata_files(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def read_metadata(self, path: str) -> str: ...
+
     @property
     def repo_id(self) -> str:
         """The repository."""
@@ -78,6 +85,14 @@ class _DatasetHistory(ABC):
         """
         self._check_earlier(commit_sha)
         return self._known.production_diff(self._repo_id, commit_sha)
+
+    def description(self) -> str:
+        """What the project says of itself at the root of the tree: README, then package metadata; empty without.
+
+        Raises:
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+        """
+        return described({path: partial(self.read_metadata, path) for path in self.metadata_files()})
 
     def symbols(self) -> tuple[SymbolRecord, ...]:
         """What the production files define, sorted: a multiset.
@@ -253,9 +268,27 @@ class GitRepositoryView(_DatasetHistory):
         Raises:
             GitObjectError: `path` is no production file of this tree, or is not text.
         """
-        blob = self._blobs.get(path)
+        return self._read(path, self._blobs.get(path), "production")
+
+    def metadata_files(self) -> tuple[str, ...]:
+        """Paths of the project's metadata (`mining.metadata`), sorted.
+
+        Raises:
+            GitObjectError: the repository is not where it was mined from.
+        """
+        return tuple(self._metadata)
+
+    def read_metadata(self, path: str) -> str:
+        """The text of one metadata file.
+
+        Raises:
+            GitObjectError: `path` is no metadata file of this tree, or is not text.
+        """
+        return self._read(path, self._metadata.get(path), "metadata")
+
+    def _read(self, path: str, blob: str | None, kind: str) -> str:
         if blob is None:
-            raise GitObjectError(f"{path} is not a production file of {self._repo_id} at {self._commit_sha}")
+            raise GitObjectError(f"{path} is not a {kind} file of {self._repo_id} at {self._commit_sha}")
         raw = self._repository.read(blob)
         try:
             return decode_source(raw).utf8.decode("utf-8")
@@ -270,6 +303,15 @@ class GitRepositoryView(_DatasetHistory):
             return GitRepository(self._location)
         except SourceError as error:
             raise GitObjectError(f"{self._repo_id} is not where it was mined from: {error}; mine it again") from error
+
+    @cached_property
+    def _metadata(self) -> dict[str, str]:
+        entries = self._repository.deltas(None, self._commit_sha)
+        return {
+            entry.path: entry.blob
+            for entry in entries
+            if entry.blob is not None and stat.S_ISREG(entry.mode) and is_metadata(entry.path)
+        }
 
     @cached_property
     def _blobs(self) -> dict[str, str]:

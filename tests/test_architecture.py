@@ -19,6 +19,7 @@ ONLY_IN = {
     "huggingface_hub": {"repopeftbench/dataset/hub.py", "code2lora/hub.py"},
     "codebleu": {"harness/metrics/codebleu_package.py"},
     "ray": {"repopeftbench/ray_engine.py", "repopeftbench/ray_actors.py"},
+    "tensorboard": {"code2lora/training/tracking.py"},
     "subprocess": {"sandboxes/local.py", "sandboxes/installing.py", "sandboxes/readiness.py"},
     "altair": {
         "harness/report/figures/drawing.py",

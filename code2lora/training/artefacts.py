@@ -2,7 +2,7 @@
 
 | method | folder holds |
 |---|---|
-| `code2lora-*` | `checkpoint.json`, `weights.safetensors` (`code2lora/checkpoints.py`) |
+| `code2lora-*`, `text2lora` | `checkpoint.json`, `weights.safetensors` (`code2lora/checkpoints.py`) |
 | `shared-lora` | `adapter_model.safetensors`, `adapter_config.json` (`code2lora/export.py`): peft loads it |
 | `per-repo-lora` | one such folder for each repository, `adapters/OWNER/NAME` |
 | `fft` | `model.safetensors`, `config.json` and the tokenizer: a backbone like any other |
@@ -24,7 +24,8 @@ from code2lora.errors import TrainingError
 from code2lora.export import AdapterSource, export_peft
 from code2lora.folders import replace_folder
 from code2lora.memory_checkpoints import MemoryCheckpoint, save_memory_checkpoint
-from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork
+from code2lora.text_checkpoints import TextCheckpoint, save_text_checkpoint
+from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork, TextHypernetwork
 from code2lora.training.memories import MemoryHypernetwork
 from code2lora.training.record import LOG_NAME, RECORD_NAME, Settings, TrainingRecord
 from code2lora.training.weights import FullFineTuning, SharedLoRA
@@ -94,6 +95,21 @@ def write_memory(folder: Path, method: MemoryHypernetwork, settings: Settings) -
         origin=origin,
     )
     save_memory_checkpoint(folder, checkpoint)
+
+
+def write_text(folder: Path, method: TextHypernetwork, settings: Settings) -> None:
+    """Writes the checkpoint of `text2lora` into an empty folder."""
+    origin: dict[str, JsonValue] = {
+        "made_by": "repobench train",
+        "settings_sha256": settings.sha256(),
+        "dataset_sha256": settings.dataset_sha256,
+        "backbone_sha256": settings.backbone_sha256,
+        "encoder": settings.encoder,
+        "encoder_sha256": str(settings.encoder_sha256).partition(" ")[0],
+        "state_recipe": settings.own["encoder_recipe"],
+        "state": settings.terms["state"],
+    }
+    save_text_checkpoint(folder, TextCheckpoint(head=method.head.cpu(), input=settings.own["input"], origin=origin))
 
 
 def write_adapter(

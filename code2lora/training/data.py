@@ -75,7 +75,15 @@ class TrainingData(Protocol):
         ...
 
     def read(self, blob: str) -> str:
-        """The text of a content; empty where it has none."""
+        """The text of a content.
+
+        Raises:
+            GitObjectError: it has none.
+        """
+        ...
+
+    def description(self, repo_id: str, commit: int) -> str:
+        """What the project said of itself at a kept commit (`HistoryView.description`)."""
         ...
 
     def symbols(self, repo_id: str, commit: int) -> Sequence[SymbolRecord]:

@@ -1,4 +1,4 @@
-"""Methods whose adapters a network makes from vectors of the repository: `code2lora-static` and `code2lora-evo`.
+"""Methods whose adapters a network makes of the repository's vectors: `code2lora-static`, `-evo` and `text2lora`.
 
 The vectors are fixed and computed before. The static head is given the repository's vector at a task's commit (or at
 the kept commit before). The commit GRU walks the history from its first commit: without gradients up to the earliest
@@ -18,6 +18,7 @@ from torch import nn
 from code2lora.adapters import Adapter
 from code2lora.evolution import CommitGRU
 from code2lora.head import Code2LoRAHead
+from code2lora.text_head import Text2LoRAHead
 from code2lora.training.plan import Draw
 from code2lora.whitening import Whitening
 
@@ -63,6 +64,32 @@ class StaticHypernetwork:
         """
         self.head = head
         self.whitening = whitening
+        self._vectors = vectors
+        self._state = state
+
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """The head's weights by name."""
+        return dict(sorted(self.head.named_parameters()))
+
+    def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter, Sequence[int]]:
+        """An adapter for each state of a repository among the draws."""
+        places, rows = distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
+        context_NE = torch.stack([self._vectors[place] for place in places])
+        return self.head(context_NE.to(next(self.head.parameters()).device)), rows
+
+
+class TextHypernetwork:
+    """`text2lora`: a head over vectors of what repositories say of themselves."""
+
+    def __init__(self, head: Text2LoRAHead, vectors: Mapping[tuple[str, int], torch.Tensor], state: str) -> None:
+        """Takes the head.
+
+        Args:
+            head: The network, on the backbone's device.
+            vectors: The text's vector (`E`) at each place that will be asked for.
+            state: `commit` or `parent`.
+        """
+        self.head = head
         self._vectors = vectors
         self._state = state
 

@@ -23,7 +23,7 @@ from code2lora.training.nano_recipe import TrainingProgress
 from code2lora.training.plan import Draw, Plan
 from code2lora.training.recipe import Terms
 from code2lora.training.state import Standing, copied, load_state, put_back, save_state
-from code2lora.training.tokens import TokenStore, target_losses
+from code2lora.training.tokens import Batch, TokenStore, target_losses
 from repopeftbench.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def train_method(
 def examined(method: Method, course: Course) -> float:
     """The validation loss of a method as it is: the mean over repositories of that over their target tokens (nats)."""
     with Injection(course.backbone.model, detach_input=course.detach_input) as injection:
-        return _exam_loss(method, course, injection)
+        return _exam_loss(method, course, injection, course.terms.steps)
 
 
 class _Loop:
@@ -175,7 +175,7 @@ class _Loop:
             batch = self.course.tokens.batch([draw.row for draw in draws[some]])
             summed = target_losses(self.course.backbone, batch, terms.precision).sum()
             if not math.isfinite(summed.item()):
-                raise self._diverged(draws[some], "loss", summed.item())
+                raise _diverged(self.course, batch, draws[some], (standing.step, "loss", summed.item()))
             total += summed.item()
             (summed / counted if terms.loss == "mean" else summed).backward()  # type: ignore[no-untyped-call]
         injection.use(None)
@@ -183,7 +183,8 @@ class _Loop:
             _learn_from(adapter, leaves)
         norm = torch.nn.utils.clip_grad_norm_(list(self.weights.values()), terms.gradient_clip)
         if not math.isfinite(norm.item()):
-            raise self._diverged(draws, "gradient", norm.item())
+            batch = self.course.tokens.batch([draw.row for draw in draws])
+            raise _diverged(self.course, batch, draws, (standing.step, "gradient", norm.item()))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self.optimizer.step()
@@ -196,9 +197,7 @@ class _Loop:
     def _validate(self, injection: Injection) -> None:
         """Adds a point to the curve."""
         standing = self.standing
-        loss = _exam_loss(self.method, self.course, injection)
-        if not math.isfinite(loss):
-            raise TrainingError(f"The validation loss is {loss} at step {standing.step}: lower the learning rate.")
+        loss = _exam_loss(self.method, self.course, injection, standing.step)
         standing.curve.append((standing.step, loss))
         if standing.best_loss is None or loss < standing.best_loss:
             standing.best_step, standing.best_loss, standing.worse = standing.step, loss, 0
@@ -208,7 +207,7 @@ class _Loop:
 
     def _report(self, loss: float, rate: float, seconds: float, done: int) -> None:
         if self.progress is not None:
-            steps = self.course.terms.steps
+            steps, curve = self.course.terms.steps, self.standing.curve
             self.progress(
                 TrainingProgress(
                     step=self.standing.step,
@@ -218,6 +217,7 @@ class _Loop:
                     tokens=self.standing.tokens,
                     seconds=seconds,
                     eta_seconds=seconds / done * (steps - self.standing.step),
+                    validation_loss=curve[-1][1] if curve and curve[-1][0] == self.standing.step else None,
                 )
             )
 
@@ -225,24 +225,31 @@ class _Loop:
         self.course.folder.mkdir(parents=True, exist_ok=True)
         save_state(self.course.folder / STATE_NAME, self.standing, self.weights, self.optimizer, self.best)
 
-    def _diverged(self, draws: Sequence[Draw], what: str, value: float) -> TrainingError:
-        """The error for a number that is not finite; what led to it is on the disk."""
-        path = self.course.folder / BAD_BATCH_NAME
-        path.parent.mkdir(parents=True, exist_ok=True)
-        batch = self.course.tokens.batch([draw.row for draw in draws])
-        record = {
-            "step": self.standing.step,
-            what: str(value),
-            "draws": [{"row": draw.row, "repo_id": draw.repo_id, "commit": draw.commit} for draw in draws],
-            "tokens": batch.ids_BT.tolist(),
-        }
-        write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
-        return TrainingError(
-            f"The {what} is {value} at step {self.standing.step + 1}; {path} holds the batch. Lower the learning rate."
-        )
+
+def _diverged(course: Course, batch: Batch, draws: Sequence[Draw], found: tuple[int, str, float]) -> TrainingError:
+    """The error for a number that is not finite; what led to it is on the disk.
+
+    Args:
+        course: Where it was met.
+        batch: What the backbone was given.
+        draws: Its tasks.
+        found: Steps done, what is not finite, and what it is.
+    """
+    step, what, value = found
+    path = course.folder / BAD_BATCH_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "step": step,
+        what: str(value),
+        "draws": [{"row": draw.row, "repo_id": draw.repo_id, "commit": draw.commit} for draw in draws],
+        "tokens": batch.ids_BT.tolist(),
+    }
+    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
+    when = f"after step {step}" if what == "validation loss" else f"at step {step + 1}"
+    return TrainingError(f"The {what} is {value} {when}; {path} holds the batch. Lower the learning rate.")
 
 
-def _exam_loss(method: Method, course: Course, injection: Injection) -> float:
+def _exam_loss(method: Method, course: Course, injection: Injection, step: int) -> float:
     terms, losses = course.terms, []
     with torch.no_grad():
         for draws in course.exam:
@@ -253,6 +260,8 @@ def _exam_loss(method: Method, course: Course, injection: Injection) -> float:
                 injection.use(_rows_of(adapter, rows[some]))
                 batch = course.exam_tokens.batch([draw.row for draw in draws[some]])
                 summed += target_losses(course.backbone, batch, terms.precision).double().sum().item()
+                if not math.isfinite(summed):
+                    raise _diverged(course, batch, draws[some], (step, "validation loss", summed))
             losses.append(summed / course.exam_tokens.counted([draw.row for draw in draws]))
     injection.use(None)
     return _mean(losses)

@@ -69,6 +69,7 @@ class TrainingProgress:
         tokens: Tokens learned from so far.
         seconds: Wall time since the first step began.
         eta_seconds: Estimated wall time to the last step.
+        validation_loss: Where a validation came after the step (nats per token).
     """
 
     step: int
@@ -78,6 +79,7 @@ class TrainingProgress:
     tokens: int
     seconds: float
     eta_seconds: float
+    validation_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,14 @@ from code2lora.conditioned import Recall
 from code2lora.encoder import RECIPES
 from code2lora.errors import TrainingError
 from code2lora.symbol_features import FeatureKind
+from code2lora.text_checkpoints import TextInput
 from repopeftbench.near import near
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
-METHODS = ("shared-lora", "per-repo-lora", "fft", "code2lora-static", "code2lora-evo", "code2lora-memory")
+METHODS = (
+    *("shared-lora", "per-repo-lora", "fft", "text2lora"),
+    *("code2lora-static", "code2lora-evo", "code2lora-memory"),
+)
 
 _Count = Annotated[int, Field(ge=1)]
 _Positive = Annotated[float, Field(gt=0)]
@@ -50,6 +54,8 @@ class Terms(_Strict):
         validation_tasks: Most tasks of each repository that a validation reads.
         rows: Tasks that go through the backbone together; changes nothing but memory and rounding.
         precision: Of the matrix products in the backbone.
+        track: Whose tasks are learnt from: of the `evolution` track, commit by commit, or of the `static` one, where
+            all tasks of a repository stand in one snapshot. Validation is on the same track.
     """
 
     draws: _Count
@@ -68,6 +74,7 @@ class Terms(_Strict):
     validation_tasks: _Count
     rows: _Count
     precision: Literal["float32", "bfloat16"]
+    track: Literal["evolution", "static"] = "evolution"
 
     @property
     def draws_per_step(self) -> int:
@@ -105,6 +112,8 @@ class MethodSettings(_Strict):
         gated: Whether symbols are weighted.
         records: Most symbols of a repository that count.
         least_share: Of each visit a random share of the symbols is shown, at least this one.
+        latent_dim: Of `text2lora`, width of what its heads are given; a multiple of 4.
+        input: Of `text2lora`, the `description` of a repository, or its `files`, as published.
         terms: Shared terms that this method replaces.
     """
 
@@ -127,6 +136,8 @@ class MethodSettings(_Strict):
     gated: bool | None = None
     records: _Count | None = None
     least_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    latent_dim: _Count | None = None
+    input: TextInput | None = None
     terms: dict[str, Any] = {}
 
 
@@ -134,12 +145,17 @@ _OWN = {
     "shared-lora": {"rank", "alpha", "layers"},
     "per-repo-lora": {"rank", "alpha", "layers"},
     "fft": set[str](),
+    "text2lora": {"rank", "alpha", "latent_dim", "input", "encoder_recipe"},
     "code2lora-static": {"rank", "alpha", "hidden_dim", "encoder_recipe"},
     "code2lora-evo": {"rank", "alpha", "hidden_dim", "encoder_recipe", "state_dim"},
     "code2lora-memory": {"rank", "alpha", "layers", "shared_rank", "shared_learning_rate", "records", "recall"}
     | {"symbols", "whitened_dim", "gated", "least_share"},
 }
-_OPTIONAL = {"code2lora-static": {"snapshots", "whiten"}, "code2lora-memory": {"snapshots", "modules"}}
+_OPTIONAL = {
+    "text2lora": {"snapshots"},
+    "code2lora-static": {"snapshots", "whiten"},
+    "code2lora-memory": {"snapshots", "modules"},
+}
 
 
 class _RecipeFile(_Strict):
@@ -200,6 +216,8 @@ def load_recipe(name: str, method: str) -> TrainingRecipe:
     except ValueError as error:
         raise TrainingError(f"Recipe {path} is no TOML: {error}.") from error
     _check_own(path, method, settings)
+    if (terms.track, terms.state) == ("static", "parent"):
+        raise TrainingError(f'Recipe {path}: a snapshot of the static track has no parent: give state = "commit".')
     return TrainingRecipe(name=path.stem, method=method, terms=terms, settings=settings)
 
 

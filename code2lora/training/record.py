@@ -134,7 +134,8 @@ def describe(recipe: TrainingRecipe, identity: Identity) -> Settings:
     return Settings(
         method=recipe.method,
         recipe=recipe.name,
-        terms=recipe.terms.model_dump(mode="json"),
+        # What has a default is left out at it: records from before it was there stay equal.
+        terms=recipe.terms.model_dump(mode="json", exclude_defaults=True),
         own=recipe.settings.model_dump(mode="json", exclude={"terms"}, exclude_none=True),
         **asdict(identity),
     )

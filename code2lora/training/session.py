@@ -5,7 +5,6 @@ the result is in place.
 """
 
 import importlib.metadata
-import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,10 +16,6 @@ import torch
 
 from code2lora.encoder import VectorStore, WindowEncoder
 from code2lora.errors import TrainingError
-from code2lora.evolution import CommitGRU, GRUConfig
-from code2lora.head import Code2LoRAHead, HeadConfig
-from code2lora.lora import target_modules, type_dims
-from code2lora.symbol_features import symbol_features
 from code2lora.training.artefacts import (
     ADAPTERS_NAME,
     count,
@@ -29,19 +24,14 @@ from code2lora.training.artefacts import (
     write_folder,
     write_hypernetwork,
     write_memory,
+    write_text,
 )
 from code2lora.training.data import TaskPlace, TrainingData, TrainingSplit
-from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork, place_in_history
+from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork, TextHypernetwork
+from code2lora.training.log import LogReader, TrainingLog, tell
 from code2lora.training.loop import Course, Method, train_method
-from code2lora.training.memories import (
-    MemoryHypernetwork,
-    definitions_at,
-    fitted_book,
-    is_shared,
-    memory_config,
-    untrained_head,
-    with_strength,
-)
+from code2lora.training.memories import MemoryHypernetwork, is_shared, with_strength
+from code2lora.training.methods import untrained_lora, untrained_method
 from code2lora.training.nano_recipe import TrainingProgress
 from code2lora.training.plan import Draw, Plan, TaskGroup
 from code2lora.training.recipe import TrainingRecipe
@@ -57,10 +47,8 @@ from code2lora.training.record import (
     read_record,
 )
 from code2lora.training.tokens import TokenStore
-from code2lora.training.vectors import VectorSource
 from code2lora.training.weights import FullFineTuning, SharedLoRA
 from code2lora.training.workspace import claimed, work_folder
-from code2lora.whitening import Whitening
 from repopeftbench.schema import content_id
 
 if TYPE_CHECKING:
@@ -82,6 +70,7 @@ class TrainingSession:
         save_seconds: Least time between two states on the disk.
         progress: Told after every step: the name of what is trained, and how far it is.
         prepared: Told how far the vectors are, as `(done, total)`.
+        reader: Told what the log says; also of a training that is there already.
     """
 
     recipe: TrainingRecipe
@@ -94,6 +83,7 @@ class TrainingSession:
     save_seconds: float = 600.0
     progress: Callable[[str, TrainingProgress], None] | None = None
     prepared: Callable[[int, int], None] | None = None
+    reader: LogReader | None = None
 
     def settings(self) -> Settings:
         """Everything that the weights depend on."""
@@ -131,6 +121,8 @@ def train(session: TrainingSession, folder: Path) -> TrainingRecord:
         if record.settings_sha256 != settings.sha256():
             raise TrainingError(f"{folder} holds another training; choose another folder, or give --overwrite.")
         shutil.rmtree(work_folder(folder), ignore_errors=True)  # there if a kill came just before its deletion
+        if session.reader is not None:
+            tell(session.reader, folder / LOG_NAME)
         return record
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TrainingError(f"{folder} holds something that is no training of ours; choose another folder.")
@@ -153,16 +145,20 @@ class _Training:
         self.session = session
         self.settings = settings
         self.work = work
+        self.log = TrainingLog(work / LOG_NAME, session.reader)
         self.recipe = session.recipe
         self.pool = pool_of(session.data.places("ir_train"))
         if not self.pool:
-            raise TrainingError("The dataset has no task of ir_train in its evolution track: mine more commits.")
+            track = session.recipe.terms.track
+            raise TrainingError(f"The dataset has no task of ir_train in its {track} track: mine more commits.")
 
     def all_repositories(self) -> tuple[TrainingRecord, Callable[[Path], None]]:
         """Trains one network for all of them."""
         plan = Plan(self.pool, self.recipe.terms, self.session.seed)
         exam = self._exam(self.session.data.places("cr_val"))
-        method = self._method(plan, exam)
+        every = [draw for step in range(plan.terms.steps) for draw in plan.step(step)]
+        every += [draw for draws in exam for draw in draws]
+        method = untrained_method(self.session, frozenset(repo_id for repo_id, _ in self.pool), every)
         outcome = self._train(method, plan, exam, "cr_val", repo_id=None)
         record = self._record((outcome,), len(plan.rows()), count(method.parameters()))
         return record, partial(self._write, method=method)
@@ -183,7 +179,7 @@ class _Training:
             if not share:
                 raise TrainingError(f"{terms.draws} draws for {len(self.pool)} repositories: give at least as many.")
             plan = Plan(((repo_id, groups),), terms.model_copy(update={"draws": share}), self.session.seed)
-            method = self._lora()
+            method = untrained_lora(self.session)
             exam = self._exam(validation.get(repo_id, ()))
             outcomes.append(self._train(method, plan, exam, "ir_val", repo_id=repo_id))
             write_adapter(adapters / repo_id, method, self.session.backbone, self.settings, repo_id)
@@ -194,79 +190,6 @@ class _Training:
             shutil.copytree(adapters, folder / ADAPTERS_NAME)
 
         return record, write
-
-    def _method(self, plan: Plan, exam: Sequence[Sequence[Draw]]) -> Method:
-        """The untrained method."""
-        name = self.recipe.method
-        if name == "shared-lora":
-            return self._lora()
-        if name == "fft":
-            return FullFineTuning(self.session.backbone)
-        every = [draw for step in range(plan.terms.steps) for draw in plan.step(step)]
-        every += [draw for draws in exam for draw in draws]
-        state = plan.terms.state
-        places = {(draw.repo_id, place_in_history(draw.commit, state)) for draw in every}
-        own, session = self.recipe.settings, self.session
-        if name == "code2lora-memory":
-            return self._memory(places)
-        source = VectorSource(session.data, session.encoder, str(own.encoder_recipe), session.vectors)
-        prepared = session.prepared or _ignore
-        if name == "code2lora-static":
-            vectors = source.snapshots(places, own.snapshots, prepared)
-            return self._static(vectors, state)
-        latest: dict[str, int] = {}
-        for repo_id, place in sorted(places):
-            latest[repo_id] = place
-        histories = source.histories(latest, prepared)
-        head, gru = self._head(int(own.state_dim or 0)), self._gru(2 * session.encoder.width)
-        return EvolvingHypernetwork(gru, head, histories, state)
-
-    def _static(self, vectors: dict[tuple[str, int], torch.Tensor], state: str) -> StaticHypernetwork:
-        """The static head, behind a whitening of its vectors where the recipe asks for one."""
-        own, width = self.recipe.settings, 2 * self.session.encoder.width
-        if own.whiten is None:
-            return StaticHypernetwork(self._head(width), vectors, state)
-        learnt = {repo_id for repo_id, _ in self.pool}
-        whitening = Whitening(width, own.whiten)
-        whitening.fit(torch.stack([vector for (repo_id, _), vector in sorted(vectors.items()) if repo_id in learnt]))
-        whitened = {place: whitening(vector) for place, vector in vectors.items()}
-        return StaticHypernetwork(self._head(whitening.kept), whitened, state, whitening)
-
-    def _memory(self, places: set[tuple[str, int]]) -> MemoryHypernetwork:
-        own, session = self.recipe.settings, self.session
-        backbone, terms = session.backbone, self.recipe.terms
-        features = symbol_features(own.symbols or "states", backbone)
-        head = untrained_head(memory_config(own, backbone.model, features), session.seed)
-        defined = definitions_at(
-            session.data, places, limit=own.snapshots, most=own.records or 0, progress=session.prepared or _ignore
-        )
-        book = fitted_book(head, features, defined, frozenset(repo_id for repo_id, _ in self.pool))
-        return MemoryHypernetwork(head.to(backbone.device), book, terms.state, own.least_share or 1.0)
-
-    def _lora(self) -> SharedLoRA:
-        own = self.recipe.settings
-        assert own.rank is not None and own.alpha is not None and own.layers is not None  # the recipe was checked
-        backbone, seed = self.session.backbone, self.session.seed
-        return SharedLoRA(backbone, rank=own.rank, alpha=own.alpha, layers=own.layers, seed=seed)
-
-    def _head(self, input_dim: int) -> Code2LoRAHead:
-        own = self.recipe.settings
-        assert own.rank is not None and own.alpha is not None and own.hidden_dim is not None  # the recipe was checked
-        dims = type_dims(target_modules(self.session.backbone.model))
-        config = HeadConfig(
-            type_dims=dims, input_dim=input_dim, hidden_dim=own.hidden_dim, rank=own.rank, alpha=own.alpha
-        )
-        with torch.random.fork_rng():
-            torch.manual_seed(self.session.seed)
-            return Code2LoRAHead(config).to(self.session.backbone.device)
-
-    def _gru(self, width: int) -> CommitGRU:
-        own = self.recipe.settings
-        assert own.state_dim is not None  # the recipe was checked
-        with torch.random.fork_rng():
-            torch.manual_seed(self.session.seed + 1)
-            config = GRUConfig(diff_input_dim=width, repo_state_dim=width, hidden_dim=own.state_dim)
-            return CommitGRU(config).to(self.session.backbone.device)
 
     def _exam(self, places: Iterable[TaskPlace]) -> tuple[tuple[Draw, ...], ...]:
         """The validation tasks of each repository: those with the smallest hash, so that the choice is the data's."""
@@ -306,7 +229,7 @@ class _Training:
         name = repo_id or self.recipe.method
 
         def report(progress: TrainingProgress) -> None:
-            self._log(name, progress)
+            self.log.add(name, progress)
             if session.progress is not None:
                 session.progress(name, progress)
 
@@ -322,18 +245,6 @@ class _Training:
         texts = self.session.data.texts(split, rows) if rows else ()
         length = min(self.recipe.terms.context_length, self.session.backbone.context_length)
         return TokenStore(self.session.backbone, texts, length, path)
-
-    def _log(self, name: str, progress: TrainingProgress) -> None:
-        line = {
-            "name": name,
-            "step": progress.step,
-            "loss": round(progress.loss, 4),
-            "learning_rate": progress.learning_rate,
-            "target_tokens": progress.tokens,
-            "seconds": round(progress.seconds, 2),
-        }
-        with (self.work / LOG_NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
 
     def _record(self, outcomes: tuple[Outcome, ...], tasks: int, parameters: int) -> TrainingRecord:
         return TrainingRecord(
@@ -358,6 +269,8 @@ class _Training:
             write_hypernetwork(folder, method, self.settings)
         elif isinstance(method, MemoryHypernetwork):
             write_memory(folder, method, self.settings)
+        elif isinstance(method, TextHypernetwork):
+            write_text(folder, method, self.settings)
 
 
 def pool_of(places: Sequence[TaskPlace]) -> tuple[tuple[str, tuple[TaskGroup, ...]], ...]:
@@ -369,7 +282,3 @@ def pool_of(places: Sequence[TaskPlace]) -> tuple[tuple[str, tuple[TaskGroup, ..
         (repo_id, tuple(TaskGroup(commit=commit, rows=tuple(found)) for commit, found in sorted(commits.items())))
         for repo_id, commits in sorted(rows.items())
     )
-
-
-def _ignore(done: int, total: int) -> None:
-    """The progress of a caller that does not ask for it."""

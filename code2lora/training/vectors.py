@@ -4,21 +4,12 @@ Nothing beyond the places in history that a training asks for is read: no later 
 snapshots, a place gets the vector of the latest chosen snapshot at or before it: older than it might be, never newer.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 
-from code2lora.encoder import (
-    PAPER_DIFF,
-    RECIPES,
-    FileVector,
-    RepositoryEncoder,
-    VectorStore,
-    WindowEncoder,
-    cache_key,
-    encode_diff,
-)
+from code2lora.encoder import PAPER_DIFF, RECIPES, VectorStore, WindowEncoder
+from code2lora.state_vectors import EncodedVectors, Recipes
 from code2lora.training.data import TrainingData
 from code2lora.training.hypernetworks import NOTHING_YET, HistoryVectors
 
@@ -39,35 +30,31 @@ class VectorSource:
             store: Where vectors are kept.
         """
         self._data = data
-        self._encoder = encoder
-        self._store = store
-        self._repositories = RepositoryEncoder(encoder, RECIPES[recipe], store)
-        self._diff_key = cache_key(encoder, PAPER_DIFF)
+        self._vectors = EncodedVectors(encoder, Recipes(state=RECIPES[recipe], diff=PAPER_DIFF), store)
 
     def snapshots(
         self, places: Iterable[tuple[str, int]], limit: int | None, progress: Progress
     ) -> dict[tuple[str, int], torch.Tensor]:
-        """The vector (2 `E`) of each repository at each place; zeros before the first commit.
+        """The vector (2 `E`) of each repository's files at each place; zeros before the first commit.
 
         Args:
             places: Repositories and positions of kept commits.
             limit: Most snapshots of each repository that are encoded; None encodes every place.
             progress: Told after every snapshot.
         """
-        by_repository: dict[str, set[int]] = {}
-        for repo_id, place in places:
-            by_repository.setdefault(repo_id, set()).add(place)
-        stand_ins = {
-            repo_id: stand_ins_for(sorted(found), limit) for repo_id, found in sorted(by_repository.items())
-        }  # fmt: skip
-        chosen = [(repo_id, place) for repo_id, found in stand_ins.items() for place in sorted(set(found.values()))]
-        vectors = {}
-        for done, (repo_id, place) in enumerate(chosen, start=1):
-            vectors[repo_id, place] = self._snapshot(repo_id, place)
-            progress(done, len(chosen))
-        return {
-            (repo_id, place): vectors[repo_id, found[place]] for repo_id, found in stand_ins.items() for place in found
-        }
+        return _at_stand_ins(places, limit, self._snapshot, progress)
+
+    def descriptions(
+        self, places: Iterable[tuple[str, int]], limit: int | None, progress: Progress
+    ) -> dict[tuple[str, int], torch.Tensor]:
+        """The vector (`E`) of each repository's description at each place; zeros before the first commit.
+
+        Args:
+            places: As of `snapshots`.
+            limit: As of `snapshots`.
+            progress: As of `snapshots`.
+        """
+        return _at_stand_ins(places, limit, self._description, progress)
 
     def histories(self, latest: Mapping[str, int], progress: Progress) -> dict[str, HistoryVectors]:
         """The vectors of repositories' histories, each up to the latest place that is asked for.
@@ -79,25 +66,39 @@ class VectorSource:
         histories = {}
         for done, (repo_id, place) in enumerate(sorted(latest.items()), start=1):
             first_state_E = self._snapshot(repo_id, 0)
-            diffs = [self._diff(text) for text in self._data.diffs(repo_id)[: place + 1]]
-            diffs_TE = torch.stack(diffs) if diffs else first_state_E.new_zeros(0, 2 * self._encoder.width)
+            diffs = [self._vectors.changes(text) for text in self._data.diffs(repo_id)[: place + 1]]
+            diffs_TE = torch.stack(diffs) if diffs else first_state_E.new_zeros(0, self._vectors.width)
             histories[repo_id] = HistoryVectors(first_state_E=first_state_E, diffs_TE=diffs_TE)
             progress(done, len(latest))
         return histories
 
     def _snapshot(self, repo_id: str, place: int) -> torch.Tensor:
         if place == NOTHING_YET:
-            return torch.zeros(2 * self._encoder.width)
-        return self._repositories.repository(self._data.files(repo_id, place), self._data.read)
+            return torch.zeros(self._vectors.width)
+        blobs = self._data.files(repo_id, place)
+        return self._vectors.files(blobs, lambda path: self._data.read(blobs[path]))
 
-    def _diff(self, text: str) -> torch.Tensor:
-        content = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        found = self._store.get(self._diff_key, content)
-        if found is None or found.vector_E is None:
-            found = FileVector(vector_E=encode_diff(self._encoder, text), tokens=0, lines=0)
-            self._store.put(self._diff_key, content, found)
-        assert found.vector_E is not None  # encode_diff gives zeros for a diff without a window
-        return found.vector_E
+    def _description(self, repo_id: str, place: int) -> torch.Tensor:
+        return self._vectors.description("" if place == NOTHING_YET else self._data.description(repo_id, place))
+
+
+def _at_stand_ins(
+    places: Iterable[tuple[str, int]],
+    limit: int | None,
+    vector: Callable[[str, int], torch.Tensor],
+    progress: Progress,
+) -> dict[tuple[str, int], torch.Tensor]:
+    """The vector of each place, or of the place that stands for it."""
+    by_repository: dict[str, set[int]] = {}
+    for repo_id, place in places:
+        by_repository.setdefault(repo_id, set()).add(place)
+    stand_ins = {repo_id: stand_ins_for(sorted(found), limit) for repo_id, found in sorted(by_repository.items())}
+    chosen = [(repo_id, place) for repo_id, found in stand_ins.items() for place in sorted(set(found.values()))]
+    vectors = {}
+    for done, (repo_id, place) in enumerate(chosen, start=1):
+        vectors[repo_id, place] = vector(repo_id, place)
+        progress(done, len(chosen))
+    return {(repo_id, place): vectors[repo_id, found[place]] for repo_id, found in stand_ins.items() for place in found}
 
 
 def stand_ins_for(places: Sequence[int], limit: int | None) -> dict[int, int]:

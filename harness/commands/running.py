@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.manifest import RunManifest
     from harness.predictors.protocol import PredictorSettings
     from harness.predictors.retrieval.recipe import RetrievalRecipe
+    from harness.selection import TaskSelection
 
 
 @Parameter(name="*", negative="")
@@ -33,7 +34,8 @@ class RunOptions:
 
     method: str
     """most-frequent, copy-prefix, previous-version, pretrained, icl, rag, drc, shared-lora, per-repo-lora, fft,
-    shared-lora-rag, fft-rag, code2lora-static, code2lora-evo or code2lora-memory; or MODULE:CLASS, your own."""
+    shared-lora-rag, fft-rag, text2lora, code2lora-static, code2lora-evo or code2lora-memory; or MODULE:CLASS, your
+    own."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -67,7 +69,8 @@ class RunOptions:
     embeddings: Literal["dataset"] | None = None
     """`dataset` takes the published vectors of imported data in the place of an encoder."""
     refresh: Refresh = Refresh.EVERY_COMMIT
-    """When code2lora-static and -memory look anew: at every commit, or never after the last train commit (start)."""
+    """When text2lora, code2lora-static and -memory look anew: at every commit, or never after the last train commit
+    (start)."""
     retrieval: str | None = None
     """Recipe of methods that retrieve (icl, rag, drc, shared-lora-rag, fft-rag): clean, paper or a TOML file. Default:
     clean."""
@@ -94,20 +97,20 @@ def run(options: RunOptions) -> int:
         options: Options.
     """
     from harness.answering import AnsweringHere
+    from harness.costs import costs_of, note_costs
     from harness.manifest import describe_run
     from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_answers
-    from harness.selection import TaskSelection, select_tasks
+    from harness.selection import select_tasks
     from harness.task_facts import history_lengths
+    from harness.training_facts import with_training
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
     _check_options(options)
     dataset = Dataset(options.data)
-    splits = _splits(dataset, options)
-    tracks = tuple(dict.fromkeys(options.track))
-    selection = TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
+    selection = _selection(options, dataset)
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
@@ -131,6 +134,8 @@ def run(options: RunOptions) -> int:
         from harness.commands.forecasts import show_run_forecast
 
         return show_run_forecast(tasks, predictor, seen, device=options.device)
+    costs = costs_of(predictor)
+    manifest = with_training(manifest, settings, costs)
     if options.overwrite:
         discard_run(folder)
     here = AnsweringHere(predictor, seen)
@@ -144,6 +149,7 @@ def run(options: RunOptions) -> int:
             history_lengths=history_lengths(dataset.manifest),
             progress=lambda done, total: tracker.update(options.method, done, total),
         )
+    note_costs(folder, costs)
     _say_outcome(options.method, summary, folder)
     return 1 if summary.failures else 0
 
@@ -212,6 +218,18 @@ def _answering(options: RunOptions, here: "AnsweringHere", manifest: "RunManifes
     )
     with ray_engine(options.ray_address, os.cpu_count() or 1):
         yield AnsweringOnRay(workplace=workplace, on_gpus=options.device != "cpu" and cluster_has_gpus())
+
+
+def _selection(options: RunOptions, dataset: Dataset) -> "TaskSelection":
+    from harness.selection import TaskSelection
+
+    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
+    if not splits:
+        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
+    if options.limit is not None and options.limit < 1:
+        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
+    tracks = tuple(dict.fromkeys(options.track))
+    return TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,13 @@ from harness.commands.folders import DATA_FOLDER
 from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
+from repopeftbench.schema import Track
 
 if TYPE_CHECKING:
     from code2lora.training.recipe import TrainingRecipe
     from code2lora.training.record import TrainingRecord
     from code2lora.training.session import TrainingSession
+    from code2lora.training.tracking import TensorBoardLog
 
 
 @Parameter(name="*", negative="")
@@ -27,7 +29,7 @@ class TrainOptions:
     """What `train` can be told."""
 
     method: str
-    """shared-lora, per-repo-lora, fft, code2lora-static, code2lora-evo or code2lora-memory."""
+    """shared-lora, per-repo-lora, fft, text2lora, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -58,6 +60,8 @@ class TrainOptions:
     """Start anew where the folder holds a training."""
     dry_run: bool = False
     """Write nothing; make some steps to measure the rate, and show what the training would take."""
+    tensorboard: Path | None = None
+    """Folder of a log for TensorBoard: loss, learning rate, validation loss, target tokens."""
     vectors: Path | None = None
     """File that keeps the vectors of files and diffs. Default: in the user's cache."""
 
@@ -135,11 +139,11 @@ def _session(
         options.backbone, device=options.device, dtype="float32" if recipe.method == "fft" else options.dtype
     )
     encoder = keyed_encoder(load_backbone(options.encoder, device=options.device, dtype=options.dtype))
-    with SqliteVectorStore(vectors) as store, Tracker("steps") as tracker:
+    with SqliteVectorStore(vectors) as store, _tensorboard(options, seed) as reader, Tracker("steps") as tracker:
         yield TrainingSession(
             recipe=recipe,
             seed=seed,
-            data=DatasetTrainingData(dataset),
+            data=DatasetTrainingData(dataset, Track(recipe.terms.track)),
             backbone=backbone,
             encoder=encoder,
             encoder_name=options.encoder,
@@ -147,7 +151,17 @@ def _session(
             save_seconds=60 * options.save_minutes,
             progress=lambda name, at: tracker.update(name, at.step, at.steps, f"loss {at.loss:.3f}"),
             prepared=lambda done, total: tracker.update("vectors", done, total, unit="vectors"),
+            reader=reader,
         )
+
+
+def _tensorboard(options: TrainOptions, seed: int) -> "AbstractContextManager[TensorBoardLog | None]":
+    """The log that was asked for; of several seeds each in a subfolder, as their weights."""
+    from code2lora.training.tracking import TensorBoardLog
+
+    if options.tensorboard is None:
+        return nullcontext()
+    return TensorBoardLog(options.tensorboard if options.seeds == 1 else options.tensorboard / f"seed-{seed}")
 
 
 def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe":

@@ -16,6 +16,7 @@ from code2lora.lora import Injection, check_fits, target_modules
 from code2lora.tensor_hash import tensors_sha256
 from code2lora.training.artefacts import ADAPTERS_NAME
 from code2lora.training.record import TrainingRecord, read_record
+from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.predictors.causal import CausalPredictor, stop_behind
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
@@ -38,6 +39,7 @@ class AdaptedPredictor:
         self._backbone = backbone
         self._adapters = adapters
         self._settings = settings
+        self.costs = Costs()
 
     @property
     def backbone(self) -> Backbone:
@@ -86,6 +88,7 @@ class AdaptedPredictor:
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
+        self.costs.add_prompts(one.prompt_tokens for one in generated)
         for request, text in zip(requests, generated, strict=True):
             yield Answer(task_id=request.task.task_id, text=text.text)
 

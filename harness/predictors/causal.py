@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.errors import Code2LoRAError
 from code2lora.generation import check_limits, generate
+from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
 from harness.records import Answer, PredictionRequest
@@ -22,6 +23,7 @@ class CausalPredictor:
         """Keeps the loaded `backbone`; of `settings` only the batch size and the token limit still matter."""
         self._backbone = backbone
         self._settings = settings
+        self.costs = Costs()
 
     @property
     def backbone(self) -> Backbone:
@@ -57,6 +59,7 @@ class CausalPredictor:
             )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
+        self.costs.add_prompts(one.prompt_tokens for one in generated)
         for request, text in zip(requests, generated, strict=True):
             yield Answer(task_id=request.task.task_id, text=text.text)
 

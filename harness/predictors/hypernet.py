@@ -1,9 +1,10 @@
-"""`code2lora-static`, `-evo` and `-memory`: the backbone with an adapter that is made of what a task's view shows.
+"""`code2lora-*` and `text2lora`: the backbone with an adapter that is made of what a task's view shows.
 
 Tasks of different repositories and commits are answered in one batch, each row with its own adapter. A view shows
-production files and diffs of production files alone, so no test text reaches an adapter.
+production files, their diffs and the project's own description alone, so no test text reaches an adapter.
 """
 
+import time
 import weakref
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +15,8 @@ from code2lora.backbone import Backbone
 from code2lora.errors import Code2LoRAError
 from code2lora.generation import check_limits, generate
 from code2lora.lora import Injection, adapter_effect
-from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC
+from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC, TEXT
+from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.hypernetworks import Hypernetwork, HypernetworkSettings, load_hypernetwork
 from harness.predictors.protocol import PredictorSettings, Refresh, TrainingTasks
@@ -33,6 +35,8 @@ class HypernetPredictor:
         """Takes a loaded network; of `settings` the batch size, the token limit and `refresh` still matter."""
         self._network = network
         self._settings = settings
+        self.costs = Costs()
+        self._met: set[tuple[str, str]] = set()
         if network.store is not None:
             weakref.finalize(self, network.store.close)
 
@@ -94,13 +98,19 @@ class HypernetPredictor:
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
+        self.costs.add_prompts(one.prompt_tokens for one in generated)
         return [one.text for one in generated]
 
     def _adapter(self, request: PredictionRequest) -> Adapter:
         view = request.view
         if request.task.track is Track.EVOLUTION and self._settings.refresh is Refresh.START:
             view = _start(view)
-        return self._network.conditioner.adapter(view)
+        started = time.perf_counter()
+        adapter = self._network.conditioner.adapter(view)
+        self.costs.adapter_seconds += time.perf_counter() - started
+        self._met.add((view.repo_id, view.commit_sha))
+        self.costs.adapters = len(self._met)
+        return adapter
 
 
 def build_static(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
@@ -130,6 +140,15 @@ def build_memory(settings: PredictorSettings, training: TrainingTasks) -> Hypern
         PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
     """
     return _build(MEMORY, settings)
+
+
+def build_text(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
+    """`text2lora`; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
+    """
+    return _build(TEXT, settings)
 
 
 def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:

@@ -119,6 +119,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "fft": "harness.predictors.adapted:build_fft",
         "shared-lora-rag": "harness.predictors.retrieval.methods:build_shared_lora_rag",
         "fft-rag": "harness.predictors.retrieval.methods:build_fft_rag",
+        "text2lora": "harness.predictors.hypernet:build_text",
         "code2lora-static": "harness.predictors.hypernet:build_static",
         "code2lora-evo": "harness.predictors.hypernet:build_evolution",
         "code2lora-memory": "harness.predictors.hypernet:build_memory",

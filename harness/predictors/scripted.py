@@ -55,6 +55,7 @@ class MemoryView:
     earlier: Mapping[str, "MemoryView"] = field(default_factory=dict)
     records: Sequence[SymbolRecord] = ()
     changes: Mapping[str, SymbolChanges] = field(default_factory=dict)
+    said: str = ""
 
     def production_files(self) -> Sequence[str]:
         """The paths of `files`, sorted."""
@@ -74,6 +75,10 @@ class MemoryView:
     def blobs(self) -> Mapping[str, str]:
         """The content id of each file, by path, in order of path."""
         return {path: content_id(self.files[path]) for path in sorted(self.files)}
+
+    def description(self) -> str:
+        """The given description."""
+        return self.said
 
     def kept_commits(self) -> Sequence[KeptCommit]:
         """The commits that have diffs, in the order given."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from harness.costs import read_costs
 from harness.errors import RunError
 from harness.probing.results import read_executions
 from harness.report.methods import ScoredRun
@@ -41,7 +42,8 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
         manifest, scores = read_run(folder)
         states.setdefault(manifest.settings.state, folder)
         probed = read_executions(folder)
-        runs.append(ScoredRun(manifest=manifest, scores=scores, executions=None if probed is None else probed[1]))
+        executions = None if probed is None else probed[1]
+        runs.append(ScoredRun(manifest=manifest, scores=scores, executions=executions, costs=read_costs(folder)))
     if len(states) > 1:
         seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
         raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")

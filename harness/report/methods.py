@@ -3,23 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
+from harness.costs import Costs
 from harness.manifest import RunManifest
 from harness.probing.records import Execution
 from harness.records import Score
 
 _OF_THE_SEED = frozenset({"seed", "weights_sha256", "task_ids_sha256"})
 """What may differ between seeds of one method: the seed, and the weights and the draw of tasks that follow from it."""
+_OF_THE_TRAINING = frozenset({"training", "conditioning"})
+"""What else may differ between trained weights, if everything of their trainings but the seed agrees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRun:
-    """One finished run."""
+    """One finished run; `costs` is what its log says of them."""
 
     manifest: RunManifest
     scores: tuple[Score, ...]
     executions: tuple[Execution, ...] | None = None
     """What executing its predictions came to; None if it was not probed."""
+    costs: Costs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +45,14 @@ def combine_seeds(runs: Sequence[ScoredRun]) -> tuple[Method, ...]:
     groups: list[list[ScoredRun]] = []
     for run in runs:
         for group in groups:
-            if _differ_in_seed_only(run, group[0]) and all(_seed(run) != _seed(member) for member in group):
+            if _differ_in_seed_only(run, group[0]) and all(seed_of(run) != seed_of(member) for member in group):
                 group.append(run)
                 break
         else:
             groups.append([run])
     names = name_runs([group[0].manifest for group in groups])
     return tuple(
-        Method(name=name, runs=tuple(sorted(group, key=_seed))) for name, group in zip(names, groups, strict=True)
+        Method(name=name, runs=tuple(sorted(group, key=seed_of))) for name, group in zip(names, groups, strict=True)
     )
 
 
@@ -55,15 +60,16 @@ def name_runs(manifests: Sequence[RunManifest]) -> tuple[str, ...]:
     """One name per run, all different: the method; where it repeats, with the backbone and what else tells it apart.
 
     What tells runs apart are a retrieval recipe's name, then its fields, then the predictor's settings, as few as are
-    needed; at last a number.
+    needed; at last a number. A method without weights uses no backbone, and has a number alone.
     """
     parts: list[list[str]] = [[] for _ in manifests]
     for method in dict.fromkeys(manifest.method for manifest in manifests):
         places = [place for place, manifest in enumerate(manifests) if manifest.method == method]
         if len(places) > 1:
-            for place in places:
+            with_weights = [place for place in places if manifests[place].weights_sha256 is not None]
+            for place in with_weights:
                 parts[place].append(manifests[place].settings.backbone)
-            _tell_apart(places, manifests, parts)
+            _tell_apart(with_weights, manifests, parts)
     names = [
         f"{manifest.method} ({', '.join(part)})" if part else manifest.method
         for manifest, part in zip(manifests, parts, strict=True)
@@ -106,13 +112,22 @@ def _labels(manifest: RunManifest) -> dict[str, str]:
     return labels
 
 
-def _seed(run: ScoredRun) -> int:
-    return run.manifest.seed
+def seed_of(run: ScoredRun) -> int:
+    """The seed of a run's training; of weights that nobody trained that of the run."""
+    training = run.manifest.training
+    return run.manifest.seed if training is None else training.seed
 
 
 def _differ_in_seed_only(one: ScoredRun, other: ScoredRun) -> bool:
-    fields = one.manifest.model_dump(exclude=set(_OF_THE_SEED))
-    if fields != other.manifest.model_dump(exclude=set(_OF_THE_SEED)):
+    if _but_for_the_seed(one.manifest) != _but_for_the_seed(other.manifest):
         return False
     # With a limit the seed also draws the tasks: runs of other tasks are no repetitions.
     return {score.task_id for score in one.scores} == {score.task_id for score in other.scores}
+
+
+def _but_for_the_seed(manifest: RunManifest) -> dict[str, Any]:
+    if manifest.training is None:
+        return manifest.model_dump(exclude=set(_OF_THE_SEED))
+    fields = manifest.model_dump(exclude=set(_OF_THE_SEED | _OF_THE_TRAINING))
+    del fields["settings"]["checkpoint"]
+    return fields | {"training": manifest.training.settings_sha256}

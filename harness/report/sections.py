@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.pairing import ALPHA, FEWEST_REPOSITORIES, Verdict
+from harness.report.cost_columns import HEADINGS as COST_HEADINGS
+from harness.report.cost_columns import MethodCosts, cost_cells
 from harness.report.metrics import METRICS
 from harness.report.tables import NamedPair, Report, Row, SliceRow, Table
 from harness.report.verdicts import p_value, verdict_sentence
@@ -27,7 +29,10 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One table of a report: a sentence on its denominator, the methods, the verdicts, and what breaks them down."""
+    """One table of a report: a sentence on its denominator, the methods, the verdicts, and what breaks them down.
+
+    `slices` begin with what the methods cost, where that is known of one.
+    """
 
     title: str
     denominator: str
@@ -75,6 +80,13 @@ def footnotes(report: Report) -> tuple[str, ...]:
             "Seeds: runs that differ in their seed only are one row; a task counts with the mean over them. SD: of the "
             "seeds' EM, in points. Intervals are over repositories and do not hold the spread of seeds."
         )
+    if any(row.costs != MethodCosts() for table in report.tables for row in table.rows):
+        lines.append(
+            "Costs: tasks drawn in training, repeats counted, tokens that its loss counted, optimizer steps, numbers "
+            "trained (of per-repo-lora those of one adapter), seconds of training; tokens that the backbone was given "
+            "per task, retrieved context included; milliseconds per adapter made of a repository, the encoding of what "
+            "no earlier run had encoded included. Times are of the machines they were taken on."
+        )
     names = (
         "a hallucinated name stands neither in the prefix nor in the target and is no builtin"
         if report.names_known
@@ -110,7 +122,7 @@ def _section(table: Table, slices: Collection[str], *, several_datasets: bool) -
         ),
         tests=_tests(table.pairs) if table.pairs else None,
         mistakes=_mistakes(table),
-        slices=tuple(_slice(table, name) for name in SLICES if name in slices),
+        slices=(*_costs(table), *(_slice(table, name) for name in SLICES if name in slices)),
     )
 
 
@@ -193,6 +205,14 @@ def _mistakes(table: Table) -> Grid:
         headings=("Method", "Wrong", *(kind.value.capitalize() for kind in ErrorClass)),
         rows=tuple(rows),
     )
+
+
+def _costs(table: Table) -> tuple[Grid, ...]:
+    """What the methods cost; no grid where nothing is known."""
+    if all(row.costs == MethodCosts() for row in table.rows):
+        return ()
+    rows = tuple((row.method, *cost_cells(row.costs, ABSENT)) for row in table.rows)
+    return (Grid(title="Costs", headings=("Method", *COST_HEADINGS), rows=rows),)
 
 
 def _slice(table: Table, name: str) -> Grid:

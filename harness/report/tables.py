@@ -7,12 +7,13 @@ not solved; how many they are, and the mean without them, stands beside.
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from harness.pairing import Pair, compare_values, corrected
 from harness.report.answers import Answers, TableKey, group_answers
-from harness.report.methods import ScoredRun
+from harness.report.cost_columns import MethodCosts, method_costs
+from harness.report.methods import ScoredRun, seed_of
 from harness.report.metrics import HEADLINE, METRICS, Metric, counted_value, has_value
 from harness.slices import SLICES, Slice
 from harness.stats import RESAMPLES, Estimate, estimate_difference, estimate_share, total
@@ -55,6 +56,7 @@ class Row:
     seed_means: tuple[float, ...]
     seed_deviation: float | None
     mistakes: Mapping[ErrorClass, int]
+    costs: MethodCosts = field(default_factory=MethodCosts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,10 +182,11 @@ def _row(answers: Answers, options: _Options) -> Row:
         metrics={name: _measure(metric, name, answers, options) for name, metric in METRICS.items()},
         gap=estimate_difference(total(answers.repositories, gaps), seed=options.seed, resamples=options.resamples),
         failures=sum(score.failed for score in every),
-        seeds=tuple(run.manifest.seed for run in answers.method.runs),
+        seeds=tuple(seed_of(run) for run in answers.method.runs),
         seed_means=tuple(headline),
         seed_deviation=statistics.stdev(headline) if len(headline) > 1 else None,
         mistakes=mistakes,
+        costs=method_costs(answers.method.runs),
     )
 
 

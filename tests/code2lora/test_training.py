@@ -165,6 +165,27 @@ def test_a_loss_that_is_not_finite_stops_with_its_batch_saved(tmp_path, method):
     assert (batch["step"], len(batch["draws"]), len(batch["tokens"])) == (0, 3, 3)
 
 
+def test_a_validation_loss_that_is_not_finite_stops_with_its_batch_saved(tmp_path):
+    backbone = make_backbone()
+    with torch.no_grad():
+        backbone.model.lm_head.weight[7] = float("nan")
+    with pytest.raises(TrainingError, match=r"validation loss is nan after step 0; .*bad-batch\.json"):
+        run_training(tmp_path / "bad", "shared-lora", backbone=backbone)
+    batch = json.loads((work_folder(tmp_path / "bad") / "bad-batch.json").read_text())
+    assert {draw["repo_id"] for draw in batch["draws"]} == {"y/val"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_validation_reads_every_repository_of_its_split(tmp_path, method):
+    data = MemoryData()
+    record = run_training(tmp_path / "run", method, data=data, draws=4)
+    split = "ir_val" if method == "per-repo-lora" else "cr_val"
+    places = data.places(split)
+    read = {places[row].repo_id for asked, row in data.asked if asked == split}
+    assert read == {place.repo_id for place in places}
+    assert {outcome.validation for outcome in record.outcomes} - {None} == {split}
+
+
 def test_another_training_in_the_folder_is_refused(trained, tmp_path):
     with pytest.raises(TrainingError, match="holds another training"):
         run_training(trained["shared-lora"][1], "shared-lora", seed=9)
@@ -228,7 +249,7 @@ def test_nothing_of_later_commits_and_no_other_split_is_read(tmp_path, method, m
     data = MemoryData()  # its files() fails on commits of the test split
     run_training(tmp_path / "run", method, data=data)
     assert not [text for text in read if CANARY in text]
-    assert bool(read) == (method in ("code2lora-static", "code2lora-evo"))
+    assert bool(read) == (method in ("code2lora-static", "code2lora-evo", "text2lora"))
     assert {split for split, _ in data.asked} <= {"ir_train", "cr_val", "ir_val"}
 
 

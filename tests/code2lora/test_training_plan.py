@@ -23,11 +23,23 @@ def test_recipes_on_equal_terms_let_no_method_replace_a_term():
         assert len(terms) == 1
 
 
+@pytest.mark.parametrize("name", ["clean", "nano", "spread", "spread-nano"])
+def test_methods_on_equal_terms_draw_the_same_tasks_in_the_same_order(name):
+    """And so the same target tokens, as how a task becomes tokens knows no method."""
+    plans = [Plan(POOL, load_recipe(name, method).terms, 3) for method in METHODS if method != "per-repo-lora"]
+    for step in (0, 1, 7):
+        assert len({plan.step(step) for plan in plans}) == 1
+    assert (
+        len({(load_recipe(name, method).terms.draws, load_recipe(name, method).terms.track) for method in METHODS}) == 1
+    )
+
+
 def test_paper_recipe_has_the_published_sizes():
     static, evo = (load_recipe("paper", f"code2lora-{kind}") for kind in ("static", "evo"))
     assert (static.terms.steps, static.terms.draws_per_step, static.settings.learning_rate) == (1_200, 16, 1e-4)
     assert (evo.terms.draws_per_step, evo.settings.learning_rate, evo.settings.state_dim) == (8, 5e-5, 2_048)
     assert static.settings.detach_input
+    assert (static.terms.track, evo.terms.track) == ("static", "evolution")
     assert load_recipe("paper", "per-repo-lora").terms.gradient_clip == 0.3
 
 
@@ -46,10 +58,12 @@ def edited(tmp_path, old, new):
         ("shared-lora", "rank = 16\n", "", "methods.shared-lora lacks rank"),
         ("shared-lora", 'layers = "each"', 'layers = "some"', "methods.shared-lora.layers"),
         ("code2lora-evo", "[methods.code2lora-evo]", "[methods.evo]", "has no table methods.code2lora-evo"),
-        ("code2lora-static", 'encoder_recipe = "clean"', 'encoder_recipe = "none"', "encoder_recipe is 'none'"),
+        ("text2lora", 'encoder_recipe = "clean"', 'encoder_recipe = "none"', "encoder_recipe is 'none'"),
         ("fft", "warmup = 0.06", "warm_up = 0.06", "terms.warmup"),
         ("fft", "draws = 102_400", "draws = 0", "terms.draws"),
         ("fft", "[terms]", "[terms", "is no TOML"),
+        ("text2lora", 'input = "description"', 'input = "tests"', "methods.text2lora.input"),
+        ("fft", 'state = "commit"', 'state = "parent"\ntrack = "static"', "static track has no parent"),
     ],
 )
 def test_recipe_that_cannot_be_used_names_the_field(tmp_path, method, old, new, message):

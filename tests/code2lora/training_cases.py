@@ -71,6 +71,10 @@ class MemoryData:
             for number in range(6)
         ]
 
+    def description(self, repo_id, commit):
+        assert commit < self.known, CANARY
+        return f"# README\n{repo_id} counts, now to {commit // 3}"
+
     def read(self, blob):
         return f"def {blob}(): return {len(blob)}\n"
 
@@ -97,6 +101,7 @@ OWN = {
     "shared-lora": {"rank": 2, "alpha": 4.0, "layers": "each"},
     "per-repo-lora": {"rank": 2, "alpha": 4.0, "layers": "shared"},
     "fft": {},
+    "text2lora": {"rank": 2, "alpha": 4.0, "latent_dim": 8, "input": "description", "encoder_recipe": "clean"},
     "code2lora-static": {"rank": 2, "alpha": 4.0, "hidden_dim": 6, "encoder_recipe": "clean", "snapshots": 3},
     "code2lora-evo": {"rank": 2, "alpha": 4.0, "hidden_dim": 6, "state_dim": 8, "encoder_recipe": "clean"},
     "code2lora-memory": {
@@ -158,7 +163,7 @@ def make_backbone():
     )
 
 
-def run_training(folder, method, *, data=None, backbone=None, seed=0, progress=None, **terms):
+def run_training(folder, method, *, data=None, backbone=None, seed=0, progress=None, reader=None, **terms):
     """Trains into a folder; states are written after every step."""
     backbone = backbone or make_backbone()
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -173,6 +178,7 @@ def run_training(folder, method, *, data=None, backbone=None, seed=0, progress=N
             vectors=store,
             save_seconds=0.0,
             progress=progress,
+            reader=reader,
         )
         return train(session, folder)
 

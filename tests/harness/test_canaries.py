@@ -47,6 +47,7 @@ def history(name):
             [
                 (f"src/{name}/__init__.py", f"from .code import {names}\n".encode()),
                 (f"src/{name}/code.py", code.encode()),
+                ("README.md", f"# {name}\n\nCODE_{name}_{n}_\n".encode()),
                 ("tests/test_code.py", f"from {name} import {names}\n\n\n{''.join(tests)}".encode()),
                 (
                     f"tests/test_other_{n}.py",
@@ -73,7 +74,7 @@ def checkpoints(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained_checkpoints, "REPOSITORIES", [entry.repo_id for entry in data.manifest.repositories])
-        trained = {name: str(write_checkpoint(folder / name, name)) for name in ("fft", "per-repo-lora")}
+        trained = {name: str(write_checkpoint(folder / name, name)) for name in ("fft", "per-repo-lora", "text2lora")}
     return trained | {"fft-rag": trained["fft"]} | save_small_checkpoints(folder)
 
 

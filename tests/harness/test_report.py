@@ -240,7 +240,7 @@ def test_runs_that_differ_in_more_than_the_seed_stay_apart():
     other_dataset = [scored("m", [True]), scored("m", [True], dataset="e", seed=1)]
     for runs in (same_seed, other_tasks, other_dataset):
         assert [len(method.runs) for method in combine_seeds(runs)] == [1, 1]
-    assert [method.name for method in combine_seeds(same_seed)] == ["m (nano) #1", "m (nano) #2"]
+    assert [method.name for method in combine_seeds(same_seed)] == ["m #1", "m #2"]
 
 
 def test_names_tell_equal_methods_apart_by_backbone_then_by_settings_and_then_by_number():
@@ -251,6 +251,7 @@ def test_names_tell_equal_methods_apart_by_backbone_then_by_settings_and_then_by
         make_manifest("pretrained", backbone="Qwen/x", batch_size=1),
         make_manifest("pretrained", backbone="Qwen/x", batch_size=1),
     ]
+    manifests = [manifest.model_copy(update={"weights_sha256": "w"}) for manifest in manifests]
     assert name_runs(manifests) == (
         "pretrained (nano)",
         "pretrained (Qwen/x, batch-size 16)",
@@ -263,12 +264,19 @@ def test_names_tell_equal_methods_apart_by_backbone_then_by_settings_and_then_by
 def test_names_tell_retrieving_runs_apart_by_recipe_and_then_by_what_it_says():
     recipes = [("clean", 5), ("paper", 3), ("paper", 9), ("clean", 5)]
     manifests = [
-        make_manifest("rag").model_copy(update={"retrieval": {"recipe": name, "k": k, "layout": name}})
+        make_manifest("rag").model_copy(
+            update={"weights_sha256": "w", "retrieval": {"recipe": name, "k": k, "layout": name}}
+        )
         for name, k in recipes
     ]
     assert name_runs(manifests[:3]) == ("rag (nano, clean)", "rag (nano, paper, k 3)", "rag (nano, paper, k 9)")
     assert name_runs(manifests[2:]) == ("rag (nano, paper)", "rag (nano, clean)")
     assert name_runs(manifests[::3]) == ("rag (nano) #1", "rag (nano) #2")
+
+
+def test_a_method_that_uses_no_backbone_is_not_named_with_one():
+    manifests = [make_manifest("copy-prefix"), make_manifest("copy-prefix", batch_size=1)]
+    assert name_runs(manifests) == ("copy-prefix #1", "copy-prefix #2")
 
 
 def test_mistakes_are_counted_by_class_and_names_only_where_somebody_looked():

@@ -129,7 +129,7 @@ def test_run_compared_with_itself_shows_no_difference(place, capsys):
     run = str(place / "runs" / "copy-prefix")
     assert run_command(["compare", run, run]) == 0
     shown = capsys.readouterr().out
-    assert "No difference shown between copy-prefix (nano) #1 and copy-prefix (nano) #2: 0.0 points" in shown
+    assert "No difference shown between copy-prefix #1 and copy-prefix #2: 0.0 points" in shown
     assert "Target" not in shown
 
 

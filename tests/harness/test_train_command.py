@@ -13,6 +13,7 @@ from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.training.corpus import is_permissive
 from code2lora.training.recipe import METHODS, RECIPE_FOLDER
 from harness.cli import run_command
+from harness.costs import read_costs
 from harness.errors import PredictorError
 from harness.predictors.protocol import PredictorSettings, build_predictor
 from harness.training_data import DatasetTrainingData
@@ -35,6 +36,7 @@ def _files(name, number):
         test += ["", f"def test_{n}():", f"    assert f({n}) == {n + number}, {after}", f"    x = {after}"]
     return [
         (f"{name}/__init__.py", code.encode()),
+        ("README.md", f"# {name}\n\nAdds {number}.\n".encode()),
         ("tests/test_it.py", ("\n".join(test) + "\n").encode()),
         ("tests/conftest.py", f"HELPER = 'HELPER_{number}'\n".encode()),
     ]
@@ -93,6 +95,14 @@ def test_every_method_is_trained_and_answers_by_name(data, trained, tmp_path, me
     assert run_command(command) == 0
     assert f"{method}: " in capsys.readouterr().out
     assert (tmp_path / "run" / "scores.parquet").is_file()
+    manifest, record = (
+        json.loads(path.read_text()) for path in (tmp_path / "run/manifest.json", trained / method / "training.json")
+    )
+    for name in ("draws", "target_tokens", "steps", "trainable_parameters"):
+        assert manifest["training"][name] == record[name]
+    costs = read_costs(tmp_path / "run")
+    assert (costs.tasks, costs.prompt_tokens > 0, costs.training_seconds > 0) == (2, True, True)
+    assert bool(costs.adapters and costs.adapter_seconds) == (method not in LORA)
 
 
 def test_methods_draw_equally_and_say_so(trained):
@@ -142,7 +152,7 @@ def test_no_text_of_tests_beyond_prefixes_is_an_input(data, recipe, tmp_path, me
     monkeypatch.setattr(BackboneEncoder, "tokens", lambda self, text: encoded.append(text) or whole(self, text))
     assert train(data, recipe, tmp_path / "run", method) == 0
     assert sequences
-    assert bool(encoded) == (method in ("code2lora-static", "code2lora-evo"))
+    assert bool(encoded) == (method in ("code2lora-static", "code2lora-evo", "text2lora"))
     assert not [text for text in sequences + encoded if "HELPER" in text]
     assert not [text for text in encoded if "AFTER" in text or "test_" in text]
     continuations, prefixes = sequences[0::2], sequences[1::2]
@@ -169,6 +179,16 @@ def test_conditions_end_with_the_last_commit_that_is_trained_or_validated_on(dat
     assert newest <= max(latest.values())
 
 
+def test_a_recipe_of_the_static_track_trains_on_its_tasks(data, recipe, tmp_path):
+    path = tmp_path / "static.toml"
+    path.write_text(recipe.read_text("utf-8").replace("[terms]", '[terms]\ntrack = "static"', 1), "utf-8")
+    assert train(data, path, tmp_path / "run", "code2lora-static") == 0
+    record = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert record["settings"]["terms"]["track"] == "static"
+    static = {task.repo_id for task in Dataset(data).tasks(Track.STATIC, Split.IR_TRAIN)}
+    assert record["repositories"] == len(static) > 0
+
+
 def test_texts_are_given_for_just_the_rows_that_are_asked_for(data):
     source = DatasetTrainingData(Dataset(data))
     tasks = list(Dataset(data).tasks(Track.EVOLUTION, Split.IR_TRAIN))
@@ -189,7 +209,7 @@ def test_texts_are_given_for_just_the_rows_that_are_asked_for(data):
         (("--steps", "0"), "--steps 0 trains nothing"),
         (("--draws", "0"), "0 draws train nothing"),
         (("--seeds", "0"), "--seeds 0 trains nothing"),
-        (("--recipe", "none"), "neither one of clean, nano, paper nor a file"),
+        (("--recipe", "none"), "neither one of clean, nano, paper, spread, spread-nano nor a file"),
         (("--layers", "shared"), "no choice of layers"),
         (("--backbone", "./missing"), "does not exist"),
     ],

@@ -33,6 +33,9 @@ class TwoTasks:
     def symbols(self, repo_id, commit):
         return [SymbolRecord(path="m.py", kind=SymbolKind.CONSTANT, name="name", value=repr(repo_id))]
 
+    def description(self, repo_id, commit):
+        return f"# README\n{repo_id}"
+
     def read(self, blob):
         return f"name = {blob!r}\n"
 

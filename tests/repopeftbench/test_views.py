@@ -7,6 +7,7 @@ from snapshot_cases import Executable, Link, Lost, Submodule, dataset_of, write_
 from repopeftbench.dataset.manifest import LedgerEntry, Manifest, MiningConfig, RepositoryEntry, current_versions
 from repopeftbench.dataset.snapshots import SnapshotStore
 from repopeftbench.errors import DatasetError, GitObjectError, SourceError
+from repopeftbench.mining.metadata import described
 from repopeftbench.mining.testfiles import FileKind, file_kind
 from repopeftbench.views import DatasetRepositoryView, DatasetViews, GitRepositoryView
 
@@ -120,6 +121,17 @@ def test_metadata_is_shown_apart_and_holds_no_test(history):
             third.read_metadata(path)
     with pytest.raises(GitObjectError, match="undecodable-file"):
         third.read_metadata("README.md")
+
+
+@pytest.mark.parametrize(("index", "said"), [(0, "# README.md\nWhat it does\n"), (1, ""), (3, "")])
+def test_a_description_is_the_readme_and_leaves_out_what_cannot_be_read(view_at, index, said):
+    assert view_at(index).description() == said
+
+
+def test_readme_comes_first_then_package_metadata_and_each_has_an_end():
+    texts = {"setup.cfg": "[metadata]", "README.rst": "r" * 20_000, "pyproject.toml": "[project]\n", "LICENSE": "MIT"}
+    said = described({path: lambda text=text: text for path, text in texts.items()})
+    assert said == f"# README.rst\n{'r' * 16_384}\n\n# pyproject.toml\n[project]\n\n# setup.cfg\n[metadata]\n"
 
 
 class FlaggedStore(SnapshotStore):

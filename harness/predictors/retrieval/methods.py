@@ -15,6 +15,7 @@ from code2lora.backbone import Backbone, load_backbone
 from code2lora.errors import Code2LoRAError
 from code2lora.vector_store import SqliteVectorStore
 from harness import hypernetworks
+from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.predictors.adapted import AdaptedPredictor, build_fft, build_shared_lora
 from harness.predictors.causal import CausalPredictor, build_pretrained
@@ -63,6 +64,11 @@ class RetrievalPredictor:
         self._source = source
         self._prompts = prompts
         self._encoder_sha256 = encoder_sha256
+
+    @property
+    def costs(self) -> Costs:
+        """What the continuer's answers cost; its prompts are the prefixes with their context."""
+        return self._continuer.costs
 
     @property
     def weights_sha256(self) -> str:
