@@ -223,13 +223,8 @@ def _answering(options: RunOptions, here: "AnsweringHere", manifest: "RunManifes
 def _selection(options: RunOptions, dataset: Dataset) -> "TaskSelection":
     from harness.selection import TaskSelection
 
-    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
-    if not splits:
-        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
-    if options.limit is not None and options.limit < 1:
-        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
     tracks = tuple(dict.fromkeys(options.track))
-    return TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
+    return TaskSelection(splits=_splits(dataset, options), tracks=tracks, limit=options.limit, seed=options.seed)
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
