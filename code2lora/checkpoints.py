@@ -23,6 +23,7 @@ from code2lora.evolution import CommitGRU, GRUConfig, StepInput
 from code2lora.folders import replace_folder
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.tensor_hash import tensors_sha256
+from code2lora.whitening import Whitening
 
 CHECKPOINT_NAME = "checkpoint.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -37,12 +38,14 @@ class Checkpoint:
     Attributes:
         head: Makes the adapters.
         gru: Makes the head's context from a history; None for the static method.
+        whitening: What the repository's vector goes through before a static head; None as published.
         tasks: What the rows of the head's task embedding stand for; empty for a head without one.
         origin: Where the weights come from, as plain JSON.
     """
 
     head: Code2LoRAHead
     gru: CommitGRU | None = None
+    whitening: Whitening | None = None
     tasks: tuple[str, ...] = ()
     origin: Mapping[str, JsonValue] = field(default_factory=dict)
 
@@ -53,6 +56,11 @@ class Checkpoint:
                 f"The GRU gives contexts of width {self.gru.config.hidden_dim}, "
                 f"the head takes {self.head.config.input_dim}: they are of different checkpoints."
             )
+        if self.whitening is not None and (self.gru is not None or self.whitening.kept != self.head.config.input_dim):
+            raise CheckpointError(
+                f"The whitening gives vectors of width {self.whitening.kept}, the head takes "
+                f"{self.head.config.input_dim}{' from a GRU' if self.gru else ''}: they are of different checkpoints."
+            )
         if len(self.tasks) != self.head.config.num_tasks:
             raise CheckpointError(
                 f"The head knows {self.head.config.num_tasks} tasks, {len(self.tasks)} are named: name each of them."
@@ -60,7 +68,8 @@ class Checkpoint:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Every weight by its stored name."""
-        networks: dict[str, nn.Module] = {"head": self.head} | ({} if self.gru is None else {"gru": self.gru})
+        found = {"head": self.head, "gru": self.gru, "whitening": self.whitening}
+        networks: dict[str, nn.Module] = {name: network for name, network in found.items() if network is not None}
         return {f"{prefix}.{name}": t for prefix, net in networks.items() for name, t in net.state_dict().items()}
 
     def fingerprint(self) -> str:
@@ -89,10 +98,16 @@ class _GRUEntry(_Strict):
     per_step_input: StepInput
 
 
+class _WhiteningEntry(_Strict):
+    width: int
+    kept: int
+
+
 class _CheckpointFile(_Strict):
     schema_version: Literal[1] = SCHEMA_VERSION
     head: _HeadEntry
     gru: _GRUEntry | None
+    whitening: _WhiteningEntry | None = None
     tasks: tuple[str, ...]
     origin: dict[str, JsonValue]
     weights_sha256: str
@@ -115,6 +130,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     entry = _CheckpointFile(
         head=_HeadEntry(**asdict(checkpoint.head.config)),
         gru=None if checkpoint.gru is None else _GRUEntry(**asdict(checkpoint.gru.config)),
+        whitening=None if checkpoint.whitening is None else _WhiteningEntry(**checkpoint.whitening.sizes),
         tasks=checkpoint.tasks,
         origin=dict(checkpoint.origin),
         weights_sha256=weights_sha256,
@@ -123,7 +139,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
     def write(partial: Path) -> None:
         save_file(tensors, partial / WEIGHTS_NAME, metadata={"format": "pt"})
-        text = json.dumps(entry.model_dump(mode="json"), indent=2, sort_keys=True)
+        # Left out where there is none, as in checkpoints that were written before there was any.
+        left_out = {"whitening"} if entry.whitening is None else set()
+        text = json.dumps(entry.model_dump(mode="json", exclude=left_out), indent=2, sort_keys=True)
         (partial / CHECKPOINT_NAME).write_text(text + "\n", "utf-8")
 
     if not replace_folder(folder, CHECKPOINT_NAME, write):
@@ -158,13 +176,14 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         gru_config = None if entry.gru is None else GRUConfig(**entry.gru.model_dump())
     except ShapeError as error:
         raise CheckpointError(f"{folder / CHECKPOINT_NAME} is damaged: {error}") from error
-    parts: dict[str, dict[str, torch.Tensor]] = {"head": {}, "gru": {}}
+    parts: dict[str, dict[str, torch.Tensor]] = {"head": {}, "gru": {}, "whitening": {}}
     for name, tensor in tensors.items():
         prefix, _, rest = name.partition(".")
         parts.setdefault(prefix, {})[rest] = tensor
     return Checkpoint(
         head=head_of(head_config, parts["head"], str(path)),
         gru=None if gru_config is None else gru_of(gru_config, parts["gru"], str(path)),
+        whitening=None if entry.whitening is None else _whitening_of(entry.whitening, parts["whitening"], str(path)),
         tasks=entry.tasks,
         origin=entry.origin,
     )
@@ -183,7 +202,7 @@ def head_of(config: HeadConfig, tensors: Mapping[str, torch.Tensor], where: str)
     """
     with torch.device("meta"):
         head = Code2LoRAHead(config)
-    _fill(head, tensors, f"The head in {where}")
+    fill(head, tensors, f"The head in {where}")
     return head
 
 
@@ -191,12 +210,27 @@ def gru_of(config: GRUConfig, tensors: Mapping[str, torch.Tensor], where: str) -
     """A GRU of given weights; see `head_of`."""
     with torch.device("meta"):
         gru = CommitGRU(config)
-    _fill(gru, tensors, f"The GRU in {where}")
+    fill(gru, tensors, f"The GRU in {where}")
     return gru
 
 
-def _fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-    """Gives a network on the meta device its weights; every difference is named in one sentence."""
+def _whitening_of(entry: _WhiteningEntry, tensors: Mapping[str, torch.Tensor], where: str) -> Whitening:
+    whitening = Whitening(entry.width, entry.kept)
+    fill(whitening, tensors, f"The whitening in {where}")
+    return whitening
+
+
+def fill(network: nn.Module, tensors: Mapping[str, torch.Tensor], what: str) -> None:
+    """Gives a network on the meta device its weights, and puts it into evaluation mode.
+
+    Args:
+        network: The network.
+        tensors: The weights by their names in it, taken over without a copy.
+        what: What to call them in a message.
+
+    Raises:
+        CheckpointError: names are missing or unknown, or shapes or types differ; every difference in one sentence.
+    """
     expected = network.state_dict()
     problems = []
     if missing := sorted(expected.keys() - tensors.keys()):
@@ -221,6 +255,8 @@ def _read_entry(path: Path) -> _CheckpointFile:
         raise CheckpointError(f"{path.parent} is no checkpoint (no {CHECKPOINT_NAME}): convert a published file first.")
     try:
         raw = json.loads(path.read_text("utf-8"))
+        if isinstance(raw, dict) and raw.get("kind") == "memory":
+            raise CheckpointError(f"the checkpoint in {path.parent} is for code2lora-memory, not for this method")
         if isinstance(raw, dict) and raw.get("schema_version") != SCHEMA_VERSION:
             raise CheckpointError(
                 f"{path} has schema version {raw.get('schema_version')}, this version reads {SCHEMA_VERSION}: "
@@ -233,12 +269,14 @@ def _read_entry(path: Path) -> _CheckpointFile:
 
 def _fingerprint(checkpoint: Checkpoint, weights_sha256: str) -> str:
     gru = None if checkpoint.gru is None else asdict(checkpoint.gru.config)
-    facts = {
+    facts: dict[str, object] = {
         "head": asdict(checkpoint.head.config),
         "gru": gru,
         "tasks": checkpoint.tasks,
         "weights_sha256": weights_sha256,
     }
+    if checkpoint.whitening is not None:
+        facts["whitening"] = checkpoint.whitening.sizes
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -51,7 +51,9 @@ class SnapshotConditioner:
         """
         if checkpoint.gru is not None:
             raise CheckpointError("the checkpoint has a commit GRU: it is for code2lora-evo, not for code2lora-static")
-        _check_width("head", checkpoint.head.config.input_dim, vectors.width)
+        whitening = checkpoint.whitening
+        takes = checkpoint.head.config.input_dim if whitening is None else whitening.sizes["width"]
+        _check_width("head", takes, vectors.width)
         self._checkpoint = checkpoint
         self._vectors = vectors
         self._adapters = _Recent(_REMEMBERED_ADAPTERS)
@@ -61,7 +63,10 @@ class SnapshotConditioner:
         key = (view.repo_id, view.commit_sha)
         found = self._adapters.get(key)
         if found is None:
-            found = _adapter_of(self._checkpoint, self._vectors.state(view))
+            context_E = self._vectors.state(view)
+            if self._checkpoint.whitening is not None:
+                context_E = self._checkpoint.whitening(context_E)
+            found = _adapter_of(self._checkpoint, context_E)
             self._adapters.put(key, found)
         return found
 

@@ -17,10 +17,11 @@ from code2lora.checkpoints import CHECKPOINT_NAME, Checkpoint, load_checkpoint
 from code2lora.encoder import PAPER_DIFF, PAPER_EVO, PAPER_STATIC, RECIPES, Recipe
 from code2lora.errors import CheckpointError
 from code2lora.hub import fetch_checkpoint, is_hub_id
+from code2lora.memory_checkpoints import MemoryCheckpoint, load_memory_checkpoint
 from code2lora.published_checkpoints import load_published
 from code2lora.state_vectors import Recipes
 
-STATIC, EVOLUTION = "code2lora-static", "code2lora-evo"
+STATIC, EVOLUTION, MEMORY = "code2lora-static", "code2lora-evo", "code2lora-memory"
 ASSETS = Path(__file__).parent / "assets"
 PUBLISHED_ENCODER = "Qwen/Qwen3-Embedding-0.6B"
 _FIRST_STATIC = "first-static"
@@ -56,7 +57,7 @@ def default_checkpoint(method: str, backbone: str) -> str:
     """The name of the checkpoint of a method for a backbone, where the user names none.
 
     Args:
-        method: `code2lora-static` or `code2lora-evo`.
+        method: `code2lora-static`, `code2lora-evo` or `code2lora-memory`.
         backbone: A backbone's name.
 
     Raises:
@@ -79,13 +80,7 @@ def open_checkpoint(name: str) -> NamedCheckpoint:
     Raises:
         CheckpointError: there is none, it cannot be fetched, it is damaged, or it names inputs that are not known.
     """
-    path = Path(name).expanduser()
-    if not path.exists():
-        if not is_hub_id(name):
-            raise CheckpointError(
-                f"Checkpoint {name!r} does not exist: name a folder, a .pt file, ORG/NAME or ORG/NAME:FILE.pt."
-            )
-        path = fetch_checkpoint(name)
+    path = _found(name)
     checkpoint = load_checkpoint(path) if path.is_dir() else load_published(path)
     origin = checkpoint.origin
     first = origin.get("layout") == _FIRST_STATIC
@@ -97,6 +92,30 @@ def open_checkpoint(name: str) -> NamedCheckpoint:
             diff=_recipe(origin.get("diff_recipe"), PAPER_DIFF, name),
         ),
     )
+
+
+def open_memory(name: str) -> MemoryCheckpoint:
+    """The checkpoint of `code2lora-memory` that a name means, on the processor.
+
+    Raises:
+        CheckpointError: there is none, it cannot be fetched, or it is damaged or of another method.
+    """
+    path = _found(name)
+    if not path.is_dir():
+        raise CheckpointError(f"{path} is a published checkpoint, which has no memory: name a folder of {MEMORY}.")
+    return load_memory_checkpoint(path)
+
+
+def _found(name: str) -> Path:
+    """The file or folder that a name means; fetched, where it is on the Hub."""
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if not is_hub_id(name):
+        raise CheckpointError(
+            f"Checkpoint {name!r} does not exist: name a folder, a .pt file, ORG/NAME or ORG/NAME:FILE.pt."
+        )
+    return fetch_checkpoint(name)
 
 
 def _recipe(stated: object, otherwise: Recipe, name: str) -> Recipe:

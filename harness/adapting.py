@@ -13,12 +13,15 @@ from pathlib import Path
 import torch
 
 from code2lora.adapters import Adapter
+from code2lora.checkpoints import Checkpoint
 from code2lora.conditioning import assertion_task, commit_vectors, context_adapter
 from code2lora.errors import CheckpointError
 from code2lora.evolution import CommitGRU
 from code2lora.export import AdapterSource, export_peft
 from code2lora.gguf_export import export_gguf
 from code2lora.lora import adapter_effect
+from code2lora.state_vectors import StateVectors
+from code2lora.symbol_memory import SymbolMemory
 from code2lora.walk import CommitVectors, WalkState, load_walk, save_walk, start_walk, walk
 from harness.hypernetworks import Hypernetwork
 from repopeftbench.errors import ConfigError
@@ -55,7 +58,7 @@ def adapt_snapshot(history: LiveHistory, network: Hypernetwork) -> AdaptedReposi
         GitObjectError: the repository lacks the commit's files.
     """
     adapter = network.conditioner.adapter(history.view(history.commit_sha))
-    return _described(adapter, history.repo_id, history.commit_sha, network, commits_walked=None)
+    return described(adapter, history.repo_id, history.commit_sha, network, commits_walked=None)
 
 
 def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> AdaptedRepository:
@@ -71,11 +74,12 @@ def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> Ad
         CheckpointError: `kept` holds no walk.
         Code2LoRAError: the adapter cannot be made, or changes nothing.
     """
-    gru = network.checkpoint.gru
-    assert gru is not None  # WalkConditioner has refused checkpoints without
-    state = _resumed(history, network, gru, kept)
+    checkpoint, vectors = network.checkpoint, network.inputs
+    # WalkConditioner has refused checkpoints without a GRU.
+    assert isinstance(checkpoint, Checkpoint) and checkpoint.gru is not None and not isinstance(vectors, SymbolMemory)
+    state = _resumed(history, network, checkpoint.gru, kept)
     walked = 0 if state is None else state.commits
-    state = _walked(history, network, gru, state)
+    state = _walked(history, vectors, checkpoint.gru, state)
     if state is None or state.commit_sha is None:
         raise ConfigError(
             f"{history.repo_id} has no commit with new assertions up to {history.commit_sha}, so there is nothing to "
@@ -83,8 +87,8 @@ def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> Ad
         )
     kept.parent.mkdir(parents=True, exist_ok=True)
     save_walk(kept, state)
-    adapter = context_adapter(network.checkpoint, state)
-    made = _described(adapter, history.repo_id, state.commit_sha, network, commits_walked=state.commits)
+    adapter = context_adapter(checkpoint, state)
+    made = described(adapter, history.repo_id, state.commit_sha, network, commits_walked=state.commits)
     return replace(made, steps=state.commits - walked)
 
 
@@ -108,7 +112,7 @@ def _resumed(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, kept: 
     if not kept.is_file():
         return None
     state = load_walk(kept)
-    same = (state.gru_sha256, state.vectors_sha256) == (gru.sha256(), network.vectors.sha256)
+    same = (state.gru_sha256, state.vectors_sha256) == (gru.sha256(), network.inputs.sha256)
     if not same or state.commit_sha is None or not history.holds(state.commit_sha):
         return None
     if state.hidden_D.shape != (gru.config.hidden_dim,):
@@ -116,7 +120,7 @@ def _resumed(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, kept: 
     return replace(state, hidden_D=state.hidden_D.to(network.backbone.device))
 
 
-def _walked(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, state: WalkState | None) -> WalkState | None:
+def _walked(history: LiveHistory, inputs: StateVectors, gru: CommitGRU, state: WalkState | None) -> WalkState | None:
     """The state after the last kept commit; None where there is none."""
     records = history.kept_after(None if state is None else state.commit_sha)
     if state is None:
@@ -124,23 +128,28 @@ def _walked(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, state: 
         if first is None:
             return None
         view = history.view(first.commit_sha, (first,))
-        state = start_walk(gru, network.vectors.state(view), vectors_sha256=network.vectors.sha256)
+        state = start_walk(gru, inputs.state(view), vectors_sha256=inputs.sha256)
         records = chain((first,), records)
 
     def vectors() -> Iterator[CommitVectors]:
         for record in records:
             view = history.view(record.commit_sha, (record,))
-            yield from commit_vectors(gru, network.vectors, view, [record.commit_sha])
+            yield from commit_vectors(gru, inputs, view, [record.commit_sha])
 
     for after in walk(gru, state, vectors()):
         state = after
     return state
 
 
-def _described(
+def described(
     adapter: Adapter, repo_id: str, commit_sha: str, network: Hypernetwork, *, commits_walked: int | None
 ) -> AdaptedRepository:
-    backbone = network.backbone
+    """An adapter with what it was made from, after it has shown that it changes something.
+
+    Raises:
+        AdapterError: it changes nothing, or is not finite.
+    """
+    backbone, checkpoint = network.backbone, network.checkpoint
     ids = torch.tensor([backbone.tokenizer(_CANARY)["input_ids"]], device=backbone.device)
     return AdaptedRepository(
         adapter=adapter,
@@ -148,8 +157,8 @@ def _described(
             repo_id=repo_id,
             commit_sha=commit_sha,
             commits_walked=commits_walked,
-            task=assertion_task(network.checkpoint.tasks),
-            checkpoint_sha256=network.checkpoint.fingerprint(),
+            task=assertion_task(checkpoint.tasks) if isinstance(checkpoint, Checkpoint) else None,
+            checkpoint_sha256=checkpoint.fingerprint(),
             encoder_sha256=network.encoder_sha256,
         ),
         steps=0,

@@ -15,9 +15,13 @@ from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.checkpoints import Checkpoint
 from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditioner, check_head_fits
 from code2lora.errors import CheckpointError
-from code2lora.named_checkpoints import EVOLUTION, default_checkpoint, open_checkpoint
+from code2lora.memory_checkpoints import MemoryCheckpoint
+from code2lora.memory_conditioning import MemoryConditioner, check_memory_fits
+from code2lora.named_checkpoints import EVOLUTION, MEMORY, default_checkpoint, open_checkpoint, open_memory
 from code2lora.published_vectors import PublishedVectors
 from code2lora.state_vectors import EncodedVectors, StateVectors
+from code2lora.symbol_features import symbol_features
+from code2lora.symbol_memory import SymbolMemory
 from code2lora.vector_store import SqliteVectorStore
 from repopeftbench.dataset.embeddings import PublishedEmbeddings
 
@@ -27,7 +31,7 @@ class HypernetworkSettings:
     """What a hypernetwork is loaded by.
 
     Attributes:
-        method: `code2lora-static` or `code2lora-evo`.
+        method: `code2lora-static`, `code2lora-evo` or `code2lora-memory`.
         backbone: The base model's name.
         device: A torch device, or `auto`.
         dtype: The backbone's and the encoder's type of number, or `auto`.
@@ -52,7 +56,7 @@ class Hypernetwork:
     Attributes:
         backbone: The base model.
         checkpoint: The networks, on the backbone's device.
-        vectors: What they are conditioned on.
+        inputs: What they are conditioned on: vectors, or symbols and a memory of them.
         conditioner: Makes adapters of views.
         encoder_sha256: The encoder's weights; None where published vectors take its place.
         store: Where vectors are kept.
@@ -61,8 +65,8 @@ class Hypernetwork:
     """
 
     backbone: Backbone
-    checkpoint: Checkpoint
-    vectors: StateVectors
+    checkpoint: Checkpoint | MemoryCheckpoint
+    inputs: StateVectors | SymbolMemory
     conditioner: Conditioner
     encoder_sha256: str | None
     store: SqliteVectorStore | None
@@ -90,6 +94,8 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
         DatasetError: the dataset has no published vectors.
         OSError: the cache folder cannot be made.
     """
+    if settings.method == MEMORY:
+        return _load_memory(settings)
     named = open_checkpoint(settings.checkpoint or default_checkpoint(settings.method, settings.backbone))
     backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
     check_head_fits(named.checkpoint, backbone.model, backbone.name)
@@ -114,10 +120,29 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
     return Hypernetwork(
         backbone=backbone,
         checkpoint=checkpoint,
-        vectors=vectors,
+        inputs=vectors,
         conditioner=kind(checkpoint, vectors),
         encoder_sha256=encoder_sha256,
         store=store,
+    )
+
+
+def _load_memory(settings: HypernetworkSettings) -> Hypernetwork:
+    for option, value in (("--encoder", settings.encoder), ("--embeddings", settings.embeddings)):
+        if value is not None:
+            raise CheckpointError(f"{option} {value} has no use with {MEMORY}, which is given symbols: leave it out")
+    checkpoint = open_memory(settings.checkpoint or default_checkpoint(MEMORY, settings.backbone))
+    backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
+    check_memory_fits(checkpoint, backbone.model, backbone.name, backbone.weights_sha256)
+    checkpoint = replace(checkpoint, head=checkpoint.head.to(backbone.device))
+    memory = SymbolMemory(checkpoint, symbol_features(checkpoint.symbols, backbone))
+    return Hypernetwork(
+        backbone=backbone,
+        checkpoint=checkpoint,
+        inputs=memory,
+        conditioner=MemoryConditioner(memory),
+        encoder_sha256=None,
+        store=None,
     )
 
 
@@ -137,4 +162,5 @@ def keyed_encoder(encoder: Backbone) -> BackboneEncoder:
 
 def _on_device(checkpoint: Checkpoint, device: str) -> Checkpoint:
     gru = None if checkpoint.gru is None else checkpoint.gru.to(device)
+    # The whitening stays where vectors are made.
     return replace(checkpoint, head=checkpoint.head.to(device), gru=gru)

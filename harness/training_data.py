@@ -15,7 +15,8 @@ from repopeftbench.dataset.snapshots import SnapshotStore, has_snapshots
 from repopeftbench.dataset.store import COMMITS_NAME, Dataset, read_records
 from repopeftbench.errors import ConfigError, GitObjectError
 from repopeftbench.mining.testfiles import FileKind, file_kind
-from repopeftbench.schema import CommitRecord, Split, Track
+from repopeftbench.schema import CommitRecord, Split, SymbolRecord, Track
+from repopeftbench.views import DatasetViews
 
 
 class DatasetTrainingData:
@@ -78,13 +79,29 @@ class DatasetTrainingData:
         except GitObjectError:
             return ""
 
+    def symbols(self, repo_id: str, commit: int) -> Sequence[SymbolRecord]:
+        """What the production code at a kept commit defines.
+
+        Raises:
+            ConfigError: the dataset was mined without snapshots.
+        """
+        self._require_snapshots()
+        return self._views.view(repo_id, self._shas[repo_id][commit]).symbols()
+
+    @cached_property
+    def _views(self) -> DatasetViews:
+        return DatasetViews(self._dataset.manifest, self._dataset.folder, folder=self._dataset.folder)
+
     @cached_property
     def _snapshots(self) -> SnapshotStore:
+        self._require_snapshots()
+        return SnapshotStore(self._dataset.folder)
+
+    def _require_snapshots(self) -> None:
         if not has_snapshots(self._dataset.folder):
             raise ConfigError(
                 f"{self._dataset.folder} holds no snapshots, which this method learns from: mine without --no-snapshots"
             )
-        return SnapshotStore(self._dataset.folder)
 
     @cached_property
     def _shas(self) -> dict[str, list[str]]:

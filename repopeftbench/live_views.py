@@ -108,6 +108,20 @@ class LiveHistory:
         """The view at a commit, which tells of some kept commits, as `kept_after` gave them."""
         return LiveView(self.repo_id, commit_sha, self._repository, commits, self._before, self._symbols)
 
+    def symbol_changes(self, before: str | None, after: str) -> SymbolChanges:
+        """What has changed in the symbols between two commits, however many lie between.
+
+        Files that are equal in both are not read.
+
+        Args:
+            before: the earlier commit; None for a repository of nothing.
+            after: the later one.
+
+        Raises:
+            GitObjectError: the repository lacks the files of one of them.
+        """
+        return self._symbols.changes(None if before is None else self.view(before), self.view(after))
+
     def kept_after(self, commit_sha: str | None) -> Iterator[CommitRecord]:
         """The kept commits after one, oldest first; all of them where it is None.
 

@@ -22,7 +22,7 @@ FLAGS = {
     "--save-minutes --seed --seeds --steps --vectors",
     "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
     "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
-    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --out",
+    "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",

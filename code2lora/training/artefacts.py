@@ -23,7 +23,9 @@ from code2lora.encoder import PAPER_DIFF
 from code2lora.errors import TrainingError
 from code2lora.export import AdapterSource, export_peft
 from code2lora.folders import replace_folder
+from code2lora.memory_checkpoints import MemoryCheckpoint, save_memory_checkpoint
 from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork
+from code2lora.training.memories import MemoryHypernetwork
 from code2lora.training.record import LOG_NAME, RECORD_NAME, Settings, TrainingRecord
 from code2lora.training.weights import FullFineTuning, SharedLoRA
 
@@ -71,7 +73,27 @@ def write_hypernetwork(folder: Path, method: StaticHypernetwork | EvolvingHypern
         "state": settings.terms["state"],
     }
     gru = method.gru.cpu() if isinstance(method, EvolvingHypernetwork) else None
-    save_checkpoint(folder, Checkpoint(head=method.head.cpu(), gru=gru, origin=origin))
+    whitening = method.whitening if isinstance(method, StaticHypernetwork) else None
+    save_checkpoint(folder, Checkpoint(head=method.head.cpu(), gru=gru, whitening=whitening, origin=origin))
+
+
+def write_memory(folder: Path, method: MemoryHypernetwork, settings: Settings) -> None:
+    """Writes a memory's checkpoint into an empty folder."""
+    origin: dict[str, JsonValue] = {
+        "made_by": "repobench train",
+        "settings_sha256": settings.sha256(),
+        "dataset_sha256": settings.dataset_sha256,
+        "backbone": settings.backbone,
+        "state": settings.terms["state"],
+    }
+    checkpoint = MemoryCheckpoint(
+        head=method.head.cpu(),
+        symbols=settings.own["symbols"],
+        records=settings.own["records"],
+        backbone_sha256=settings.backbone_sha256,
+        origin=origin,
+    )
+    save_memory_checkpoint(folder, checkpoint)
 
 
 def write_adapter(

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from repopeftbench.schema import SymbolRecord
+
 TrainingSplit: TypeAlias = Literal["ir_train", "ir_val", "cr_val"]
 
 
@@ -74,4 +76,8 @@ class TrainingData(Protocol):
 
     def read(self, blob: str) -> str:
         """The text of a content; empty where it has none."""
+        ...
+
+    def symbols(self, repo_id: str, commit: int) -> Sequence[SymbolRecord]:
+        """What the production code at a kept commit defines."""
         ...

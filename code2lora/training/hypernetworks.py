@@ -19,6 +19,7 @@ from code2lora.adapters import Adapter
 from code2lora.evolution import CommitGRU
 from code2lora.head import Code2LoRAHead
 from code2lora.training.plan import Draw
+from code2lora.whitening import Whitening
 
 NOTHING_YET = -1
 """The place in history before the first kept commit, where a repository is a vector of zeros."""
@@ -45,15 +46,23 @@ def place_in_history(commit: int, state: str) -> int:
 class StaticHypernetwork:
     """`code2lora-static`: a head over vectors of snapshots."""
 
-    def __init__(self, head: Code2LoRAHead, vectors: Mapping[tuple[str, int], torch.Tensor], state: str) -> None:
+    def __init__(
+        self,
+        head: Code2LoRAHead,
+        vectors: Mapping[tuple[str, int], torch.Tensor],
+        state: str,
+        whitening: Whitening | None = None,
+    ) -> None:
         """Takes the head.
 
         Args:
             head: The network, on the backbone's device.
-            vectors: The repository's vector (`E`) at each place that will be asked for.
+            vectors: The repository's vector (`E`) at each place that will be asked for, as the head takes it.
             state: `commit` or `parent`.
+            whitening: What the vectors went through before.
         """
         self.head = head
+        self.whitening = whitening
         self._vectors = vectors
         self._state = state
 
@@ -63,7 +72,7 @@ class StaticHypernetwork:
 
     def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter, Sequence[int]]:
         """An adapter for each state of a repository among the draws."""
-        places, rows = _distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
+        places, rows = distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
         context_NE = torch.stack([self._vectors[place] for place in places])
         return self.head(context_NE.to(next(self.head.parameters()).device)), rows
 
@@ -94,7 +103,7 @@ class EvolvingHypernetwork:
 
     def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter, Sequence[int]]:
         """An adapter for each state of a repository among the draws."""
-        places, rows = _distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
+        places, rows = distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
         wanted: dict[str, list[int]] = {}
         for repo_id, place in places:
             wanted.setdefault(repo_id, []).append(place)
@@ -121,7 +130,7 @@ class EvolvingHypernetwork:
         return found
 
 
-def _distinct(places: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], list[int]]:
+def distinct(places: Sequence[tuple[str, int]]) -> tuple[list[tuple[str, int]], list[int]]:
     """The places without repeats, in order of their first use, and the position of each in them."""
     positions = {place: index for index, place in enumerate(dict.fromkeys(places))}
     return list(positions), [positions[place] for place in places]

@@ -9,9 +9,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -56,6 +56,7 @@ class Course:
         exam: The tasks of each validation repository; empty where there is none, then the last weights are kept.
         exam_tokens: Their sequences.
         learning_rate: Peak of the schedule.
+        other_rates: Peaks of parameters that have one of their own, by name.
         detach_input: Whether gradients end at the adapters' inputs.
         settings_sha256: What identifies the training, so that no state of another one is gone on with.
         folder: Where the state is kept.
@@ -72,6 +73,7 @@ class Course:
     settings_sha256: str
     folder: Path
     save_seconds: float = 600.0
+    other_rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def terms(self) -> Terms:
@@ -108,6 +110,12 @@ def train_method(
     return _Loop(method, course, progress).run()
 
 
+def examined(method: Method, course: Course) -> float:
+    """The validation loss of a method as it is: the mean over repositories of that over their target tokens (nats)."""
+    with Injection(course.backbone.model, detach_input=course.detach_input) as injection:
+        return _exam_loss(method, course, injection)
+
+
 class _Loop:
     """One training in progress."""
 
@@ -116,8 +124,10 @@ class _Loop:
         self.course = course
         self.progress = progress
         self.weights = dict(method.parameters())
+        peak = course.learning_rate
+        shares = [course.other_rates.get(name, peak) / peak for name in self.weights]
         self.optimizer = torch.optim.AdamW(
-            list(self.weights.values()), lr=course.learning_rate, weight_decay=course.terms.weight_decay
+            _groups(self.weights, shares), lr=course.learning_rate, weight_decay=course.terms.weight_decay
         )
         self.standing = Standing(settings_sha256=course.settings_sha256)
         self.best: dict[str, torch.Tensor] = {}
@@ -175,7 +185,7 @@ class _Loop:
         if not math.isfinite(norm.item()):
             raise self._diverged(draws, "gradient", norm.item())
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         standing.step += 1
@@ -184,21 +194,9 @@ class _Loop:
         return total / counted
 
     def _validate(self, injection: Injection) -> None:
-        """Adds a point to the curve: the mean over repositories of the mean over their target tokens."""
-        standing, terms = self.standing, self.course.terms
-        losses = []
-        with torch.no_grad():
-            for draws in self.course.exam:
-                adapter, rows = self.method.adapter(draws)
-                summed = 0.0
-                for start in range(0, len(draws), terms.rows):
-                    some = slice(start, start + terms.rows)
-                    injection.use(_rows_of(adapter, rows[some]))
-                    batch = self.course.exam_tokens.batch([draw.row for draw in draws[some]])
-                    summed += target_losses(self.course.backbone, batch, terms.precision).double().sum().item()
-                losses.append(summed / self.course.exam_tokens.counted([draw.row for draw in draws]))
-        injection.use(None)
-        loss = _mean(losses)
+        """Adds a point to the curve."""
+        standing = self.standing
+        loss = _exam_loss(self.method, self.course, injection)
         if not math.isfinite(loss):
             raise TrainingError(f"The validation loss is {loss} at step {standing.step}: lower the learning rate.")
         standing.curve.append((standing.step, loss))
@@ -242,6 +240,32 @@ class _Loop:
         return TrainingError(
             f"The {what} is {value} at step {self.standing.step + 1}; {path} holds the batch. Lower the learning rate."
         )
+
+
+def _exam_loss(method: Method, course: Course, injection: Injection) -> float:
+    terms, losses = course.terms, []
+    with torch.no_grad():
+        for draws in course.exam:
+            adapter, rows = method.adapter(draws)
+            summed = 0.0
+            for start in range(0, len(draws), terms.rows):
+                some = slice(start, start + terms.rows)
+                injection.use(_rows_of(adapter, rows[some]))
+                batch = course.exam_tokens.batch([draw.row for draw in draws[some]])
+                summed += target_losses(course.backbone, batch, terms.precision).double().sum().item()
+            losses.append(summed / course.exam_tokens.counted([draw.row for draw in draws]))
+    injection.use(None)
+    return _mean(losses)
+
+
+def _groups(weights: Mapping[str, nn.Parameter], shares: Sequence[float]) -> list[dict[str, Any]]:
+    """The optimizer's groups: runs of weights of one learning rate, so that all keep their order."""
+    groups: list[dict[str, Any]] = []
+    for weight, share in zip(weights.values(), shares, strict=True):
+        if not groups or groups[-1]["share"] != share:
+            groups.append({"params": [], "share": share})
+        groups[-1]["params"].append(weight)
+    return groups
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from code2lora.conditioned import Recall
 from code2lora.encoder import RECIPES
 from code2lora.errors import TrainingError
+from code2lora.symbol_features import FeatureKind
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
-METHODS = ("shared-lora", "per-repo-lora", "fft", "code2lora-static", "code2lora-evo")
+METHODS = ("shared-lora", "per-repo-lora", "fft", "code2lora-static", "code2lora-evo", "code2lora-memory")
 
 _Count = Annotated[int, Field(ge=1)]
 _Positive = Annotated[float, Field(gt=0)]
@@ -91,6 +93,17 @@ class MethodSettings(_Strict):
         snapshots: Most snapshots of each repository that are encoded; a task gets the latest that is not later than its
             state. Left out, every state is encoded.
         detach_input: Whether gradients end at the adapters' inputs, as published.
+        whiten: Of `code2lora-static`, most directions of the whitening that is fitted to the training repositories and
+            put before the head; left out, it is given vectors as they are, as published.
+        shared_learning_rate: Of `code2lora-memory`, the peak for the part that all repositories share.
+        shared_rank: Rank of that part; `rank` is that of the part that is a repository's own.
+        symbols: What a symbol's features are made from (`code2lora.symbol_features`).
+        modules: Module types that are adapted; left out, all.
+        recall: How a memory's sums become adapters (`code2lora.conditioned`).
+        whitened_dim: Most directions that are kept of a symbol's features; 0 leaves them as they are.
+        gated: Whether symbols are weighted.
+        records: Most symbols of a repository that count.
+        least_share: Of each visit a random share of the symbols is shown, at least this one.
         terms: Shared terms that this method replaces.
     """
 
@@ -103,6 +116,16 @@ class MethodSettings(_Strict):
     encoder_recipe: str | None = None
     snapshots: _Count | None = None
     detach_input: bool = False
+    whiten: _Count | None = None
+    shared_learning_rate: _Positive | None = None
+    shared_rank: _Count | None = None
+    symbols: FeatureKind | None = None
+    modules: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    recall: Recall | None = None
+    whitened_dim: Annotated[int, Field(ge=0)] | None = None
+    gated: bool | None = None
+    records: _Count | None = None
+    least_share: Annotated[float, Field(gt=0, le=1)] | None = None
     terms: dict[str, Any] = {}
 
 
@@ -112,7 +135,10 @@ _OWN = {
     "fft": set[str](),
     "code2lora-static": {"rank", "alpha", "hidden_dim", "encoder_recipe"},
     "code2lora-evo": {"rank", "alpha", "hidden_dim", "encoder_recipe", "state_dim"},
+    "code2lora-memory": {"rank", "alpha", "layers", "shared_rank", "shared_learning_rate", "records", "recall"}
+    | {"symbols", "whitened_dim", "gated", "least_share"},
 }
+_OPTIONAL = {"code2lora-static": {"snapshots", "whiten"}, "code2lora-memory": {"snapshots", "modules"}}
 
 
 class _RecipeFile(_Strict):
@@ -195,9 +221,7 @@ def with_terms(recipe: TrainingRecipe, *, draws: int | None = None, layers: str 
 def _check_own(path: Path, method: str, settings: MethodSettings) -> None:
     """Raises unless a table has just what its method needs."""
     given = settings.model_fields_set - {"learning_rate", "terms"}
-    optional = (
-        set() if method == "fft" else {"detach_input"} | ({"snapshots"} if method == "code2lora-static" else set())
-    )
+    optional = _OPTIONAL.get(method, set()) | (set() if method == "fft" else {"detach_input"})
     wanted = _OWN[method]
     for name in sorted(wanted - given):
         raise TrainingError(f"Recipe {path}: methods.{method} lacks {name}.")

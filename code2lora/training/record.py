@@ -68,6 +68,8 @@ class Outcome(_Strict):
         validation: Which split chose the weights; None where the last ones were kept.
         curve: Step and validation loss (nats per target token, mean over repositories); step 0 is untrained.
         best_step: The step whose weights were kept.
+        strengths: Of `code2lora-memory`, validation loss by what the generated part was multiplied by.
+        strength: The factor that was chosen by it, and is in the weights.
     """
 
     repo_id: str | None
@@ -77,6 +79,8 @@ class Outcome(_Strict):
     validation: str | None
     curve: tuple[tuple[int, float], ...]
     best_step: int
+    strengths: tuple[tuple[float, float], ...] = ()
+    strength: float | None = None
 
 
 class TrainingRecord(_Strict):

@@ -20,6 +20,7 @@ from code2lora.errors import TrainingError
 from code2lora.evolution import CommitGRU, GRUConfig
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import target_modules, type_dims
+from code2lora.symbol_features import symbol_features
 from code2lora.training.artefacts import (
     ADAPTERS_NAME,
     count,
@@ -27,10 +28,20 @@ from code2lora.training.artefacts import (
     write_backbone,
     write_folder,
     write_hypernetwork,
+    write_memory,
 )
 from code2lora.training.data import TaskPlace, TrainingData, TrainingSplit
 from code2lora.training.hypernetworks import EvolvingHypernetwork, StaticHypernetwork, place_in_history
 from code2lora.training.loop import Course, Method, train_method
+from code2lora.training.memories import (
+    MemoryHypernetwork,
+    definitions_at,
+    fitted_book,
+    is_shared,
+    memory_config,
+    untrained_head,
+    with_strength,
+)
 from code2lora.training.nano_recipe import TrainingProgress
 from code2lora.training.plan import Draw, Plan, TaskGroup
 from code2lora.training.recipe import TrainingRecipe
@@ -49,6 +60,7 @@ from code2lora.training.tokens import TokenStore
 from code2lora.training.vectors import VectorSource
 from code2lora.training.weights import FullFineTuning, SharedLoRA
 from code2lora.training.workspace import claimed, work_folder
+from code2lora.whitening import Whitening
 from repopeftbench.schema import content_id
 
 if TYPE_CHECKING:
@@ -195,17 +207,41 @@ class _Training:
         state = plan.terms.state
         places = {(draw.repo_id, place_in_history(draw.commit, state)) for draw in every}
         own, session = self.recipe.settings, self.session
+        if name == "code2lora-memory":
+            return self._memory(places)
         source = VectorSource(session.data, session.encoder, str(own.encoder_recipe), session.vectors)
         prepared = session.prepared or _ignore
         if name == "code2lora-static":
             vectors = source.snapshots(places, own.snapshots, prepared)
-            return StaticHypernetwork(self._head(2 * session.encoder.width), vectors, state)
+            return self._static(vectors, state)
         latest: dict[str, int] = {}
         for repo_id, place in sorted(places):
             latest[repo_id] = place
         histories = source.histories(latest, prepared)
         head, gru = self._head(int(own.state_dim or 0)), self._gru(2 * session.encoder.width)
         return EvolvingHypernetwork(gru, head, histories, state)
+
+    def _static(self, vectors: dict[tuple[str, int], torch.Tensor], state: str) -> StaticHypernetwork:
+        """The static head, behind a whitening of its vectors where the recipe asks for one."""
+        own, width = self.recipe.settings, 2 * self.session.encoder.width
+        if own.whiten is None:
+            return StaticHypernetwork(self._head(width), vectors, state)
+        learnt = {repo_id for repo_id, _ in self.pool}
+        whitening = Whitening(width, own.whiten)
+        whitening.fit(torch.stack([vector for (repo_id, _), vector in sorted(vectors.items()) if repo_id in learnt]))
+        whitened = {place: whitening(vector) for place, vector in vectors.items()}
+        return StaticHypernetwork(self._head(whitening.kept), whitened, state, whitening)
+
+    def _memory(self, places: set[tuple[str, int]]) -> MemoryHypernetwork:
+        own, session = self.recipe.settings, self.session
+        backbone, terms = session.backbone, self.recipe.terms
+        features = symbol_features(own.symbols or "states", backbone)
+        head = untrained_head(memory_config(own, backbone.model, features), session.seed)
+        defined = definitions_at(
+            session.data, places, limit=own.snapshots, most=own.records or 0, progress=session.prepared or _ignore
+        )
+        book = fitted_book(head, features, defined, frozenset(repo_id for repo_id, _ in self.pool))
+        return MemoryHypernetwork(head.to(backbone.device), book, terms.state, own.least_share or 1.0)
 
     def _lora(self) -> SharedLoRA:
         own = self.recipe.settings
@@ -265,6 +301,7 @@ class _Training:
             settings_sha256=self.settings.sha256(),
             folder=work,
             save_seconds=session.save_seconds,
+            other_rates=self._other_rates(method),
         )
         name = repo_id or self.recipe.method
 
@@ -274,7 +311,12 @@ class _Training:
                 session.progress(name, progress)
 
         standing = train_method(method, course, report)
-        return outcome_of(standing, repo_id=repo_id, validation=split)
+        outcome = outcome_of(standing, repo_id=repo_id, validation=split)
+        return with_strength(outcome, method, course) if isinstance(method, MemoryHypernetwork) else outcome
+
+    def _other_rates(self, method: Method) -> dict[str, float]:
+        rate = self.recipe.settings.shared_learning_rate
+        return {} if rate is None else {name: rate for name in method.parameters() if is_shared(name)}
 
     def _tokens(self, split: TrainingSplit, rows: Sequence[int], path: Path) -> TokenStore:
         texts = self.session.data.texts(split, rows) if rows else ()
@@ -314,6 +356,8 @@ class _Training:
             write_backbone(folder, method, self.session.backbone)
         elif isinstance(method, StaticHypernetwork | EvolvingHypernetwork):
             write_hypernetwork(folder, method, self.settings)
+        elif isinstance(method, MemoryHypernetwork):
+            write_memory(folder, method, self.settings)
 
 
 def pool_of(places: Sequence[TaskPlace]) -> tuple[tuple[str, tuple[TaskGroup, ...]], ...]:

@@ -19,8 +19,10 @@ class AdaptOptions:
     """Commit, branch or tag whose code it is for. Default: HEAD."""
     out: Annotated[Path, Parameter(name=("--out", "-o"))]
     """Folder of the adapter."""
+    method: Literal["code2lora-static", "code2lora-memory"] = "code2lora-static"
+    """What makes the adapter."""
     evo: bool = False
-    """Walk over the history with code2lora-evo; the walk is kept beside the folder and goes on from there next time."""
+    """Keep what was made beside the folder, and next time go on from there: a walk of code2lora-evo, or a memory."""
     format: Literal["peft", "gguf"] = "peft"
     """For peft, transformers and vLLM, or one GGUF file for llama.cpp."""
     backbone: str = "nano"
@@ -44,9 +46,10 @@ def adapt(repository: str, /, *, options: AdaptOptions) -> int:
         repository: URL, owner/name or folder of the git repository; @REVISION behind it is as good as --at.
         options: Options.
     """
-    from code2lora.named_checkpoints import EVOLUTION, STATIC
+    from code2lora.named_checkpoints import EVOLUTION
     from harness.adapting import adapt_history, adapt_snapshot, walk_file, write_adapter
     from harness.hypernetworks import HypernetworkSettings, load_hypernetwork
+    from harness.memory_adapting import adapt_memory, memory_file
     from repopeftbench.copies import open_newest
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.live_views import LiveHistory
@@ -60,9 +63,10 @@ def adapt(repository: str, /, *, options: AdaptOptions) -> int:
     (source,) = named.sources
     opened = open_newest(source, options.cache or default_cache())
     history = LiveHistory(opened, source.repo_id, options.at or source.revision)
+    walks = options.evo and options.method == "code2lora-static"
     network = load_hypernetwork(
         HypernetworkSettings(
-            method=EVOLUTION if options.evo else STATIC,
+            method=EVOLUTION if walks else options.method,
             backbone=options.backbone,
             device=options.device,
             dtype=options.dtype,
@@ -71,7 +75,10 @@ def adapt(repository: str, /, *, options: AdaptOptions) -> int:
         )
     )
     with network:
-        if options.evo:
+        if options.evo and not walks:
+            made = adapt_memory(history, network, memory_file(options.out))
+            say(f"{made.steps:,} symbols came or went")
+        elif walks:
             made = adapt_history(history, network, walk_file(options.out))
             say(
                 f"{made.steps:,} of {made.source.commits_walked:,} kept commits were walked over now, the others before"

@@ -28,8 +28,8 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static or
-    code2lora-evo."""
+    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static,
+    code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -62,7 +62,7 @@ class RunOptions:
     embeddings: Literal["dataset"] | None = None
     """`dataset` takes the published vectors of imported data in the place of an encoder."""
     refresh: Refresh = Refresh.EVERY_COMMIT
-    """When code2lora-static takes a new snapshot: at every commit, or never after the last train commit (start)."""
+    """When code2lora-static and -memory look anew: at every commit, or never after the last train commit (start)."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
     cache: Path | None = None

@@ -23,13 +23,13 @@ class TrainOptions:
     """What `train` can be told."""
 
     method: str
-    """shared-lora, per-repo-lora, fft, code2lora-static or code2lora-evo."""
+    """shared-lora, per-repo-lora, fft, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
     """Folder of the weights. Default: repobench-out/checkpoints/METHOD."""
     recipe: str = "clean"
-    """clean (equal terms), paper, nano (equal terms, minutes on a processor), or a TOML file."""
+    """clean, nano (minutes on a processor), spread, spread-nano (8 repositories a step): equal terms; paper; a file."""
     draws: int | None = None
     """Tasks to draw in all, instead of the recipe's."""
     steps: int | None = None

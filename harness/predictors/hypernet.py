@@ -1,4 +1,4 @@
-"""`code2lora-static` and `code2lora-evo`: the backbone with an adapter that is made of what a task's view shows.
+"""`code2lora-static`, `-evo` and `-memory`: the backbone with an adapter that is made of what a task's view shows.
 
 Tasks of different repositories and commits are answered in one batch, each row with its own adapter. A view shows
 production files and diffs of production files alone, so no test text reaches an adapter.
@@ -14,7 +14,7 @@ from code2lora.backbone import Backbone
 from code2lora.errors import Code2LoRAError
 from code2lora.generation import check_limits, generate
 from code2lora.lora import Injection, adapter_effect
-from code2lora.named_checkpoints import EVOLUTION, STATIC
+from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC
 from harness.errors import PredictorError
 from harness.hypernetworks import Hypernetwork, HypernetworkSettings, load_hypernetwork
 from harness.predictors.protocol import PredictorSettings, Refresh, TrainingTasks
@@ -57,7 +57,7 @@ class HypernetPredictor:
         return Conditioning(
             checkpoint_sha256=network.checkpoint.fingerprint(),
             encoder_sha256=network.encoder_sha256,
-            vectors_sha256=network.vectors.sha256,
+            vectors_sha256=network.inputs.sha256,
             task_id=request.task.task_id,
             adapter_sha256=adapter.sha256(),
             logit_change=float(f"{change:.4g}"),
@@ -117,6 +117,15 @@ def build_evolution(settings: PredictorSettings, training: TrainingTasks) -> Hyp
     if settings.refresh is not Refresh.EVERY_COMMIT:
         raise PredictorError(f"--refresh {settings.refresh} is for {STATIC}: {EVOLUTION} takes one step per commit")
     return _build(EVOLUTION, settings)
+
+
+def build_memory(settings: PredictorSettings, training: TrainingTasks) -> HypernetPredictor:
+    """`code2lora-memory`; nothing is learnt from `training`.
+
+    Raises:
+        PredictorError: something cannot be loaded or does not fit; the message says what and what to do.
+    """
+    return _build(MEMORY, settings)
 
 
 def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:

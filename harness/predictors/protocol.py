@@ -112,6 +112,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "fft": "harness.predictors.adapted:build_fft",
         "code2lora-static": "harness.predictors.hypernet:build_static",
         "code2lora-evo": "harness.predictors.hypernet:build_evolution",
+        "code2lora-memory": "harness.predictors.hypernet:build_memory",
     }
 )
 """Every method's name and the `module:attribute` of its factory."""

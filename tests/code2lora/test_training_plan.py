@@ -17,8 +17,8 @@ POOL = pool_of(MemoryData().places("ir_train"))
 
 
 def test_recipes_on_equal_terms_let_no_method_replace_a_term():
-    assert recipe_names() == ("clean", "nano", "paper")
-    for name in ("clean", "nano"):
+    assert recipe_names() == ("clean", "nano", "paper", "spread", "spread-nano")
+    for name in ("clean", "nano", "spread", "spread-nano"):
         terms = {load_recipe(name, method).terms.model_dump_json() for method in METHODS}
         assert len(terms) == 1
 
@@ -58,7 +58,7 @@ def test_recipe_that_cannot_be_used_names_the_field(tmp_path, method, old, new, 
 
 
 def test_recipe_or_method_that_does_not_exist_names_those_that_do(tmp_path):
-    with pytest.raises(TrainingError, match="neither one of clean, nano, paper nor a file"):
+    with pytest.raises(TrainingError, match="neither one of clean, nano, paper, spread, spread-nano nor a file"):
         load_recipe("cleen", "fft")
     with pytest.raises(TrainingError, match="'rag' has nothing to train"):
         load_recipe("clean", "rag")
@@ -136,3 +136,14 @@ def test_without_a_limit_every_state_has_its_own_snapshot():
 def test_recipes_are_read_as_text_of_the_package():
     for name in recipe_names():
         assert set(tomllib.loads((RECIPE_FOLDER / f"{name}.toml").read_text("utf-8"))["methods"]) == set(METHODS)
+
+
+def test_spread_recipes_visit_each_repository_sixteen_times_and_eight_in_a_step():
+    for name, repositories in (("spread", 400), ("spread-nano", 96)):
+        terms = load_recipe(name, "code2lora-memory").terms
+        visit = terms.commits_per_visit * terms.tasks_per_commit
+        assert terms.repositories_per_step == 8
+        assert 4 <= visit <= 8
+        assert terms.draws == 16 * repositories * visit
+        own = load_recipe(name, "code2lora-memory").settings
+        assert own.shared_learning_rate == pytest.approx(3 * own.learning_rate)

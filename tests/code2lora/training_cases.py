@@ -16,6 +16,7 @@ from code2lora.training.data import TaskPlace, TaskText
 from code2lora.training.recipe import METHODS, MethodSettings, Terms, TrainingRecipe
 from code2lora.training.session import TrainingSession, train
 from code2lora.vector_store import SqliteVectorStore
+from repopeftbench.schema import SymbolKind, SymbolRecord
 
 CANARY = "CANARY"
 EOS, PAD = "<|endoftext|>", "<|pad|>"
@@ -63,6 +64,13 @@ class MemoryData:
         assert commit < self.known, CANARY
         return {"one.py": f"{repo_id}-one-{commit // 2}", "two.py": f"{repo_id}-two"}
 
+    def symbols(self, repo_id, commit):
+        assert commit < self.known, CANARY
+        return [
+            SymbolRecord(path="one.py", kind=SymbolKind.CONSTANT, name=f"{repo_id[0]}_{number}", value=str(commit))
+            for number in range(6)
+        ]
+
     def read(self, blob):
         return f"def {blob}(): return {len(blob)}\n"
 
@@ -91,6 +99,20 @@ OWN = {
     "fft": {},
     "code2lora-static": {"rank": 2, "alpha": 4.0, "hidden_dim": 6, "encoder_recipe": "clean", "snapshots": 3},
     "code2lora-evo": {"rank": 2, "alpha": 4.0, "hidden_dim": 6, "state_dim": 8, "encoder_recipe": "clean"},
+    "code2lora-memory": {
+        "rank": 3,
+        "shared_rank": 2,
+        "shared_learning_rate": 0.03,
+        "alpha": 5.0,
+        "layers": "shared",
+        "recall": "ridge",
+        "symbols": "states",
+        "whitened_dim": 12,
+        "gated": True,
+        "records": 4,
+        "least_share": 0.5,
+        "snapshots": 3,
+    },
 }
 assert set(OWN) == set(METHODS)
 

@@ -4,9 +4,13 @@ import torch
 
 from code2lora.backbone import load_backbone
 from code2lora.checkpoints import Checkpoint, save_checkpoint
+from code2lora.conditioned import MemoryConfig, MemoryHead
 from code2lora.evolution import CommitGRU, GRUConfig
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import target_modules, type_dims
+from code2lora.memory_checkpoints import MemoryCheckpoint, save_memory_checkpoint
+from code2lora.symbol_features import Definition, symbol_features
+from repopeftbench.schema import SymbolKind
 
 STATE_WIDTH = 16
 TRAINED_WITH = {"encoder": "nano", "state_recipe": "clean"}
@@ -35,9 +39,32 @@ def small_checkpoint(method, *, silent=False, width=None, **sizes):
     return Checkpoint(head=head, gru=gru if is_walk else None, origin=TRAINED_WITH)
 
 
+def small_memory(*, silent=False, backbone_sha256=None, **sizes):
+    """A random memory for nano that is fitted to a few constants; the adapters of a silent one change nothing."""
+    backbone = load_backbone("nano", device="cpu")
+    features = symbol_features("states", backbone)
+    dims = type_dims(target_modules(backbone.model))
+    sizes = {"type_dims": {"o_proj": dims["o_proj"]}, "rank": 16, "shared_rank": 2, "alpha": 18.0, "layers": 6} | sizes
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        head = MemoryHead(MemoryConfig(key_dim=features.key_dim, value_dim=features.value_dim, **sizes))
+    writes = [features.writes(Definition(SymbolKind.CONSTANT, f"NAME_{n}", f"{n} * {n}")) for n in range(8)]
+    head.fit(torch.cat([one.keys_SF for one in writes]), torch.cat([one.values_SF for one in writes]), "o_proj")
+    if silent:
+        head.scale_generated(0.0)
+    elif "o_proj" in sizes["type_dims"]:
+        # A repository that defines nothing has an adapter too, which must be seen to be there.
+        with torch.no_grad():
+            head.bases["Bs_o_proj"].fill_(0.5)
+    return MemoryCheckpoint(
+        head=head, symbols="states", records=64, backbone_sha256=backbone_sha256 or backbone.weights_sha256
+    )
+
+
 def save_small_checkpoints(folder):
-    """Both methods' checkpoints in a folder; their names by method."""
-    names = {}
+    """All methods' checkpoints in a folder; their names by method."""
+    save_memory_checkpoint(folder / "code2lora-memory", small_memory())
+    names = {"code2lora-memory": str(folder / "code2lora-memory")}
     for method in ("code2lora-static", "code2lora-evo"):
         save_checkpoint(folder / method, small_checkpoint(method))
         names[method] = str(folder / method)

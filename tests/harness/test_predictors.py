@@ -97,7 +97,7 @@ def test_an_unknown_method_names_the_nearest_and_all():
     assert str(caught.value) == (
         "Unknown method 'most-freqent'. Did you mean 'most-frequent'? "
         "Available: most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, "
-        "code2lora-static, code2lora-evo."
+        "code2lora-static, code2lora-evo, code2lora-memory."
     )
     with pytest.raises(UnknownMethodError, match=r"^Unknown method 'zzz'. Available: "):
         build_predictor("zzz", SETTINGS, train)

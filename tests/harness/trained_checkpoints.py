@@ -6,6 +6,7 @@ from code2lora.training.data import TaskPlace, TaskText
 from code2lora.training.recipe import load_recipe, with_terms
 from code2lora.training.session import TrainingSession, train
 from code2lora.vector_store import SqliteVectorStore
+from repopeftbench.schema import SymbolKind, SymbolRecord
 
 REPOSITORIES = ("org/a", "org/b")
 
@@ -28,6 +29,9 @@ class TwoTasks:
 
     def files(self, repo_id, commit):
         return {"m.py": repo_id}
+
+    def symbols(self, repo_id, commit):
+        return [SymbolRecord(path="m.py", kind=SymbolKind.CONSTANT, name="name", value=repr(repo_id))]
 
     def read(self, blob):
         return f"name = {blob!r}\n"
