@@ -219,7 +219,6 @@ def _permutation_p(rows: Mapping[str, Mapping[str, float]], seed: int) -> float:
         centre = fmean(row.values())  # hard tasks must not make a column bad
         for other, value in row.items():
             columns.setdefault(other, []).append(value - centre)
-        assert repo_id in row
     means = {other: fmean(values) for other, values in columns.items()}
     centred = {
         repo_id: {other: value - fmean(row.values()) - means[other] for other, value in row.items()}
