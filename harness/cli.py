@@ -45,6 +45,10 @@ _COMMANDS = {
     ),
     "adapt": ("adapting", "Make the adapter of one repository: a folder for peft and vLLM, or a GGUF file."),
     "score": ("running", "Score the predictions of a run again, without any model."),
+    "diagnose": (
+        "diagnosing",
+        "Tell whether conditioning is real: own adapters against the mean, other repositories' and a shared LoRA.",
+    ),
     "report": (
         "reporting",
         "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",

@@ -23,6 +23,8 @@ FLAGS = {
     "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
     "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
+    "diagnose": "--adapters --backbone --cache --context-length --data --device --dtype --embeddings --encoder --limit "
+    "--oracle --out --repositories --seed --shared --shuffled --split --track",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",

@@ -44,8 +44,8 @@ def input_findings(bench: Bench, subject: Subject, *, seed: int) -> InputFinding
     found: dict[str, list[torch.Tensor]] = {}
     for done, name in enumerate(sorted(commits)):
         bench.progress("inputs", done, len(commits))
-        for kind, vector_F in subject.features(bench.views(name, commits[name])).items():
-            found.setdefault(kind, []).append(vector_F)
+        for kind, vector in subject.features(bench.views(name, commits[name])).items():
+            found.setdefault(kind, []).append(vector)
     if not found:
         return None
     features = {kind: torch.stack(vectors) for kind, vectors in found.items()}
