@@ -15,6 +15,7 @@ from harness.stats import Estimate, estimate_difference, estimate_share, total
 
 RESAMPLES = 10_000
 PERMUTATIONS = 10_000
+_ROOM = 1_000.0
 LEAST_HEADROOM = 0.02
 """In nats: where less is to be had, a benchmark cannot show conditioning."""
 
@@ -98,9 +99,17 @@ def contrast(tasks: Sequence[PlacedTask], own: Likelihoods, other: Likelihoods, 
 
 
 def estimate_nats(clusters: Sequence[str], values: Sequence[float], *, seed: int) -> Estimate:
-    """The mean of numbers of any size, with the interval of `estimate_difference`; at least one value."""
-    scale = max(abs(value) for value in values) or 1.0
+    """The mean of numbers of any size, with the interval of `estimate_difference`; at least one value.
+
+    What that keeps within [-1, 1] is first made so small that no interval reaches the ends. Where repositories do not
+    differ at all, the bound on what was not seen is of numbers no larger than those that were.
+    """
+    largest = max(abs(value) for value in values) or 1.0
+    scale = _ROOM * largest
     found = estimate_difference(total(clusters, [value / scale for value in values]), seed=seed, resamples=RESAMPLES)
+    if found.critical is None:
+        scale = largest
+        found = estimate_difference(total(clusters, [v / scale for v in values]), seed=seed, resamples=RESAMPLES)
     return Estimate(
         mean=found.mean * scale,
         low=None if found.low is None else found.low * scale,

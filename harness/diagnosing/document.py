@@ -84,7 +84,7 @@ def to_markdown(found: Diagnosis) -> str:
         "",
         *_geometry(found),
         *_by_stratum(found),
-        *_against(found.slices),
+        *_against(found),
         *_others(found.slices),
         *_headroom(found.slices),
         *_strength(found),
@@ -135,14 +135,17 @@ def _by_stratum(found: Diagnosis) -> list[str]:
     return [f"## Strata (D6), {source}", "", *_table(heads, rows)]
 
 
-def _against(slices: Sequence[Slice]) -> list[str]:
+def _against(found: Diagnosis) -> list[str]:
     rows = []
-    for one in slices:
+    for one in found.slices:
         for name, difference in one.contrasts.items():
             label = "shuffled: own minus mean" if name == "shuffled" else f"own minus {_NAMES[name]}"
             rows.append((one.name, label, *_cells(difference)))
     heads = ("stratum", "difference", "NLL", "EM points")
-    return ["## Own against mean, shared and others (D2, D5)", "", *_table(heads, rows)]
+    lines = ["## Own against mean, shared and others (D2, D5)", "", *_table(heads, rows)]
+    if found.mismatches:
+        lines += [f"The shared LoRA is not matched: {'; '.join(found.mismatches)}.", ""]
+    return lines
 
 
 def _others(slices: Sequence[Slice]) -> list[str]:

@@ -39,13 +39,13 @@ def dense(adapter, layers=1):
 
 def test_geometry_from_factors_equals_that_of_materialised_updates():
     adapters = [drawn(0), drawn(1, rank=3), drawn(2, layers=4, alpha=1.0), drawn(3, layers=4)]
-    dense_NP = torch.stack([dense(adapter, layers=4) for adapter in adapters])
+    whole = torch.stack([dense(adapter, layers=4) for adapter in adapters])
     found = gram([weighted_sum((one, drawn(9, layers=4)), (1.0, 0.0)) for one in adapters])
-    assert torch.allclose(found, dense_NP @ dense_NP.T, rtol=1e-5, atol=1e-4)
+    assert torch.allclose(found, whole @ whole.T, rtol=1e-5, atol=1e-4)
     shape = geometry(found)
-    unit_NP = torch.nn.functional.normalize(dense_NP, dim=1)
-    assert torch.allclose(torch.tensor(shape.cosine).double(), unit_NP @ unit_NP.T, atol=1e-6)
-    spread = ((dense_NP - dense_NP.mean(dim=0)).norm(dim=1) / dense_NP.norm(dim=1)).quantile(0.5)
+    unit = torch.nn.functional.normalize(whole, dim=1)
+    assert torch.allclose(torch.tensor(shape.cosine).double(), unit @ unit.T, atol=1e-6)
+    spread = ((whole - whole.mean(dim=0)).norm(dim=1) / whole.norm(dim=1)).quantile(0.5)
     assert shape.spread == pytest.approx(float(spread), rel=1e-5)
 
 
