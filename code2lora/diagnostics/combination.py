@@ -61,8 +61,9 @@ def reduced(adapter: Adapter, rank: int) -> Reduced:
 
     Args:
         adapter: Of one row.
-        rank: At least 1. An adapter of no more is returned as it is.
+        rank: At least 1. An adapter of no more is returned as it is; no update needs more than its modules have.
     """
+    rank = min(rank, _fullest(adapter))
     if adapter.rank <= rank:
         return Reduced(adapter=adapter, error=0.0)
     factors, lost, whole = {}, 0.0, 0.0
@@ -86,8 +87,8 @@ def reduced(adapter: Adapter, rank: int) -> Reduced:
 def mean_adapter(adapters: Sequence[Adapter], rank: int) -> Reduced:
     """The mean of updates, exact by rank concatenation, then of at most `rank`.
 
-    More adapters than fit in memory side by side are never concatenated at once: sums of a few are reduced in turn
-    only if their ranks exceed what a module can have, where reducing loses nothing.
+    Many adapters are not held side by side: a sum whose rank exceeds what modules can have is brought down to that in
+    between, which loses nothing.
 
     Args:
         adapters: At least one.
@@ -96,7 +97,7 @@ def mean_adapter(adapters: Sequence[Adapter], rank: int) -> Reduced:
     Raises:
         AdapterError: they are of different models.
     """
-    most = max(max(sizes) for sizes in adapters[0].type_dims.values()) if adapters else 1
+    most = _fullest(adapters[0]) if adapters else 1
     weight, waiting, weights = 1 / max(1, len(adapters)), list[Adapter](), list[float]()
     for one in adapters:
         waiting.append(one)
@@ -109,3 +110,8 @@ def mean_adapter(adapters: Sequence[Adapter], rank: int) -> Reduced:
 def blended(mean: Adapter, own: Adapter, strength: float) -> Adapter:
     """`mean + strength * (own - mean)`, exactly; 0 is the mean, 1 the own adapter."""
     return weighted_sum((mean, own), (1 - strength, strength))
+
+
+def _fullest(adapter: Adapter) -> int:
+    """The largest rank that an update of any module can have."""
+    return max(min(sizes) for sizes in adapter.type_dims.values())
