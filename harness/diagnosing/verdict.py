@@ -80,7 +80,7 @@ def verdict(evidence: Evidence) -> Judgement:
     )
     if evidence.mean_cosine > MOST_COSINE or evidence.spread < LEAST_SPREAD:
         limits = f"collapsed above {MOST_COSINE} or with rho below {LEAST_SPREAD}"
-        return Judgement(verdict=Verdict.COLLAPSED, reasons=(f"{shape} ({limits})",), missing=())
+        return Judgement(verdict=Verdict.COLLAPSED, reasons=(f"{shape} ({limits})",), missing=_unmeasured(evidence))
     overall = _said("own minus mean adapter", evidence.against_mean)
     private = _said("own minus mean adapter on the private stratum", evidence.private_against_mean)
     if not _beats(evidence.against_mean) and not _beats(evidence.private_against_mean):

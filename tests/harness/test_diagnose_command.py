@@ -5,6 +5,7 @@ import json
 import pytest
 from hypernet_cases import save_small_checkpoints
 
+import harness.commands.diagnosing as diagnosing
 import harness.diagnosing.cells as cells
 import harness.hypernetworks as hypernetworks
 from code2lora.adapters import Adapter, Factors
@@ -86,6 +87,9 @@ def test_every_method_is_diagnosed(data, checkpoints, tmp_path, method):
     markdown = (tmp_path / "out" / "diagnosis.md").read_text()
     assert markdown.startswith(f"# Diagnosis of {method}: {found['verdict']}")
     assert "(D0)" in markdown and "(D9)" in markdown
+    drawn = {path.name for path in (tmp_path / "out" / "diagnosis-figures").iterdir()}
+    names = ("similarity", "strength", "own-minus-mean", "own-minus-shared", "own-minus-other", "drift")
+    assert drawn == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
 
 
 def test_a_second_diagnosis_measures_nothing_and_writes_the_same_bytes(data, checkpoints, tmp_path, monkeypatch):
@@ -99,6 +103,16 @@ def test_a_second_diagnosis_measures_nothing_and_writes_the_same_bytes(data, che
     monkeypatch.setattr(cells, "likelihoods", lambda *_: pytest.fail("it was measured before"))
     assert diagnose(data, out, checkpoints["code2lora-static"]) == 0
     assert (out / "diagnosis.json").read_bytes() == first
+
+
+def test_without_the_libraries_of_reports_there_are_numbers_and_no_figures(
+    data, checkpoints, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(diagnosing, "find_spec", lambda name: None)
+    assert diagnose(data, tmp_path / "out", checkpoints["code2lora-static"]) == 0
+    assert "pip install 'repopeftbench[report]'" in capsys.readouterr().err
+    assert (tmp_path / "out" / "diagnosis.json").is_file()
+    assert not (tmp_path / "out" / "diagnosis-figures").exists()
 
 
 def test_a_run_is_diagnosed_in_its_own_folder(data, checkpoints, tmp_path, capsys):

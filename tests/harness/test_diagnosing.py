@@ -67,6 +67,15 @@ def test_the_curve_of_a_perfect_head_is_best_at_one_and_that_of_a_constant_head_
     assert max(point.own for point in dead) - min(point.own for point in dead) < 1e-2
 
 
+def test_headroom_and_the_shuffled_control_are_measured_by_stratum():
+    controls = Controls(shared=as_adapter(MEAN), oracle=PlantedSubject(lookup), shuffled=PlantedSubject(shuffled))
+    found = {one.name: one for one in slices(measure(bench(), PlantedSubject(coarse), controls), seed=0)}
+    assert found["idiom"].headroom.share == pytest.approx(1.0, abs=1e-3)
+    assert found["private"].headroom.share == pytest.approx(0.0, abs=1e-3)
+    assert found["copy"].headroom.share is None  # all of them know it
+    assert found["all"].contrasts["shuffled"].nll.mean > 0
+
+
 def test_every_adapter_is_given_to_others_equally_often():
     measured = judged(lookup)[0]
     tried = {name: {task_id.rpartition("/")[0] for task_id in found} for name, found in measured.others.items()}
