@@ -37,7 +37,6 @@ class Cells:
         self._path = path
         self._found: dict[str, list[Likelihood]] = {}
         self._targets: dict[str, EncodedTarget] = {}
-        self._names: dict[int, tuple[Adapter, str]] = {}
         self._read()
 
     def measure(self, cases: Sequence[Case], adapters: Sequence[Adapter | None]) -> dict[str, Likelihood]:
@@ -58,7 +57,7 @@ class Cells:
             self._backbone.device,
             str(self._backbone.model.dtype),
             *(f"{','.join(map(str, target.ids))}/{target.counted}" for target in targets),
-            *(self._name(adapter) for adapter in adapters),
+            *_names(adapters),
         )
         found = self._found.get(key)
         if found is None:
@@ -72,16 +71,6 @@ class Cells:
         if name not in self._targets:
             self._targets[name] = encoded_target(self._backbone, case.prefix, case.continuation, self._context_length)
         return self._targets[name]
-
-    def _name(self, adapter: Adapter | None) -> str:
-        """What an adapter is; of one that was met before it is not hashed again. Held, so that its id stays its own."""
-        if adapter is None:
-            return ""
-        if id(adapter) not in self._names:
-            if len(self._names) > 512:
-                self._names.clear()
-            self._names[id(adapter)] = (adapter, adapter.sha256())
-        return self._names[id(adapter)][1]
 
     def _append(self, key: str, found: Sequence[Likelihood]) -> None:
         rows = [[one.nll, one.total, one.exact] for one in found]
@@ -102,3 +91,9 @@ class Cells:
                 self._found[str(key)] = [Likelihood(nll=nll, total=total, exact=exact) for nll, total, exact in rows]
             except (ValueError, TypeError):
                 continue  # measured again
+
+
+def _names(adapters: Sequence[Adapter | None]) -> list[str]:
+    """What the adapters are; each is hashed once, and none is held: blends of large ones would fill the memory."""
+    known = {id(adapter): adapter.sha256() for adapter in {id(a): a for a in adapters if a is not None}.values()}
+    return ["" if adapter is None else known[id(adapter)] for adapter in adapters]
