@@ -24,7 +24,7 @@ FLAGS = {
     "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "diagnose": "--adapters --backbone --cache --context-length --data --device --dtype --embeddings --encoder --limit "
-    "--oracle --out --repositories --seed --shared --shuffled --split --track",
+    "--oracle --out --reference --repositories --seed --shared --shuffled --split --track",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --out --seed",
     "compare": "--json --limit --metric --seed",

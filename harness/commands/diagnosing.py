@@ -29,6 +29,8 @@ class DiagnoseOptions:
     """Folder of the diagnosis. Default: that of a run, else repobench-out/diagnosis."""
     adapters: Path | None = None
     """Instead of a run or a checkpoint: a folder with one PEFT adapter for each repository, owner/name."""
+    reference: Path | None = None
+    """The dataset that the network was trained on, for the mean adapter. Default: the training tasks of --data."""
     shared: Path | None = None
     """A shared LoRA that was trained on the same tasks, to compare with: the headline gate."""
     oracle: Path | None = None
@@ -89,6 +91,7 @@ def diagnose(subject: str | None = None, /, options: DiagnoseOptions = _DEFAULT_
                 data=options.data,
                 cache=options.cache or default_cache(),
                 out=out,
+                reference=options.reference,
                 shared=options.shared,
                 oracle=options.oracle,
                 shuffled=options.shuffled,

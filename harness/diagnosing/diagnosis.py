@@ -42,6 +42,7 @@ class DiagnosisRequest:
         data: The dataset.
         cache: Where clones are, if the dataset has no snapshots.
         out: The folder of the diagnosis, where cells are kept.
+        reference: The dataset whose training repositories the mean adapter is of, and idioms; None is `data`.
         shared: The shared LoRA to compare with.
         oracle: A checkpoint of `per-repo-lora`, or a folder of adapters.
         shuffled: The same method, trained on shuffled inputs.
@@ -60,6 +61,7 @@ class DiagnosisRequest:
     data: Path
     cache: Path
     out: Path
+    reference: Path | None = None
     shared: Path | None = None
     oracle: Path | None = None
     shuffled: str | None = None
@@ -124,7 +126,13 @@ def diagnose(request: DiagnosisRequest) -> Diagnosis:
     dataset = Dataset(request.data)
     choice = _choice(dataset, request)
     cases = chosen_cases(dataset, choice)
-    known = reference(dataset, choice.track)
+    trained_on = dataset if request.reference is None else Dataset(request.reference)
+    known = reference(trained_on, choice.track)
+    if request.reference is not None and len(known.commits) < 2:
+        raise DiagnosisError(
+            f"--reference {request.reference} has {len(known.commits)} repositories to train on in the {choice.track} "
+            "track: name the dataset that the network was trained on"
+        )
     names = sorted({*last_commits(cases), *known.commits})
     subject, backbone = _subject(request, names)
     shuffled = None
@@ -141,6 +149,7 @@ def diagnose(request: DiagnosisRequest) -> Diagnosis:
         views=views.view,
         cells=Cells(backbone, request.context_length, request.out / CELLS_NAME),
         known=known,
+        known_views=DatasetViews(trained_on.manifest, request.cache, folder=trained_on.folder).view,
         strata=strata,
         seed=choice.seed,
         progress=request.progress,
@@ -242,6 +251,7 @@ def _drift(
         views=bench.views,
         cells=bench.cells,
         known=bench.known,
+        known_views=bench.known_views,
         strata=bench.strata,
         seed=bench.seed,
         progress=bench.progress,

@@ -40,11 +40,12 @@ def input_findings(bench: Bench, subject: Subject, *, seed: int) -> InputFinding
     """
     commits = last_commits(bench.cases)
     names = sorted(bench.known.commits.keys() - commits.keys(), key=lambda name: content_id(seed, name))
+    views = dict.fromkeys(commits, bench.views) | dict.fromkeys(names, bench.known_views)
     commits |= {name: bench.known.commits[name] for name in names[:MEAN_REPOSITORIES]}
     found: dict[str, list[torch.Tensor]] = {}
     for done, name in enumerate(sorted(commits)):
         bench.progress("inputs", done, len(commits))
-        for kind, vector in subject.features(bench.views(name, commits[name])).items():
+        for kind, vector in subject.features(views[name](name, commits[name])).items():
             found.setdefault(kind, []).append(vector)
     if not found:
         return None

@@ -81,6 +81,7 @@ class Bench:
         views: Repositories at commits.
         cells: Measures.
         known: Of the training repositories.
+        known_views: Training repositories at commits.
         strata: Of a controlled benchmark's tasks; None asks the rules.
         seed: Of all draws.
         progress: Told stage, done and total.
@@ -90,6 +91,7 @@ class Bench:
     views: Views
     cells: Cells
     known: Reference
+    known_views: Views
     strata: Mapping[str, Stratum] | None
     seed: int
     progress: Progress = field(default=lambda *_: None)
@@ -173,7 +175,7 @@ def mean_of(bench: Bench, subject: Subject, latest: Mapping[str, Adapter] | None
     found = []
     for done, name in enumerate(sorted(names)):
         bench.progress("mean adapter", done, len(names))
-        adapter = subject.adapter(bench.views(name, bench.known.commits[name]))
+        adapter = subject.adapter(bench.known_views(name, bench.known.commits[name]))
         if adapter is not None:
             found.append(adapter)
     trained_on = len(found) >= 2

@@ -92,6 +92,10 @@ class PlantedCells:
         return adapter.scaling * pair.B_BLOR[0, 0] @ pair.A_BLRI[0, 0]
 
 
+def view_of(repo_id, commit_sha):
+    return SimpleNamespace(repo_id=repo_id, commit_sha=commit_sha)
+
+
 def bench():
     """Every measured repository with a task for each column."""
     cases, strata = [], {}
@@ -113,7 +117,8 @@ def bench():
                 )
     return Bench(
         cases=tuple(cases),
-        views=lambda repo_id, commit_sha: SimpleNamespace(repo_id=repo_id, commit_sha=commit_sha),
+        views=view_of,
+        known_views=view_of,
         cells=PlantedCells(),
         known=Reference(commits=dict.fromkeys(TRAINED, "c0"), target_repositories={}, targets={}),
         strata=strata,

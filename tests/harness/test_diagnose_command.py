@@ -126,6 +126,22 @@ def test_a_run_is_diagnosed_in_its_own_folder(data, checkpoints, tmp_path, capsy
     capsys.readouterr()
 
 
+def test_the_mean_adapter_can_be_of_another_dataset(data, checkpoints, tmp_path, capsys):
+    for name in ("four", "five"):
+        write_history(tmp_path / name, list(history(name)))
+    (tmp_path / "repos.toml").write_text(
+        "".join(f'[[repository]]\nsource = "{name}"\nrole = "train"\n' for name in ("four", "five"))
+    )
+    mine = ["mine", str(tmp_path / "repos.toml"), "-o", str(tmp_path / "other"), "--cutoff", "none", "--workers", "1"]
+    assert run_command(mine) == 0
+    reference = ("--reference", tmp_path / "other")
+    assert diagnose(data, tmp_path / "out", checkpoints["code2lora-static"], *reference) == 0
+    found = json.loads((tmp_path / "out" / "diagnosis.json").read_text())
+    assert (found["mean_adapter"]["of"], found["mean_adapter"]["repositories"]) == ("training repositories", 2)
+    assert diagnose(data, tmp_path / "not", checkpoints["code2lora-static"], "--reference", data.folder) == 2
+    assert "has 1 repositories to train on" in capsys.readouterr().err
+
+
 def test_adapters_of_anybody_are_diagnosed(data, checkpoints, tmp_path):
     backbone = load_backbone("nano", device="cpu")
     shared, _ = load_shared(ASSETS / "shared-lora", backbone)
