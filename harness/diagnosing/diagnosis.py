@@ -163,7 +163,8 @@ def diagnose(request: DiagnosisRequest) -> Diagnosis:
         assert own is not None  # it has a label
         mismatches = shared_mismatches(own, subject.record, *shared)
     placed = {task.task_id: task.stratum for task in measured.tasks}
-    is_network = isinstance(subject, NetworkSubject)
+    # Published vectors are of repositories as they were: no edit and no other start can be encoded.
+    can_encode = isinstance(subject, NetworkSubject) and request.settings.embeddings is None
     return Diagnosis(
         method=subject.method,
         subject_sha256=subject.sha256,
@@ -176,8 +177,8 @@ def diagnose(request: DiagnosisRequest) -> Diagnosis:
         slices=found,
         curve=curve(measured),
         inputs=input_findings(bench, subject, seed=choice.seed),
-        edits=edit_test(bench, subject, placed, seed=choice.seed) if is_network else None,
-        drift=_drift(dataset, request, choice, bench, subject) if is_network else (),
+        edits=edit_test(bench, subject, placed, seed=choice.seed) if can_encode else None,
+        drift=_drift(dataset, request, choice, bench, subject) if can_encode else (),
         mismatches=mismatches,
         judgement=verdict(evidence(measured, found, mismatches)),
         remarks=_remarks(measured, choice, placed, oracle is not None),
@@ -274,6 +275,11 @@ def _remarks(measured: Measured, choice: Choice, placed: Mapping[str, str], with
         remarks.append(f"Bounding the rank of the mean adapter lost {mean.reduced.error:.3f} of its norm.")
     if with_oracle and "oracle" not in measured.arms:
         remarks.append("The per-repository LoRAs are of other repositories than were measured: no headroom is known.")
+    if measured.unseen:
+        remarks.append(
+            f"The production code of {len(measured.unseen)} repositories, such as {measured.unseen[0]}, cannot be read: "
+            "none of their tasks is counted as private."
+        )
     trained = sorted(split for split in choice.splits if split is Split.IR_TRAIN)
     if trained:
         remarks.append("Tasks of ir_train were measured: memory of training is in every number, nothing is held out.")

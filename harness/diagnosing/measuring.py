@@ -17,6 +17,7 @@ from harness.diagnosing.contrasts import Likelihoods, PlacedTask
 from harness.diagnosing.strata import Stratum, stands_in_code, stratum_of
 from harness.diagnosing.subjects import Subject
 from harness.errors import DiagnosisError
+from repopeftbench.errors import RepoBenchError
 from repopeftbench.schema import HistoryView, content_id
 
 MEAN_REPOSITORIES = 200
@@ -60,6 +61,7 @@ class Measured:
         others: By the repository whose adapter it was, of other repositories' tasks.
         nearest: The repository of the most similar update.
         strengths: D4, under own and under wrong adapters, by strength.
+        unseen: Repositories whose production code could not be read: none of their tasks is counted as private.
     """
 
     tasks: tuple[PlacedTask, ...]
@@ -70,6 +72,7 @@ class Measured:
     others: Mapping[str, Likelihoods]
     nearest: Mapping[str, str]
     strengths: Mapping[float, tuple[Likelihoods, Likelihoods]]
+    unseen: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,9 +134,10 @@ def measure(bench: Bench, subject: Subject, controls: Controls) -> Measured:
     curves: dict[float, tuple[dict[str, Likelihoods], dict[str, Likelihoods]]] = {s: ({}, {}) for s in STRENGTHS}
     shuffled_mean = None if controls.shuffled is None else mean_of(bench, controls.shuffled, None)
     tasks: list[PlacedTask] = []
+    unseen: set[str] = set()
     for done, (repo_id, cases) in enumerate(groups.items()):
         bench.progress("repositories", done, len(groups))
-        tasks += [PlacedTask(task_id=c.task_id, repo_id=repo_id, stratum=_stratum(bench, c)) for c in cases]
+        tasks += [PlacedTask(task_id=c.task_id, repo_id=repo_id, stratum=_stratum(bench, c, unseen)) for c in cases]
         own = own_adapters(bench, subject, cases)
         for name, adapters in _arms(bench, cases, own, mean, controls, shuffled_mean).items():
             arms.setdefault(name, {})[repo_id] = bench.cells.measure(cases, adapters)
@@ -155,6 +159,7 @@ def measure(bench: Bench, subject: Subject, controls: Controls) -> Measured:
         others={name: _joined(found) for name, found in others.items()},
         nearest=nearest,
         strengths={strength: (_joined(own), _joined(wrong)) for strength, (own, wrong) in curves.items()},
+        unseen=tuple(sorted(unseen)),
     )
 
 
@@ -257,12 +262,19 @@ def _blends(mean: Adapter, adapters: Sequence[Adapter], strength: float) -> list
     return [made[id(adapter)] for adapter in adapters]
 
 
-def _stratum(bench: Bench, case: Case) -> Stratum:
+def _stratum(bench: Bench, case: Case, unseen: set[str]) -> Stratum:
+    """The stratum of a case; `unseen` gets its repository where that could not be looked at."""
     if bench.strata is not None and case.task_id in bench.strata:
         return bench.strata[case.task_id]
-    return stratum_of(
-        case, bench.known, lambda: stands_in_code(bench.views(case.repo_id, case.commit_sha), case.target)
-    )
+
+    def in_code() -> bool:
+        try:
+            return stands_in_code(bench.views(case.repo_id, case.commit_sha), case.target)
+        except RepoBenchError:
+            unseen.add(case.repo_id)
+            return False
+
+    return stratum_of(case, bench.known, in_code)
 
 
 def _joined(by_repository: Mapping[str, Likelihoods]) -> Likelihoods:

@@ -21,7 +21,7 @@ from code2lora.checkpoints import CHECKPOINT_NAME, Checkpoint
 from code2lora.export import CONFIG_NAME
 from code2lora.lora import check_fits, target_modules
 from code2lora.memory_checkpoints import KIND as MEMORY_KIND
-from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC, open_checkpoint
+from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC, default_checkpoint, open_checkpoint
 from code2lora.symbol_memory import SymbolMemory
 from code2lora.tensor_hash import tensors_sha256
 from code2lora.training.artefacts import ADAPTERS_NAME
@@ -237,7 +237,5 @@ def _require_conditioned(method: str, where: Path) -> None:
 
 
 def _record_of(given: str | None, method: str, backbone: str) -> TrainingRecord | None:
-    from code2lora.named_checkpoints import default_checkpoint
-
     folder = Path(given or default_checkpoint(method, backbone)).expanduser()
     return read_record(folder) if (folder / RECORD_NAME).is_file() else None

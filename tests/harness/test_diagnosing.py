@@ -19,6 +19,7 @@ from harness.diagnosing.findings import curve, evidence, slices
 from harness.diagnosing.measuring import Controls, measure
 from harness.diagnosing.verdict import Evidence, Verdict, verdict
 from harness.stats import Estimate
+from repopeftbench.errors import GitObjectError
 
 
 def judged(head, *, shared=True):
@@ -74,6 +75,24 @@ def test_headroom_and_the_shuffled_control_are_measured_by_stratum():
     assert found["private"].headroom.share == pytest.approx(0.0, abs=1e-3)
     assert found["copy"].headroom.share is None  # all of them know it
     assert found["all"].contrasts["shuffled"].nll.mean > 0
+
+
+def test_code_that_cannot_be_read_is_named_and_no_task_of_it_is_private():
+    blind = replace(bench(), strata=None)
+    blind = replace(blind, views=lambda repo_id, sha: UnreadableView(repo_id))
+    measured = measure(blind, PlantedSubject(lookup), Controls())
+    assert measured.unseen == MEASURED
+    assert {task.stratum for task in measured.tasks} == {"rest"}
+
+
+class UnreadableView:
+    """A view of a repository that is not where it was mined from."""
+
+    def __init__(self, repo_id):
+        self.repo_id = repo_id
+
+    def production_files(self):
+        raise GitObjectError("not where it was mined from")
 
 
 def test_every_adapter_is_given_to_others_equally_often():
