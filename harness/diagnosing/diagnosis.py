@@ -1,17 +1,19 @@
 """A whole diagnosis: what was asked, what was found, the verdict (io: loads, measures, reports progress)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from code2lora.adapters import Adapter
 from code2lora.backbone import Backbone
-from harness.diagnosing.cases import Choice, chosen_cases, last_commits, reference
+from code2lora.training.record import TrainingRecord
+from harness.diagnosing.cases import Choice, Reference, chosen_cases, last_commits, reference
 from harness.diagnosing.cells import CELLS_NAME, Cells
 from harness.diagnosing.drift import DriftBin, drift
 from harness.diagnosing.edits import EditTest, edit_test
 from harness.diagnosing.findings import CurvePoint, Slice, curve, evidence, shared_mismatches, slices
 from harness.diagnosing.inputs import InputFindings, input_findings
-from harness.diagnosing.measuring import Bench, Controls, Measured, Progress, measure
+from harness.diagnosing.measuring import Bench, Controls, Measured, Progress, Views, measure
 from harness.diagnosing.strata import known_strata
 from harness.diagnosing.subjects import (
     FolderSubject,
@@ -30,6 +32,7 @@ from repopeftbench.schema import Split, Track
 from repopeftbench.views import DatasetViews
 
 LEAST_REPOSITORIES = 50
+ORACLE = "per-repo-lora"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,41 +130,29 @@ def diagnose(request: DiagnosisRequest) -> Diagnosis:
     choice = _choice(dataset, request)
     cases = chosen_cases(dataset, choice)
     trained_on = dataset if request.reference is None else Dataset(request.reference)
-    known = reference(trained_on, choice.track)
-    if request.reference is not None and len(known.commits) < 2:
-        raise DiagnosisError(
-            f"--reference {request.reference} has {len(known.commits)} repositories to train on in the {choice.track} "
-            "track: name the dataset that the network was trained on"
-        )
+    known = _reference(trained_on, choice, request)
     names = sorted({*last_commits(cases), *known.commits})
     subject, backbone = _subject(request, names)
-    shuffled = None
-    if request.shuffled is not None:
-        shuffled = load_subject(request.shuffled, request.settings)
-        _require_same(subject, shuffled)
     shared = None if request.shared is None else load_shared(request.shared, backbone)
-    oracle = None if request.oracle is None else load_folder_subject(request.oracle, names, backbone, "per-repo-lora")
+    controls = Controls(
+        shared=None if shared is None else shared[0],
+        oracle=None if request.oracle is None else load_folder_subject(request.oracle, names, backbone, ORACLE),
+        shuffled=None if request.shuffled is None else _shuffled(request.shuffled, subject, request.settings),
+    )
     request.out.mkdir(parents=True, exist_ok=True)
-    views = DatasetViews(dataset.manifest, request.cache, folder=dataset.folder)
-    strata = known_strata(dataset, choice.track)
     bench = Bench(
         cases=cases,
-        views=views.view,
+        views=_views(dataset, request),
         cells=Cells(backbone, request.context_length, request.out / CELLS_NAME),
         known=known,
-        known_views=DatasetViews(trained_on.manifest, request.cache, folder=trained_on.folder).view,
-        strata=strata,
+        known_views=_views(trained_on, request),
+        strata=known_strata(dataset, choice.track),
         seed=choice.seed,
         progress=request.progress,
     )
-    controls = Controls(shared=None if shared is None else shared[0], oracle=oracle, shuffled=shuffled)
     measured = measure(bench, subject, controls)
     found = slices(measured, seed=choice.seed)
-    mismatches: tuple[str, ...] = ()
-    if shared is not None:
-        own = subject.adapter(views.view(measured.labels[0], last_commits(cases)[measured.labels[0]]))
-        assert own is not None  # it has a label
-        mismatches = shared_mismatches(own, subject.record, *shared)
+    mismatches = () if shared is None else _mismatches(bench, subject, measured, shared)
     placed = {task.task_id: task.stratum for task in measured.tasks}
     # Published vectors are of repositories as they were: no edit and no other start can be encoded.
     can_encode = isinstance(subject, NetworkSubject) and request.settings.embeddings is None
@@ -172,16 +163,16 @@ def diagnose(request: DiagnosisRequest) -> Diagnosis:
         backbone_sha256=backbone.weights_sha256,
         choice=choice,
         context_length=request.context_length,
-        known_strata=strata is not None,
+        known_strata=bench.strata is not None,
         measured=measured,
         slices=found,
         curve=curve(measured),
         inputs=input_findings(bench, subject, seed=choice.seed),
         edits=edit_test(bench, subject, placed, seed=choice.seed) if can_encode else None,
-        drift=_drift(dataset, request, choice, bench, subject) if can_encode else (),
+        drift=_drift(dataset, choice, bench, subject) if can_encode else (),
         mismatches=mismatches,
         judgement=verdict(evidence(measured, found, mismatches)),
-        remarks=_remarks(measured, choice, placed, oracle is not None),
+        remarks=_remarks(measured, choice, placed, controls.oracle is not None),
     )
 
 
@@ -220,44 +211,48 @@ def _choice(dataset: Dataset, request: DiagnosisRequest) -> Choice:
     )
 
 
-def _require_same(subject: Subject, shuffled: Subject) -> None:
+def _reference(trained_on: Dataset, choice: Choice, request: DiagnosisRequest) -> Reference:
+    known = reference(trained_on, choice.track)
+    if request.reference is not None and len(known.commits) < 2:
+        raise DiagnosisError(
+            f"--reference {request.reference} has {len(known.commits)} repositories to train on in the {choice.track} "
+            "track: name the dataset that the network was trained on"
+        )
+    return known
+
+
+def _shuffled(name: str, subject: Subject, settings: SubjectSettings) -> Subject:
+    shuffled = load_subject(name, settings)
     if subject.method != shuffled.method:
         raise DiagnosisError(
             f"--shuffled is of {shuffled.method}, what is diagnosed of {subject.method}: train the same method again"
         )
+    return shuffled
 
 
-def _drift(
-    dataset: Dataset, request: DiagnosisRequest, choice: Choice, bench: Bench, subject: Subject
-) -> tuple[DriftBin, ...]:
+def _views(dataset: Dataset, request: DiagnosisRequest) -> Views:
+    return DatasetViews(dataset.manifest, request.cache, folder=dataset.folder).view
+
+
+def _mismatches(
+    bench: Bench, subject: Subject, measured: Measured, shared: tuple[Adapter, TrainingRecord | None]
+) -> tuple[str, ...]:
+    first = measured.labels[0]
+    own = subject.adapter(bench.views(first, last_commits(bench.cases)[first]))
+    assert own is not None  # it has a label
+    return shared_mismatches(own, subject.record, *shared)
+
+
+def _drift(dataset: Dataset, choice: Choice, bench: Bench, subject: Subject) -> tuple[DriftBin, ...]:
     """D9, where the splits have tasks of at least two repositories on the evolution track."""
-    evolving = tuple(split for split in choice.splits if split in dataset.splits(Track.EVOLUTION))
-    if not evolving:
+    splits = tuple(split for split in choice.splits if split in dataset.splits(Track.EVOLUTION))
+    if not splits:
         return ()
     try:
-        cases = chosen_cases(
-            dataset,
-            Choice(
-                track=Track.EVOLUTION,
-                splits=evolving,
-                limit=request.limit,
-                repositories=request.repositories,
-                seed=request.seed,
-            ),
-        )
+        cases = chosen_cases(dataset, replace(choice, track=Track.EVOLUTION, splits=splits))
     except DiagnosisError:  # of one repository alone
         return ()
-    followed = Bench(
-        cases=cases,
-        views=bench.views,
-        cells=bench.cells,
-        known=bench.known,
-        known_views=bench.known_views,
-        strata=bench.strata,
-        seed=bench.seed,
-        progress=bench.progress,
-    )
-    return drift(followed, subject, seed=choice.seed)
+    return drift(replace(bench, cases=cases), subject, seed=choice.seed)
 
 
 def _remarks(measured: Measured, choice: Choice, placed: Mapping[str, str], with_oracle: bool) -> tuple[str, ...]:
@@ -277,7 +272,7 @@ def _remarks(measured: Measured, choice: Choice, placed: Mapping[str, str], with
         remarks.append("The per-repository LoRAs are of other repositories than were measured: no headroom is known.")
     if measured.unseen:
         remarks.append(
-            f"The production code of {len(measured.unseen)} repositories, such as {measured.unseen[0]}, cannot be read: "
+            f"The production code of {len(measured.unseen)} repositories cannot be read, such as {measured.unseen[0]}: "
             "none of their tasks is counted as private."
         )
     trained = sorted(split for split in choice.splits if split is Split.IR_TRAIN)
