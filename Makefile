@@ -12,7 +12,7 @@ define stage
 @start=$$(date +%s); echo "== $(1)"; $(2) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: setup demo test test-slow test-ray test-docker check format format-check lint types contracts bench bench-execution clean
+.PHONY: setup demo test test-slow test-ray test-docker test-browser check format format-check lint types contracts bench bench-execution clean
 
 # codebleu is the reference that tests compare with; its pins are wrong, not its code (docs/adr/0003), hence --no-deps.
 setup: $(STAMP)
@@ -39,6 +39,10 @@ test-ray: $(RAY_STAMP)
 # Fails where there is no engine or no base image (sandboxes/base-image makes it); plain `make test` leaves these tests out.
 test-docker: $(STAMP)
 	$(call stage,tests in Docker,REPOBENCH_REQUIRE=docker $(BIN)/python -m pytest -m docker)
+
+# Fails where there is no Chromium (.ci/browser installs one); plain `make test` leaves these tests out.
+test-browser: $(STAMP)
+	$(call stage,tests in a browser,REPOBENCH_REQUIRE=browser $(BIN)/python -m pytest -m browser)
 
 $(RAY_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[ray]'

@@ -1,6 +1,7 @@
 """Executions per second in warm containers against a fresh container per execution, in one run.
 
     python benchmarks/execution.py [--count N] [--workers N] [--json FILE]
+    python benchmarks/execution.py --disk STORE      what `repobench probe --store STORE` keeps, by repository
 
 Three contenders run the same test of a small synthetic tree, under the same policy, in turns of ten:
 
@@ -43,8 +44,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=40, help="executions of each contender")
     parser.add_argument("--workers", type=int, default=1, help="threads that execute at one time")
+    parser.add_argument("--disk", type=Path, help="only measure this store of repobench probe")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
+    if options.disk is not None:
+        return report_disk(options.disk)
     try:
         client = connect()
         image_digest(client, BASE_IMAGE)
@@ -63,6 +67,31 @@ def main() -> int:
             seconds = measure(contenders, options.count, options.workers)
     client.close()
     return report(seconds, options.workers, options.json)
+
+
+def report_disk(store: Path) -> int:
+    """Prints what the environments of each repository take, and trees and results in all."""
+    from harness.probing.opening import ENVIRONMENTS, EXECUTIONS, TREES
+    from sandboxes.builder import BuiltEnvironments
+
+    if not (store / ENVIRONMENTS).is_dir():
+        print(f"{store} is no store of repobench probe: it has no {ENVIRONMENTS}", file=sys.stderr)
+        return NOTHING
+    try:
+        with BuiltEnvironments(store / ENVIRONMENTS) as built:
+            uses, everything = built.disk_use(), built.total_bytes()
+    except SandboxUnavailableError as error:
+        print(error, file=sys.stderr)
+        return NOTHING
+    print("| repository | environments | MB |")
+    print("|---|--:|--:|")
+    for use in uses:
+        print(f"| {use.repository} | {use.environments} | {use.bytes / 1e6:.1f} |")
+    trees = sum(file.lstat().st_blocks * 512 for file in (store / TREES).rglob("*"))
+    results = sum(file.stat().st_size for file in store.glob(f"{EXECUTIONS}*"))
+    sizes = {"environments and packages": everything, "trees": trees, "results": results}
+    print(", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items()))
+    return REACHED
 
 
 def write_tree(folder: Path) -> Path:

@@ -83,6 +83,42 @@ def load_backbone(name: str, *, device: str = "auto", dtype: str = "auto") -> Ba
     )
 
 
+def load_config(name: str) -> Any:
+    """A backbone's configuration, as transformers reads it; no weights are read.
+
+    Args:
+        name: As for `load_backbone`.
+
+    Raises:
+        BackboneError: transformers is missing, or the model is absent, unreachable or of an unknown architecture.
+    """
+    try:
+        from transformers import AutoConfig
+    except ImportError as error:
+        raise _missing(error) from error
+    folder = local_folder(name)
+    if folder is not None:
+        check_folder(folder, name)
+    try:
+        return AutoConfig.from_pretrained(
+            str(folder or name), trust_remote_code=False, local_files_only=folder is not None
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise BackboneError(
+            f"Backbone {name!r} has no configuration that can be read ({_first_line(error)})."
+        ) from error
+
+
+def resolve_dtype(device: str, dtype: str) -> tuple[str, "torch.dtype"]:
+    """What `device` and `dtype` mean on this machine, `auto` included.
+
+    Raises:
+        BackboneError: they cannot be used here.
+    """
+    found = _resolve_device(device)
+    return str(found), _resolve_dtype(dtype, found)
+
+
 def local_folder(name: str) -> Path | None:
     """The folder that a name means, or None for a Hub id.
 

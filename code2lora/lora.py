@@ -1,17 +1,18 @@
 """Puts adapters into a causal language model, a different one for every row of a batch, and takes them out again.
 
 The adapters act through forward hooks on the model's own `nn.Linear` modules: names, parameters and state dict stay as
-they are, and nothing is left when an injection ends. What a hook adds is `scaling * (x @ A.T) @ B.T`, computed in the
+they are, and nothing is left when an injection ends. What a hook adds is `(scaling * (x @ A.T)) @ B.T`, computed in the
 adapter's type (float32) and cast to the output's before it is added. It does not know where adapters come from.
 
-Legend: `B` rows of a batch, `T` tokens, `L` layers, `R` rank, `I` and `O` features in and out of a module.
+Legend: `B` rows of a batch, `G` adapters of a batch, `M` most rows of one of them, `T` tokens, `L` layers, `R` rank,
+`I` and `O` features in and out of a module.
 """
 # Upper-case suffixes state the axes of a tensor.
 
 import contextlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -130,25 +131,37 @@ class Injection:
         self._targets = target_modules(model)
         self._detach_input = detach_input
         self._rows = 1
+        self._groups: _Groups | None = None
         self._scaling = 1.0
         self._pairs: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         self._modules: dict[str, Any] = dict(model.named_modules())
+        self._device = self._modules[self._targets[0].name].weight.device
         self.use(adapter)
         self._handles = [
             self._modules[target.name].register_forward_hook(partial(self._add_branch, target.name))
             for target in self._targets
         ]
 
-    def use(self, adapter: Adapter | None) -> None:
+    def use(self, adapter: Adapter | None, rows: Sequence[int] | None = None) -> None:
         """Takes another adapter from the next forward pass on; None is the base model.
+
+        Args:
+            adapter: Adapters as rows of one; they stay where they are, so that a change of rows moves no others.
+            rows: Which of them each row of the batch has; None is one for all, or the first for the first and so on.
 
         Raises:
             AdapterError: the adapter does not fit the model.
         """
         self._pairs = {}
+        self._groups = None
         if adapter is None:
             return
         check_fits(adapter, self._targets)
+        if rows is not None:
+            distinct = list(dict.fromkeys(rows))
+            if 1 < len(distinct) < len(rows):
+                self._groups = _Groups.of([distinct.index(row) for row in rows], self._device)
+            adapter = adapter.take(distinct)
         self._rows, self._scaling = adapter.rows, adapter.scaling
         for target in self._targets:
             if pair := adapter.factors.get(target.type):
@@ -178,21 +191,67 @@ class Injection:
         pair = self._pairs.get(name)
         if pair is None:
             return None
-        A_BRI, B_BOR = pair
+        A_GRI, B_GOR = pair
         input_BTI = inputs[0].detach() if self._detach_input else inputs[0]
         with torch.autocast(input_BTI.device.type, enabled=False):
-            input_BTI = input_BTI.to(A_BRI.dtype)
+            input_BTI = input_BTI.to(A_GRI.dtype)
             if self._rows == 1:
-                low_BTR = nn.functional.linear(input_BTI, A_BRI[0])
-                change_BTO = nn.functional.linear(low_BTR, B_BOR[0])
-            elif input_BTI.dim() == 3 and len(input_BTI) == self._rows:
-                change_BTO = torch.bmm(torch.bmm(input_BTI, A_BRI.mT), B_BOR.mT)
-            else:
-                raise AdapterError(
-                    f"The adapter has {self._rows} rows, {name} is given {tuple(input_BTI.shape)}: "
-                    "use an adapter of one row, or of one per row of the batch."
-                )
-            return output_BTO + (change_BTO * self._scaling).to(output_BTO.dtype)
+                low_BTR = nn.functional.linear(input_BTI, A_GRI[0]) * self._scaling
+                return _added(output_BTO, low_BTR, B_GOR[0])
+            if self._groups is not None and input_BTI.dim() == 3 and len(input_BTI) == self._groups.batch:
+                change_BTO = self._groups.branch(input_BTI, A_GRI, B_GOR, self._scaling)
+                return output_BTO + change_BTO.to(output_BTO.dtype)
+            if self._groups is None and input_BTI.dim() == 3 and len(input_BTI) == self._rows:
+                return _added(output_BTO, torch.bmm(input_BTI, A_GRI.mT) * self._scaling, B_GOR)
+        raise AdapterError(
+            f"The adapter has {self._rows} rows, {name} is given {tuple(input_BTI.shape)}: "
+            "use an adapter of one row, or of one per row of the batch."
+        )
+
+
+def _added(output: torch.Tensor, low: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+    """An output with `low @ up.T` added; into itself where no gradient is taken, which spares passes over memory."""
+    if torch.is_grad_enabled() or output.dtype != low.dtype or not output.is_contiguous():
+        return output + torch.matmul(low, up.mT).to(output.dtype)
+    if up.dim() == 3:
+        return output.baddbmm_(low, up.mT)
+    output.view(-1, output.shape[-1]).addmm_(low.reshape(-1, low.shape[-1]), up.mT)
+    return output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Groups:
+    """Rows of a batch by adapter: what one adapter serves is one matrix product, which reads it once.
+
+    Attributes:
+        batch: Rows.
+        most: Most rows of an adapter, `M`; the others are filled up.
+        slots_B: Where each row stands among `G` times `M`.
+    """
+
+    batch: int
+    most: int
+    slots_B: torch.Tensor
+
+    @classmethod
+    def of(cls, numbers: Sequence[int], device: torch.device) -> "_Groups":
+        """The groups of rows by the number of their adapter."""
+        counts: dict[int, int] = {}
+        places = []
+        for number in numbers:
+            places.append(counts.get(number, 0))
+            counts[number] = places[-1] + 1
+        most = max(counts.values())
+        slots = [number * most + place for number, place in zip(numbers, places, strict=True)]
+        return cls(batch=len(numbers), most=most, slots_B=torch.tensor(slots, device=device))
+
+    def branch(self, input_BTI: torch.Tensor, A_GRI: torch.Tensor, B_GOR: torch.Tensor, scaling: float) -> torch.Tensor:
+        """The change of every row (`B`, `T`, `O`)."""
+        adapters, tokens = len(A_GRI), input_BTI.shape[1]
+        grouped = input_BTI.new_zeros(adapters * self.most, tokens, input_BTI.shape[2])
+        grouped = grouped.index_copy(0, self.slots_B, input_BTI).view(adapters, self.most * tokens, -1)
+        change = torch.bmm(torch.bmm(grouped, A_GRI.mT) * scaling, B_GOR.mT)
+        return change.view(adapters * self.most, tokens, -1)[self.slots_B]
 
 
 @contextlib.contextmanager

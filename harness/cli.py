@@ -16,8 +16,9 @@ from code2lora.errors import Code2LoRAError
 from harness.console import say
 from harness.errors import HarnessError
 from repopeftbench.errors import RepoBenchError
+from sandboxes.errors import SandboxError
 
-EXPECTED = (RepoBenchError, Code2LoRAError, HarnessError)
+EXPECTED = (RepoBenchError, Code2LoRAError, HarnessError, SandboxError)
 FAILED, INTERRUPTED = 2, 130
 
 app = App(
@@ -49,11 +50,19 @@ _COMMANDS = {
         "diagnosing",
         "Tell whether conditioning is real: own adapters against the mean, other repositories' and a shared LoRA.",
     ),
+    "probe": (
+        "probing",
+        "Execute the predictions of a run with pytest in a sandbox, or count the runnable tasks of a dataset.",
+    ),
     "report": (
         "reporting",
         "Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.",
     ),
     "compare": ("reporting", "Compare two runs task by task: the paired verdict, and the tasks that flipped."),
+    "serve": (
+        "serving",
+        "Serve the pages of reports on this machine; makes the report of a folder of runs that has none.",
+    ),
     "import-official": ("importing", "Read the benchmark's published data, or a rebuilt one, into a dataset."),
     "synth": (
         "synthesizing",

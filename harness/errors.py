@@ -3,6 +3,7 @@
 HarnessError                    anything expected to go wrong; the message is meant for the user
 ├── UnknownMethodError          no method has the given name
 ├── PredictorError              a predictor cannot answer anything: it ends the run
+├── ProbeError                  predictions cannot be executed, or what came of it cannot be kept
 ├── RunError                    a run folder cannot be used, or a predictor broke its protocol
 ├── DiagnosisError              what is to be diagnosed cannot be, or not with these tasks
 └── ScoringError                the predictions are not one per task
@@ -34,6 +35,10 @@ class UnknownMethodError(HarnessError):
 
 class PredictorError(HarnessError):
     """A predictor can answer nothing with these settings on this machine; raised by one, it ends the run."""
+
+
+class ProbeError(HarnessError):
+    """Predictions cannot be executed with these options, or what came of it cannot be kept."""
 
 
 class RunError(HarnessError):

@@ -79,6 +79,8 @@ class RunManifest(_Strict):
     settings: SettingsManifest
     weights_sha256: str | None
     conditioning: ConditioningManifest | None = None
+    retrieval: dict[str, str | int | float | bool] | None = None
+    """What the method's retrieval recipe says; None of methods that do not retrieve."""
     dataset_sha256: str
     tracks: tuple[Track, ...]
     splits: tuple[Split, ...]
@@ -119,6 +121,7 @@ def describe_run(
         ),
         weights_sha256=weights_sha256,
         conditioning=None if conditioning is None else ConditioningManifest(**asdict(conditioning)),
+        retrieval=None if settings.retrieval is None else settings.retrieval.described(),
         dataset_sha256=dataset_sha256,
         tracks=selection.tracks,
         splits=selection.splits,
@@ -160,7 +163,7 @@ def first_difference(found: RunManifest, wanted: RunManifest) -> str | None:
 def _flat(manifest: RunManifest) -> dict[str, object]:
     fields = manifest.model_dump(mode="json")
     flat = {"method": fields.pop("method")}
-    for group in ("settings", "conditioning", "scorers"):
+    for group in ("settings", "conditioning", "retrieval", "scorers"):
         values = fields.pop(group)
         flat |= {group: None} if values is None else {f"{group}.{name}": value for name, value in values.items()}
     return {**flat, **fields}

@@ -4,6 +4,7 @@
 * predictions.jsonl: one line per task, in the order of the run; grows by whole chunks
 * scores.parquet: one row per task, in the same order
 * complete.json: SHA-256 of the three files above; written last, so a folder without it is unfinished
+* execution.parquet, execution.json: what executing the predictions said, and how; there if the run was probed
 * run.log: what happened when; the only file with clock times, and the only one that is not byte-reproducible
 * .lock: empty; locked while a process writes the folder
 
@@ -36,9 +37,12 @@ PREDICTIONS = "predictions.jsonl"
 SCORES = "scores.parquet"
 COMPLETE = "complete.json"
 LOG = "run.log"
+EXECUTION, EXECUTION_MANIFEST = "execution.parquet", "execution.json"
 _LOCK = ".lock"
 _HASHED = (MANIFEST, PREDICTIONS, SCORES)
-_OURS = frozenset({*_HASHED, COMPLETE, LOG, _LOCK, *(f".{name}.part" for name in (MANIFEST, SCORES, COMPLETE))})
+_EXECUTION = (EXECUTION, EXECUTION_MANIFEST)
+_WRITTEN_WHOLE = (MANIFEST, SCORES, COMPLETE, *_EXECUTION)
+_OURS = frozenset({*_HASHED, COMPLETE, LOG, *_EXECUTION, _LOCK, *(f".{name}.part" for name in _WRITTEN_WHOLE)})
 
 
 class RunFolder:
@@ -190,6 +194,15 @@ def read_manifest(folder: Path) -> RunManifest:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise RunError(f"{path} cannot be read: {where}: {first['msg']}. Is it a run of this version?") from error
+
+
+def begun_with(folder: Path) -> RunManifest | None:
+    """The manifest of the run in a folder; None where there is none yet.
+
+    Raises:
+        RunError: it is not of this version's format.
+    """
+    return read_manifest(folder) if (folder / MANIFEST).is_file() else None
 
 
 def has_finished(folder: Path) -> bool:

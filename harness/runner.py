@@ -1,25 +1,21 @@
 """Runs a predictor over tasks into a run folder: chunk by chunk, resumable at any moment; and scores a run again (io).
 
 Tasks are answered in chunks of a fixed size and in a fixed order, so an interrupted and continued run asks the
-predictor for the very same batches as an uninterrupted one. An exception that a predictor raises on a chunk has the
-chunk's tasks asked for one by one; those that fail again become predictions with an error, and the run goes on. It
-does not know what a task or an answer means.
+predictor for the very same batches as an uninterrupted one; `answering.py` has who answers a chunk. It does not know
+what a task or an answer means.
 """
 
 import math
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import HarnessError, RunError
+from harness.answering import Answering, AnsweringHere
+from harness.errors import RunError
 from harness.manifest import RunManifest, current_scorers, hash_task_ids
 from harness.predictors.protocol import Predictor
 from harness.records import (
-    Answer,
     CodeBleuBackend,
     Measure,
-    Prediction,
-    PredictionRequest,
     RunSummary,
     Score,
     TaskFacts,
@@ -27,13 +23,11 @@ from harness.records import (
 )
 from harness.run_store import open_run, read_run, reopen_run
 from harness.scoring import METRIC_VERSIONS, score_predictions
-from harness.stopping import stop_prediction
 from harness.task_facts import facts_of
-from repopeftbench.schema import HistoryView, Task, TaskInput
+from repopeftbench.schema import HistoryView, Task
 
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in tasks, at the start and after every chunk."""
-_MAX_ERROR_CHARACTERS = 500
 
 
 def run_method(
@@ -46,6 +40,36 @@ def run_method(
     history_lengths: Mapping[str, int],
     progress: Progress | None = None,
 ) -> RunSummary:
+    """Answers and scores all `tasks` with a predictor of this process: see `run_answers`.
+
+    Args:
+        tasks: what `manifest` describes, in the order of the run; ids are unique.
+        predictor: asked for one chunk at a time.
+        views: gives the repository as a task's predictor may see it; called once per task and chunk.
+        manifest: the run's configuration, from `describe_run`.
+        folder: created if absent.
+        history_lengths: first-parent commits of each task's repository.
+        progress: told how far the run is.
+    """
+    return run_answers(
+        tasks=tasks,
+        answering=AnsweringHere(predictor, views),
+        manifest=manifest,
+        folder=folder,
+        history_lengths=history_lengths,
+        progress=progress,
+    )
+
+
+def run_answers(
+    *,
+    tasks: Sequence[Task],
+    answering: Answering,
+    manifest: RunManifest,
+    folder: Path,
+    history_lengths: Mapping[str, int],
+    progress: Progress | None = None,
+) -> RunSummary:
     """Answers and scores all `tasks` into `folder`, going on where an earlier start with the same manifest ended.
 
     Killed at any moment and called again, it ends with the same manifest, predictions and scores, byte for byte, as a
@@ -53,8 +77,7 @@ def run_method(
 
     Args:
         tasks: what `manifest` describes, in the order of the run; ids are unique.
-        predictor: asked for one chunk at a time.
-        views: gives the repository as a task's predictor may see it; called once per task and chunk.
+        answering: given all chunks that are not answered yet.
         manifest: the run's configuration, from `describe_run`.
         folder: created if absent.
         history_lengths: first-parent commits of each task's repository.
@@ -83,9 +106,9 @@ def run_method(
         resumed_at = len(done)
         run.note(f"{manifest.method} starts with {resumed_at} of {len(tasks)} tasks answered")
         report(resumed_at, len(tasks))
-        for start in range(resumed_at, len(tasks), manifest.chunk_tasks):
-            chunk = tasks[start : start + manifest.chunk_tasks]
-            predictions = _answer_chunk(chunk, predictor, views, run.note)
+        size = manifest.chunk_tasks
+        chunks = [tasks[start : start + size] for start in range(resumed_at, len(tasks), size)]
+        for predictions in answering.answers(chunks, run.note):
             run.append_chunk(predictions)
             done.extend(predictions)
             run.note(f"{len(done)} of {len(tasks)} tasks are answered")
@@ -135,86 +158,6 @@ def score_run(
         run.rescore(scores, dict(METRIC_VERSIONS), current_scorers(backend))
         run.note("scored again")
         return _summary(scores, resumed_at=len(scores))
-
-
-def _answer_chunk(
-    chunk: Sequence[Task],
-    predictor: Predictor,
-    views: Callable[[Task], HistoryView],
-    note: Callable[[str], None],
-) -> list[Prediction]:
-    """One prediction per task of `chunk`, in order; tasks that the predictor fails on have an error."""
-    outcome = _ask(chunk, predictor, views)
-    if isinstance(outcome, dict):
-        return [_prediction(task, outcome[task.task_id]) for task in chunk]
-    note(f"a chunk of {len(chunk)} tasks failed, they are asked for one by one:\n{_traceback(outcome)}")
-    predictions = []
-    for task in chunk:
-        alone = outcome if len(chunk) == 1 else _ask([task], predictor, views)
-        if isinstance(alone, dict):
-            predictions.append(_prediction(task, alone[task.task_id]))
-        else:
-            note(f"task {task.task_id} failed:\n{_traceback(alone)}")
-            predictions.append(_failed(task, alone))
-    return predictions
-
-
-def _ask(
-    chunk: Sequence[Task], predictor: Predictor, views: Callable[[Task], HistoryView]
-) -> dict[str, Answer] | Exception:
-    """The answers by task id, or what was raised instead.
-
-    Raises:
-        RunError: the answers are not one per task.
-        HarnessError: the predictor gave up.
-    """
-    try:
-        requests = [PredictionRequest(task=TaskInput.of(task), view=views(task)) for task in chunk]
-        answers = list(predictor.predict(requests))
-    except HarnessError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the task loop: one task that fails must not end a run of thousands
-        return error
-    return _by_task(chunk, answers)
-
-
-def _by_task(chunk: Sequence[Task], answers: Sequence[Answer]) -> dict[str, Answer]:
-    asked = {task.task_id for task in chunk}
-    texts: dict[str, Answer] = {}
-    for answer in answers:
-        if answer.task_id not in asked:
-            raise RunError(f"The predictor answered {answer.task_id!r}, which it was not asked for.")
-        if answer.task_id in texts:
-            raise RunError(f"The predictor answered {answer.task_id!r} twice.")
-        texts[answer.task_id] = answer
-    missing = [task.task_id for task in chunk if task.task_id not in texts]
-    if missing:
-        raise RunError(f"The predictor left {len(missing)} of {len(chunk)} tasks unanswered, first {missing[0]!r}.")
-    return texts
-
-
-def _traceback(error: Exception) -> str:
-    return "".join(traceback.format_exception(error)).rstrip()
-
-
-def _prediction(task: Task, answer: Answer) -> Prediction:
-    # Half of a surrogate pair is no character and cannot be written; pairs are put together.
-    raw = answer.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    stopped = stop_prediction(task.prefix, raw)
-    return Prediction(
-        task_id=task.task_id,
-        raw=raw,
-        stopped=stopped.text,
-        complete=stopped.complete,
-        error=None,
-        adapter_sha256=answer.adapter_sha256,
-    )
-
-
-def _failed(task: Task, error: Exception) -> Prediction:
-    lines = str(error).splitlines()
-    text = f"{type(error).__name__}: {lines[0] if lines else ''}"[:_MAX_ERROR_CHARACTERS]
-    return Prediction(task_id=task.task_id, raw="", stopped="", complete=False, error=text)
 
 
 def _summary(scores: Sequence[Score], *, resumed_at: int) -> RunSummary:

@@ -65,6 +65,13 @@ def ray_engine(address: str | None, workers: int) -> Iterator["RayEngine"]:
             ray.shutdown()
 
 
+def cluster_has_gpus() -> bool:
+    """Whether a node of the cluster that this process is connected to has a GPU."""
+    import ray
+
+    return float(ray.cluster_resources().get("GPU", 0)) >= 1
+
+
 @dataclass(frozen=True, slots=True)
 class RayEngine:
     """Tasks of a Ray cluster that this process is connected to; see `ray_engine`.
@@ -150,13 +157,21 @@ class _Answer(Generic[_I, _T]):
     reports: Mapping[str, tuple[int, int]]
 
 
-def _at_worker(item: _I, work: Work[_I, _T], versions: Versions) -> "_Answer[_I, _T] | ConfigError":
+def different_worker(versions: Versions) -> ConfigError | None:
+    """At a worker: why it may not work for a process of `versions`; None if it may."""
     different = differences(versions, current_versions())
-    if different:
-        return ConfigError(
-            f"the Ray worker on {platform.node()} has other versions than this process ({'; '.join(different)}): "
-            "they decide how source is parsed, so install the same ones on every node"
-        )
+    if not different:
+        return None
+    return ConfigError(
+        f"the Ray worker on {platform.node()} has other versions than this process ({'; '.join(different)}): "
+        "they decide how source is parsed, so install the same ones on every node"
+    )
+
+
+def _at_worker(item: _I, work: Work[_I, _T], versions: Versions) -> "_Answer[_I, _T] | ConfigError":
+    refusal = different_worker(versions)
+    if refusal is not None:
+        return refusal
     reports: dict[str, tuple[int, int]] = {}
 
     def remember(name: str, done: int, total: int) -> None:

@@ -326,7 +326,7 @@ class DatasetViews:
     def _view(self, repo_id: str, commit_sha: str) -> DatasetRepositoryView | GitRepositoryView:
         if self._store is not None:
             return DatasetRepositoryView(repo_id, commit_sha, self._store, self._histories, self._symbols)
-        location = _location(self._entries[repo_id], self._cache)
+        location = clone_of(self._entries[repo_id], self._cache)
         return GitRepositoryView(repo_id, commit_sha, location, self._histories, self._symbols)
 
 
@@ -336,7 +336,8 @@ def _before(view: HistoryView) -> HistoryView:
     return view.at(commits[-2].commit_sha) if len(commits) > 1 else NothingYet(view.repo_id)
 
 
-def _location(entry: RepositoryEntry, cache: Path) -> Path:
+def clone_of(entry: RepositoryEntry, cache: Path) -> Path:
+    """The folder of the git repository that an entry was mined from, whether it is still there or not."""
     from repopeftbench.sources import cached_clone
 
     path = Path(entry.location)

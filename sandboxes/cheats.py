@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from enum import StrEnum
 
-from sandboxes.splice import Place, Refusal, neighbours, parse_expression
+from sandboxes.splice import Place, Refusal, is_compared, neighbours, parse_expression
 
 
 class Cheat(StrEnum):
@@ -58,9 +58,10 @@ def find_cheats(place: Place, text: str) -> tuple[Cheat, ...]:
 
 
 def _repeats_a_neighbour(place: Place, expression: ast.expr) -> bool:
-    """Whether it is the other side again; a literal may well be the same on both."""
+    """Whether it is the other side again; two arguments of a call may well be the same literal."""
     meaning = ast.dump(expression)
-    others = [node for node in neighbours(place) if not isinstance(node, ast.Constant)]
+    literals_too = is_compared(place)
+    others = [node for node in neighbours(place) if literals_too or not isinstance(node, ast.Constant)]
     return any(ast.dump(node) == meaning for node in others)
 
 

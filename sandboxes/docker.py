@@ -109,13 +109,13 @@ def sweep(client: "docker.APIClient") -> int:
     for found in client.containers(all=True, filters={"label": LABEL}):
         owner = Owner.parse(found["Labels"][LABEL])
         if owner is not None and owner.is_gone:
-            _remove(client, found["Id"])
+            remove_container(client, found["Id"])
             count += 1
     sweep_folders()
     return count
 
 
-def _remove(client: "docker.APIClient", container: str) -> None:
+def remove_container(client: "docker.APIClient", container: str) -> None:
     """Removes a container that may be running, ending or gone, if the engine is there to do it."""
     try:
         client.remove_container(container, force=True, v=True)
@@ -160,10 +160,10 @@ class _Containers:
         container = ""
         try:
             container = self._create(kind, wanted)
-            line = _AttachedLine(self._client, container)
+            line = AttachedLine(self._client, container)
         except OSError as error:  # the library's errors are among them
             if container:
-                _remove(self._client, container)
+                remove_container(self._client, container)
             raise SandboxUnavailableError(f"The engine makes no container: {error}.") from error
         return _Container(self._client, container, folder, line)
 
@@ -216,7 +216,7 @@ class _Containers:
 class _Container:
     """One running container."""
 
-    def __init__(self, client: "docker.APIClient", container: str, folder: Path, line: "_AttachedLine") -> None:
+    def __init__(self, client: "docker.APIClient", container: str, folder: Path, line: "AttachedLine") -> None:
         self.line = line
         self.conversation = Conversation(line)
         self.stage = Stage(folder)
@@ -230,11 +230,11 @@ class _Container:
 
     def close(self) -> None:
         self.line.close()
-        _remove(self._client, self.container)
+        remove_container(self._client, self.container)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class _AttachedLine:
+class AttachedLine:
     """The standard streams of a container's first process, over the engine's attach endpoint.
 
     Output comes in frames of eight bytes of header (stream, length) and a payload; see ContainerAttach in the Docker
@@ -249,10 +249,12 @@ class _AttachedLine:
         self.errors = ""
 
     def write(self, data: bytes) -> None:
+        """Sends all of `data`."""
         self._socket.settimeout(_ENGINE_SECONDS)
         self._socket.sendall(data)
 
     def read(self, seconds: float) -> bytes:
+        """A piece of the standard output; b"" at the end. Raises TimeoutError."""
         deadline = time.monotonic() + seconds
         while True:
             header = self._exactly(_STREAM_HEADER.size, deadline)
@@ -279,5 +281,6 @@ class _AttachedLine:
         return taken
 
     def close(self) -> None:
+        """Ends the container's input with it."""
         self._attached.close()
         self._socket.close()

@@ -35,7 +35,7 @@ class Judged:
 
 
 def judge(sandbox: Sandbox, request: ExecRequest, place: Place, text: str) -> Judged:
-    """Executes `text` in `place`, the target in the test file of `request`; the request's own patch is replaced.
+    """Executes `text` in `place`; the patch of `request`, if it has one, names the file, else that is the test's own.
 
     Raises:
         SandboxError: nothing could be executed.
@@ -73,4 +73,5 @@ def _confirm(sandbox: Sandbox, request: ExecRequest, place: Place, text: str, pa
 
 
 def _patched(request: ExecRequest, content: bytes) -> ExecRequest:
-    return replace(request, patch=Patch(path=request.test.partition("::")[0], content=content))
+    path = request.test.partition("::")[0] if request.patch is None else request.patch.path
+    return replace(request, patch=Patch(path=path, content=content))

@@ -45,6 +45,14 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """The whole new content of one file, by its path in the tree (`tests/test_a.py`)."""
+
+    path: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """An interpreter that has pytest, and what must be mounted for it to start.
 
@@ -52,19 +60,15 @@ class Environment:
         key: names the content; two environments with one key are the same and share boxes.
         python: absolute path of the interpreter, inside the box.
         mounts: a virtual environment is mounted at the path that it was made at.
+        import_paths: folders of the tree that come before those of the request on `sys.path` (`src`).
+        files: that a build of the tree would write; a tree's own file of that path is kept.
     """
 
     key: str = "image"
     python: str = "/usr/bin/python3"
     mounts: tuple[Mount, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patch:
-    """The whole new content of one file, by its path in the tree (`tests/test_a.py`)."""
-
-    path: str
-    content: bytes
+    import_paths: tuple[str, ...] = ()
+    files: tuple[Patch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,7 @@ class ExecRequest:
         import_paths: folders of the tree that come first on `sys.path`.
         arguments: more arguments for pytest.
         hash_seed: `PYTHONHASHSEED`, from 0 to 4294967295.
+        backwards: the last case of a parametrised test runs first.
     """
 
     source: Path
@@ -93,6 +98,7 @@ class ExecRequest:
     import_paths: tuple[str, ...] = (".",)
     arguments: tuple[str, ...] = ()
     hash_seed: int = 0
+    backwards: bool = False
 
 
 class Verdict(StrEnum):

@@ -11,6 +11,8 @@ import io
 import tokenize
 from dataclasses import dataclass
 
+from sandboxes.parsing import parse_module, parse_operand
+
 _MOST_CHARACTERS = 20_000
 _STAND_IN = "repobench_stand_in"
 SOUND, ALWAYS_EQUAL, ALL_NUMBERS = "sound", "always-equal", "all-numbers"
@@ -60,7 +62,7 @@ def splice(place: Place, text: str) -> bytes | Refusal:
 def parse_expression(text: str) -> ast.expr | Refusal:
     """The one expression that `text` is, by itself."""
     try:
-        tree = ast.parse(f"({text}\n)", mode="eval").body
+        tree = parse_operand(text)
         alone = _brackets_close_in_order(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Refusal("it is not one expression")
@@ -89,13 +91,13 @@ def _put(place: Place, text: str) -> bytes:
 
 
 def _meaning(source: bytes) -> str:
-    return ast.dump(ast.parse(source))
+    return ast.dump(parse_module(source))
 
 
 def neighbours(place: Place) -> tuple[ast.expr, ...]:
     """The expressions that the target is compared with, or is an argument beside."""
     try:
-        tree = ast.parse(_put(place, _STAND_IN))
+        tree = parse_module(_put(place, _STAND_IN))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     for node in ast.walk(tree):
@@ -108,6 +110,16 @@ def neighbours(place: Place) -> tuple[ast.expr, ...]:
         if any(_is_stand_in(operand) for operand in operands):
             return tuple(operand for operand in operands if not _is_stand_in(operand))
     return ()
+
+
+def is_compared(place: Place) -> bool:
+    """Whether the target is one of the two sides of a comparison."""
+    try:
+        tree = parse_module(_put(place, _STAND_IN))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    comparisons = (node for node in ast.walk(tree) if isinstance(node, ast.Compare) and len(node.comparators) == 1)
+    return any(_is_stand_in(node.left) or _is_stand_in(node.comparators[0]) for node in comparisons)
 
 
 def _is_stand_in(node: ast.expr) -> bool:

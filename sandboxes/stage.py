@@ -33,6 +33,8 @@ class Stage:
         """
         if self._holds != request.source_key:
             self._copy(request.source)
+            for made in request.environment.files:
+                self._complete(made)
             self._holds = request.source_key
             self._replaced = None
         if self._replaced is not None:
@@ -43,15 +45,17 @@ class Stage:
             file = self._file(request.patch.path)
             self._replaced = Patch(path=request.patch.path, content=file.read_bytes())
             _write(file, request.patch.content)
-        for folder in request.import_paths:
+        for folder in (*request.environment.import_paths, *request.import_paths):
             _check_path(folder, "import path")
         if not test_file.is_file():
             raise RequestError(f"{request.test} is not in {request.source}: no such file")
 
     def digests(self, test: str) -> dict[str, str]:
-        """SHA-256 of the test's file and of every `conftest.py` that pytest reads for it."""
+        """SHA-256 of the test's file, of the patched one and of every `conftest.py` that pytest reads for the test."""
         file = self._file(test.partition("::")[0])
-        paths = [file, *(folder / "conftest.py" for folder in file.parents if folder.is_relative_to(self.tree))]
+        patched = [] if self._replaced is None else [self._file(self._replaced.path)]
+        above = (folder / "conftest.py" for folder in file.parents if folder.is_relative_to(self.tree))
+        paths = [file, *patched, *above]
         return {
             path.relative_to(self.tree).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in paths
@@ -71,6 +75,17 @@ class Stage:
                 path = Path(folder, name)
                 if not path.is_symlink():
                     path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
+
+    def _complete(self, file: Patch) -> None:
+        """Adds a file that the tree does not have, below a folder that it has; through no link."""
+        _check_path(file.path, "file of the environment")
+        place = self.tree
+        for part in PurePosixPath(file.path).parts[:-1]:
+            place = place / part
+        whole = place / PurePosixPath(file.path).name
+        if place.is_dir() and place.resolve() == self.tree.resolve() / place.relative_to(self.tree):
+            if not whole.exists() and not whole.is_symlink():
+                _write(whole, file.content)
 
     def _file(self, path: str) -> Path:
         """The regular file at this path of the tree; following no link on the way, so it cannot be elsewhere."""

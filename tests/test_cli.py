@@ -20,13 +20,17 @@ FLAGS = {
     "diff": "--exit-code --json --limit --no-exit-code --no-json",
     "train": "--backbone --data --device --draws --dtype --encoder --layers --method --out --overwrite --recipe "
     "--save-minutes --seed --seeds --steps --vectors",
-    "run": "--backbone --batch-size --cache --checkpoint --data --device --dtype --embeddings --encoder --limit "
-    "--max-new-tokens --method --out --overwrite --refresh --seed --split --state --track",
+    "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dtype --embeddings "
+    "--encoder --engine --k --limit --max-new-tokens --method --out --overwrite --ray-address --refresh --retrieval "
+    "--seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
     "diagnose": "--adapters --backbone --cache --context-length --data --device --dtype --embeddings --encoder --limit "
     "--oracle --out --reference --repositories --seed --shared --shuffled --split --track",
     "score": "--codebleu-backend --data --workers",
-    "report": "--by --data --out --seed",
+    "report": "--by --data --html --no-html --out --seed",
+    "serve": "--data --host --port",
+    "probe": "--cache --check --data --disk-budget --driver --json --limit --out --prepare --retry --runtime --seed "
+    "--store --track --unsafe-local --workers",
     "compare": "--json --limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",
     "publish-run": "--create-pr --dry-run --licence --message --private --repo-id --revision",

@@ -1,13 +1,15 @@
 """`repobench report` and `compare`: tables of runs, and two runs against each other."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from harness.commands.running import RUNS_FOLDER
-from harness.console import say, show
+from harness.console import Tracker, say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.dataset.truth import has_truth, read_truth
@@ -15,55 +17,121 @@ from repopeftbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from harness.report.methods import ScoredRun
+    from harness.report.tables import Report
 
 REPORT_FOLDER = Path("repobench-out/report")
+PAGE_LIBRARIES = ("altair", "jinja2", "vl_convert")
 
 
 def report(
     *runs: Path,
     out: Annotated[Path, Parameter(name=("--out", "-o"))] = REPORT_FOLDER,
     by: Annotated[tuple[str, ...], Parameter(negative="")] = (),
-    data: Path | None = None,
+    data: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
     seed: int = 0,
+    html: bool = True,
 ) -> int:
     """Compare runs: metrics with intervals over repositories, paired verdicts, breakdowns, kinds of mistakes.
 
     Args:
         runs: Folders of runs, or of folders of runs. Default: every run in repobench-out/runs.
-        out: Folder of report.md and report.json, which hold every breakdown.
+        out: Folder of report.md, report.json and report-tables, which hold every breakdown, and of report.html with its
+            details and figures.
         by: Break the printed tables down; may be repeated. family, event, target-type, target-length, prefix-length,
             position, target-in-prefix or repository-size.
-        data: Dataset of the runs, to tell hallucinated names from other mistakes; of a controlled benchmark also
-            to hold every stratum against its best possible score.
+        data: Dataset of the runs, to show prefixes, files and commits, and to tell hallucinated names from other
+            mistakes; may be repeated. Of a controlled benchmark also to hold every stratum against its best possible
+            score.
         seed: Seed of the bootstrap.
+        html: Write the page and the figures.
     """
-    from harness.report.files import find_runs, find_unknown_names, load_runs, write_report
-    from harness.report.tables import build_report
     from harness.report.terminal import to_terminal
-    from harness.run_store import has_finished
     from harness.slices import SLICES
 
     unknown_slices = [name for name in by if name not in SLICES]
     if unknown_slices:
         raise ConfigError(f"--by {unknown_slices[0]} is no slice: choose from {', '.join(SLICES)}")
-    roots = runs or (RUNS_FOLDER,)
+    made = make_report(runs or (RUNS_FOLDER,), data, seed=seed)
+    show(to_terminal(made.report, slices=by))
+    for dataset in made.datasets:
+        if has_truth(dataset.folder):
+            _show_known_best([run for _, run in made.runs], dataset, seed)
+    write_all(made, out, html=html)
+    return 1 if made.is_partial else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeReport:
+    """A report with the runs and the datasets that it was made of; partial if unfinished runs were left out."""
+
+    report: "Report"
+    runs: "tuple[tuple[Path, ScoredRun], ...]"
+    datasets: tuple[Dataset, ...]
+    is_partial: bool
+
+
+def make_report(roots: Sequence[Path], data: Sequence[Path], *, seed: int = 0) -> MadeReport:
+    """The report on the runs that are `roots` or lie in them; unfinished ones are left out and named on stderr.
+
+    Raises:
+        RunError: there is no run, or one cannot be read or is not of the datasets in `data`.
+        DatasetError: a dataset cannot be read.
+    """
+    from harness.report.executions import with_executions
+    from harness.report.files import find_runs, find_unknown_names, load_runs
+    from harness.report.tables import build_report
+    from harness.run_store import has_finished
+
     # A run that is named twice must not become two methods.
     folders = list({folder.resolve(): folder for root in roots for folder in find_runs(root)}.values())
     if not folders:
         where = ", ".join(str(root) for root in roots)
         raise RunError(f"no run in {where}: name the folder of a run, or run a method first")
-    unfinished = [folder for folder in folders if not has_finished(folder)]
-    for folder in unfinished:
-        say(f"left out: {folder} is not finished; start the same run again to finish it")
-    loaded = load_runs(folder for folder in folders if folder not in unfinished)
-    names = None if data is None else find_unknown_names(loaded, Dataset(data))
-    made = build_report(loaded, seed=seed, unknown=names)
-    show(to_terminal(made, slices=by))
-    if data is not None and has_truth(data):
-        _show_known_best(loaded, Dataset(data), seed)
-    markdown, as_json = write_report(made, out)
+    finished = [folder for folder in folders if has_finished(folder)]
+    for folder in folders:
+        if folder not in finished:
+            say(f"left out: {folder} is not finished; start the same run again to finish it")
+    loaded = load_runs(finished)
+    datasets = tuple(Dataset(folder) for folder in data)
+    names = {task: found for one in datasets for task, found in find_unknown_names(loaded, one).items()}
+    return MadeReport(
+        report=with_executions(build_report(loaded, seed=seed, unknown=names if datasets else None), loaded),
+        runs=tuple(zip(finished, loaded, strict=True)),
+        datasets=datasets,
+        is_partial=len(finished) < len(folders),
+    )
+
+
+def write_all(made: MadeReport, out: Path, *, html: bool = True) -> None:
+    """Writes a report to `out`: Markdown, JSON, tables, and the page with its figures where their libraries are there.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from harness.report.export_files import write_tables
+    from harness.report.files import write_report
+
+    markdown, as_json = write_report(made.report, out)
+    write_tables(made.report, out)
     say(f"written to {markdown} and {as_json}")
-    return 1 if unfinished else 0
+    missing = missing_page_library()
+    if not html or missing is not None:
+        if html:
+            say(f"no page and no figures: {missing} is not installed; pip install 'repopeftbench[report]' brings it")
+        return
+    from harness.report.html.folder import write_page
+
+    with Tracker("steps") as tracker:
+        page = write_page(
+            made.report, made.runs, made.datasets, out, progress=lambda step: tracker.update("page", 0, 1, step)
+        )
+    hint = "" if made.datasets else "; with --data it shows the prefixes of tasks, too"
+    say(f"open {page}{hint}")
+
+
+def missing_page_library() -> str | None:
+    """The first of the page's libraries that is not installed."""
+    return next((name for name in PAGE_LIBRARIES if find_spec(name) is None), None)
 
 
 def _show_known_best(runs: Sequence["ScoredRun"], dataset: Dataset, seed: int) -> None:

@@ -1,8 +1,10 @@
 """`repobench run` and `score`: predictions of one method, and their scores."""
 
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,7 +19,10 @@ from repopeftbench.errors import ConfigError
 from repopeftbench.schema import Split, State, Task, TaskInput, Track
 
 if TYPE_CHECKING:
+    from harness.answering import Answering, AnsweringHere
+    from harness.manifest import RunManifest
     from harness.predictors.protocol import PredictorSettings
+    from harness.predictors.retrieval.recipe import RetrievalRecipe
 
 RUNS_FOLDER = Path("repobench-out/runs")
 
@@ -28,8 +33,8 @@ class RunOptions:
     """What `run` can be told."""
 
     method: str
-    """most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, code2lora-static,
-    code2lora-evo or code2lora-memory."""
+    """most-frequent, copy-prefix, previous-version, pretrained, icl, rag, drc, shared-lora, per-repo-lora, fft,
+    shared-lora-rag, fft-rag, code2lora-static, code2lora-evo or code2lora-memory."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -48,8 +53,8 @@ class RunOptions:
     """auto, cpu, cuda or cuda:N."""
     dtype: str = "auto"
     """auto, float32, bfloat16 or float16."""
-    batch_size: int = 16
-    """Tasks that are answered together."""
+    batch_size: int | Literal["auto"] = 16
+    """Tasks that are answered together; `auto` is as many as memory has room for, and what a begun run began with."""
     max_new_tokens: int = 64
     """Most tokens of a prediction."""
     state: State = State.COMMIT
@@ -58,11 +63,23 @@ class RunOptions:
     checkpoint: str | None = None
     """Trained weights: a folder; of a code2lora method also a .pt file or a Hub id. Default: the backbone's own."""
     encoder: str | None = None
-    """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with."""
+    """Backbone that turns code into vectors. Default: the one that the checkpoint was trained with; for methods that
+    retrieve, the backbone itself."""
     embeddings: Literal["dataset"] | None = None
     """`dataset` takes the published vectors of imported data in the place of an encoder."""
     refresh: Refresh = Refresh.EVERY_COMMIT
     """When code2lora-static and -memory look anew: at every commit, or never after the last train commit (start)."""
+    retrieval: str | None = None
+    """Recipe of methods that retrieve (icl, rag, drc, shared-lora-rag, fft-rag): clean, paper or a TOML file. Default:
+    clean."""
+    k: int | None = None
+    """Most passages, definitions or examples before a prefix, instead of the recipe's."""
+    context_tokens: int | None = None
+    """Most tokens that they may have together, instead of the recipe's."""
+    engine: Literal["local", "ray"] = "local"
+    """Where tasks are answered: in this process, or on a Ray cluster with one worker per GPU, or per CPU."""
+    ray_address: str | None = None
+    """HOST:PORT of the cluster's head node. Default: the cluster of this machine, which is started if there is none."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
     cache: Path | None = None
@@ -75,15 +92,18 @@ def run(options: RunOptions) -> int:
     Args:
         options: Options.
     """
+    from harness.answering import AnsweringHere
     from harness.manifest import describe_run
     from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
-    from harness.runner import run_method
+    from harness.runner import run_answers
     from harness.selection import TaskSelection, select_tasks
     from harness.task_facts import history_lengths
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
+    if options.ray_address is not None and options.engine != "ray":
+        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
     dataset = Dataset(options.data)
     splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
     if not splits:
@@ -95,6 +115,8 @@ def run(options: RunOptions) -> int:
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
     if not tasks:
         raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
+    folder = options.out or RUNS_FOLDER / _default_name(options)
+    options = replace(options, batch_size=_batch_size(options, folder))
     settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
     views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
@@ -108,14 +130,14 @@ def run(options: RunOptions) -> int:
         weights_sha256=weights_of(predictor),
         conditioning=conditioning_of(predictor, first),
     )
-    folder = options.out or RUNS_FOLDER / _default_name(options)
     if options.overwrite:
         discard_run(folder)
-    with Tracker("tasks") as tracker:
-        summary = run_method(
+    here = AnsweringHere(predictor, lambda task: views.of_task(task, options.state))
+    del predictor  # workers have their own, on the same device perhaps
+    with _answering(options, here, manifest) as answering, Tracker("tasks") as tracker:
+        summary = run_answers(
             tasks=tasks,
-            predictor=predictor,
-            views=lambda task: views.of_task(task, options.state),
+            answering=answering,
             manifest=manifest,
             folder=folder,
             history_lengths=history_lengths(dataset.manifest),
@@ -154,6 +176,28 @@ def score(
     return 0
 
 
+@contextmanager
+def _answering(options: RunOptions, here: "AnsweringHere", manifest: "RunManifest") -> Iterator["Answering"]:
+    """Who answers: this process, or workers that are set up as it is."""
+    if options.engine == "local":
+        yield here
+        return
+    from harness.answering_on_ray import AnsweringOnRay, Workplace
+    from repopeftbench.dataset.build import default_cache
+    from repopeftbench.ray_engine import cluster_has_gpus, ray_engine
+
+    workplace = Workplace(
+        method=options.method,
+        settings=_settings(options),
+        data=options.data.absolute(),
+        dataset_sha256=manifest.dataset_sha256,
+        cache=(options.cache or default_cache()).absolute(),
+        weights_sha256=manifest.weights_sha256,
+    )
+    with ray_engine(options.ray_address, os.cpu_count() or 1):
+        yield AnsweringOnRay(workplace=workplace, on_gpus=options.device != "cpu" and cluster_has_gpus())
+
+
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
     found = {split for track in Track for split in dataset.splits(track) if split.role == "test"}
     return tuple(split for split in Split if split in found)
@@ -165,9 +209,29 @@ def _tasks(dataset: Dataset, splits: tuple[Split, ...]) -> Iterator[Task]:
             yield from dataset.tasks(track, split)
 
 
+def _batch_size(options: RunOptions, folder: Path) -> int:
+    """The number of `--batch-size`; of `auto` that of the run in the folder, so that it goes on as it began."""
+    if options.batch_size != "auto":
+        return options.batch_size
+    from harness.run_store import begun_with
+
+    begun = None if options.overwrite else begun_with(folder)
+    if begun is not None:
+        return begun.settings.batch_size
+    from code2lora.batch_sizes import rows_that_fit
+    from code2lora.errors import Code2LoRAError
+    from harness.errors import PredictorError
+
+    try:
+        return rows_that_fit(options.backbone, device=options.device, dtype=options.dtype)
+    except Code2LoRAError as error:
+        raise PredictorError(str(error)) from error
+
+
 def _settings(options: RunOptions) -> "PredictorSettings":
     from harness.predictors.protocol import PredictorSettings
 
+    assert options.batch_size != "auto"  # `run` has chosen by now
     return PredictorSettings(
         backbone=options.backbone,
         device=options.device,
@@ -179,12 +243,29 @@ def _settings(options: RunOptions) -> "PredictorSettings":
         encoder=options.encoder,
         refresh=options.refresh,
         embeddings=None if options.embeddings is None else options.data,
+        retrieval=_retrieval(options),
     )
 
 
+def _retrieval(options: RunOptions) -> "RetrievalRecipe | None":
+    from harness.predictors.retrieval.recipe import SETTINGS, load_retrieval
+
+    given = {"--retrieval": options.retrieval, "--k": options.k, "--context-tokens": options.context_tokens}
+    if options.method in SETTINGS:
+        return load_retrieval(
+            options.retrieval or "clean", options.method, k=options.k, context_tokens=options.context_tokens
+        )
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{name} {value} has no use with {options.method}: it is for {', '.join(SETTINGS)}")
+    return None
+
+
 def _default_name(options: RunOptions) -> str:
-    backbone = "" if options.backbone == "nano" else "-" + re.sub(r"[^A-Za-z0-9._-]+", "-", options.backbone).strip("-")
-    return options.method + backbone
+    recipe = "" if options.retrieval is None else Path(options.retrieval).stem
+    named = (recipe if recipe != "clean" else "", options.backbone if options.backbone != "nano" else "")
+    plain = (re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-") for name in named)
+    return "-".join([options.method, *(name for name in plain if name)])
 
 
 def _say_outcome(method: str, summary: RunSummary, folder: Path) -> None:

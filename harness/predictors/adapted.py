@@ -17,10 +17,9 @@ from code2lora.tensor_hash import tensors_sha256
 from code2lora.training.artefacts import ADAPTERS_NAME
 from code2lora.training.record import TrainingRecord, read_record
 from harness.errors import PredictorError
-from harness.predictors.causal import CausalPredictor
+from harness.predictors.causal import CausalPredictor, stop_behind
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
 from harness.records import Answer, PredictionRequest
-from harness.stopping import is_complete
 
 ASSETS = Path(__file__).parents[2] / "code2lora" / "assets"
 
@@ -41,6 +40,11 @@ class AdaptedPredictor:
         self._settings = settings
 
     @property
+    def backbone(self) -> Backbone:
+        """What continues prefixes, without an adapter."""
+        return self._backbone
+
+    @property
     def weights_sha256(self) -> str:
         """What the adapters are."""
         return tensors_sha256(
@@ -57,30 +61,44 @@ class AdaptedPredictor:
         Raises:
             PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
         """
-        adapters = [self._adapter_of(request.task.repo_id) for request in requests]
+        yield from self.continued(requests, [request.task.prefix for request in requests])
+
+    def continued(self, requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Iterator[Answer]:
+        """One answer per request, in order, as it follows a prompt that ends in the request's prefix.
+
+        Raises:
+            PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
+        """
+        names = [self._name_of(request.task.repo_id) for request in requests]
+        distinct = list(dict.fromkeys(names))
+        numbers = [distinct.index(name) for name in names]
         try:
+            resident = stack([self._adapters[name] for name in distinct]) if distinct else None
             with Injection(self._backbone.model) as injection:
                 generated = generate(
                     self._backbone,
-                    [request.task.prefix for request in requests],
+                    prompts,
                     max_new_tokens=self._settings.max_new_tokens,
                     batch_size=self._settings.batch_size,
-                    stop=is_complete,
-                    on_rows=lambda rows: injection.use(_side_by_side([adapters[row] for row in rows])),
+                    stop=stop_behind(requests, prompts),
+                    on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
+                    kinds=numbers,
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
         for request, text in zip(requests, generated, strict=True):
             yield Answer(task_id=request.task.task_id, text=text.text)
 
-    def _adapter_of(self, repo_id: str) -> Adapter:
-        found = self._adapters.get(repo_id, self._adapters.get(None))
-        if found is None:
+    def _name_of(self, repo_id: str) -> str | None:
+        """What the adapter of a repository is kept by."""
+        if repo_id in self._adapters:
+            return repo_id
+        if None not in self._adapters:
             raise PredictorError(
                 f"The checkpoint has no adapter for {repo_id}: per-repo-lora answers repositories that it was trained "
                 "on; choose splits inside them, such as --split ir_test."
             )
-        return found
+        return None
 
 
 def build_shared_lora(settings: PredictorSettings, training: TrainingTasks) -> AdaptedPredictor:
@@ -159,8 +177,3 @@ def _adapted(
         check_fits(adapter, targets)
     placed = {repo_id: adapter.to(backbone.model.device) for repo_id, adapter in adapters.items()}
     return AdaptedPredictor(backbone, placed, settings)
-
-
-def _side_by_side(adapters: Sequence[Adapter]) -> Adapter:
-    """An adapter for each row; one for all where they are the same."""
-    return adapters[0] if all(adapter is adapters[0] for adapter in adapters) else stack(adapters)

@@ -4,7 +4,7 @@ Greedy, so a model's answer is a function of the prefix and, through floating-po
 runner keeps batches equal. Where an answer ends is the stop rule's business, not the model's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.errors import Code2LoRAError
@@ -24,6 +24,11 @@ class CausalPredictor:
         self._settings = settings
 
     @property
+    def backbone(self) -> Backbone:
+        """What continues prefixes."""
+        return self._backbone
+
+    @property
     def weights_sha256(self) -> str:
         """What the weights are, as the backbone states it."""
         return self._backbone.weights_sha256
@@ -34,18 +39,32 @@ class CausalPredictor:
         Raises:
             PredictorError: the settings do not fit the backbone.
         """
+        yield from self.continued(requests, [request.task.prefix for request in requests])
+
+    def continued(self, requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Iterator[Answer]:
+        """One answer per request, in order, as it follows a prompt that ends in the request's prefix.
+
+        Raises:
+            PredictorError: the settings do not fit the backbone.
+        """
         try:
             generated = generate(
                 self._backbone,
-                [request.task.prefix for request in requests],
+                prompts,
                 max_new_tokens=self._settings.max_new_tokens,
                 batch_size=self._settings.batch_size,
-                stop=is_complete,
+                stop=stop_behind(requests, prompts),
             )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
         for request, text in zip(requests, generated, strict=True):
             yield Answer(task_id=request.task.task_id, text=text.text)
+
+
+def stop_behind(requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Callable[[str, str], bool]:
+    """The stopping rule for prompts: where an answer ends is read off the prefix, whatever stands before it."""
+    prefixes = {prompt: request.task.prefix for request, prompt in zip(requests, prompts, strict=True)}
+    return lambda prompt, text: is_complete(prefixes[prompt], text)
 
 
 def build_pretrained(settings: PredictorSettings, training: TrainingTasks) -> CausalPredictor:

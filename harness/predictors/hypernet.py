@@ -77,7 +77,11 @@ class HypernetPredictor:
 
     def _generated(self, prefixes: Sequence[str], adapters: Sequence[Adapter]) -> list[str]:
         backbone = self._network.backbone
+        distinct = {id(adapter): adapter for adapter in adapters}
+        places = {key: place for place, key in enumerate(distinct)}
+        numbers = [places[id(adapter)] for adapter in adapters]
         try:
+            resident = stack(list(distinct.values())) if distinct else None
             with Injection(backbone.model) as injection:
                 generated = generate(
                     backbone,
@@ -85,8 +89,8 @@ class HypernetPredictor:
                     max_new_tokens=self._settings.max_new_tokens,
                     batch_size=self._settings.batch_size,
                     stop=is_complete,
-                    on_rows=lambda rows: injection.use(_of_rows([adapters[row] for row in rows])),
-                    kinds=[id(adapter) for adapter in adapters],
+                    on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
+                    kinds=numbers,
                 )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
@@ -145,13 +149,6 @@ def _build(method: str, settings: PredictorSettings) -> HypernetPredictor:
     except (Code2LoRAError, RepoBenchError) as error:
         raise PredictorError(str(error)) from error
     return HypernetPredictor(network, settings)
-
-
-def _of_rows(adapters: Sequence[Adapter]) -> Adapter:
-    """One adapter for the rows of a batch; that of one row where all rows have the same."""
-    if all(adapter is adapters[0] for adapter in adapters):
-        return adapters[0]
-    return stack(adapters)
 
 
 def _start(view: HistoryView) -> HistoryView:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 from harness.errors import PredictorError, UnknownMethodError
+from harness.predictors.retrieval.recipe import RetrievalRecipe
 from harness.records import Answer, Conditioning, PredictionRequest
 from repopeftbench.schema import State, Task
 
@@ -73,7 +74,8 @@ class PredictorSettings:
     `max_new_tokens` tokens of the backbone, both at least 1. `state` is what every method of a run sees of a commit.
     `checkpoint` is a folder of trained weights (of hypernetworks also a `.pt` file or a Hub id), None for the method's
     own where the backbone has one. Of hypernetworks, `encoder` is a backbone, None for the checkpoint's; `embeddings`
-    is a dataset whose published vectors take the encoder's place.
+    is a dataset whose published vectors take the encoder's place. Of methods that retrieve, `encoder` is a backbone,
+    None for the run's own; `retrieval` is the method's recipe, None for `clean`.
     """
 
     backbone: str = "nano"
@@ -86,6 +88,7 @@ class PredictorSettings:
     encoder: str | None = None
     refresh: Refresh = Refresh.EVERY_COMMIT
     embeddings: Path | None = None
+    retrieval: RetrievalRecipe | None = None
 
     def __post_init__(self) -> None:
         """Refuses limits that no method can work with."""
@@ -107,9 +110,14 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "copy-prefix": "harness.predictors.trivial:CopyPrefix",
         "previous-version": "harness.predictors.trivial:PreviousVersion",
         "pretrained": "harness.predictors.causal:build_pretrained",
+        "icl": "harness.predictors.retrieval.methods:build_icl",
+        "rag": "harness.predictors.retrieval.methods:build_rag",
+        "drc": "harness.predictors.retrieval.methods:build_drc",
         "shared-lora": "harness.predictors.adapted:build_shared_lora",
         "per-repo-lora": "harness.predictors.adapted:build_per_repo_lora",
         "fft": "harness.predictors.adapted:build_fft",
+        "shared-lora-rag": "harness.predictors.retrieval.methods:build_shared_lora_rag",
+        "fft-rag": "harness.predictors.retrieval.methods:build_fft_rag",
         "code2lora-static": "harness.predictors.hypernet:build_static",
         "code2lora-evo": "harness.predictors.hypernet:build_evolution",
         "code2lora-memory": "harness.predictors.hypernet:build_memory",

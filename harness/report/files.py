@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.errors import RunError
+from harness.probing.results import read_executions
 from harness.report.methods import ScoredRun
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import Report
@@ -31,6 +32,7 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     """The runs in `folders`, in that order.
 
     Raises:
+        ProbeError: what probing a run came to cannot be used.
         RunError: a folder holds no run, or one that is not complete, or the runs saw different states of commits.
     """
     runs = []
@@ -38,7 +40,8 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
     for folder in folders:
         manifest, scores = read_run(folder)
         states.setdefault(manifest.settings.state, folder)
-        runs.append(ScoredRun(manifest=manifest, scores=scores))
+        probed = read_executions(folder)
+        runs.append(ScoredRun(manifest=manifest, scores=scores, executions=None if probed is None else probed[1]))
     if len(states) > 1:
         seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
         raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")

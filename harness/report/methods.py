@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.manifest import RunManifest
+from harness.probing.records import Execution
 from harness.records import Score
 
 _OF_THE_SEED = frozenset({"seed", "weights_sha256", "task_ids_sha256"})
@@ -16,6 +17,8 @@ class ScoredRun:
 
     manifest: RunManifest
     scores: tuple[Score, ...]
+    executions: tuple[Execution, ...] | None = None
+    """What executing its predictions came to; None if it was not probed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import Enum
 
 from harness.comparison import Comparison, Part
 from harness.pairing import Pair
+from harness.report.executions import ExecutionTable, execution_sections
 from harness.report.metrics import METRICS
 from harness.report.sections import Grid, footnotes, sections
 from harness.report.tables import Report, Table
@@ -23,12 +24,18 @@ def to_markdown(report: Report, *, slices: Collection[str] = tuple(SLICES)) -> s
     lines = ["# Report", ""]
     for section in sections(report, slices):
         lines += [f"## {section.title}", "", section.denominator, ""]
-        lines += [*_table(section.methods), ""]
+        lines += [*grid_lines(section.methods), ""]
         if section.verdicts:
             lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in section.verdicts), ""]
         for grid in (section.tests, section.mistakes, *section.slices):
             if grid is not None:
-                lines += [f"### {grid.title}", "", *_table(grid), ""]
+                lines += [f"### {grid.title}", "", *grid_lines(grid), ""]
+    for part in execution_sections(report.executions):
+        lines += [f"## {part.title}", "", part.denominator, "", *grid_lines(part.methods), ""]
+        if part.verdicts:
+            lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in part.verdicts), ""]
+        for grid in part.disagreements:
+            lines += [f"### {grid.title}", "", *grid_lines(grid), ""]
     if not report.tables:
         lines += ["There is no task that can be reported on.", ""]
     lines += [f"- {note}" for note in footnotes(report)]
@@ -47,6 +54,7 @@ def to_json(report: Report) -> str:
         "seed": report.seed,
         "names_known": report.names_known,
         "tables": [_table_fields(table) for table in report.tables],
+        "executions": [_table_fields(table) for table in report.executions],
         "notes": list(report.notes),
     }
     return _json_text(document)
@@ -62,11 +70,17 @@ def comparison_to_json(comparison: Comparison) -> str:
     return _json_text({"format": _FORMAT, "level": LEVEL} | _fields(comparison) | {"parts": parts})
 
 
+def grid_lines(grid: Grid) -> list[str]:
+    """The lines of a grid as a table of Markdown."""
+    align = ["---" if index < grid.texts else "---:" for index in range(len(grid.headings))]
+    return [_line(grid.headings), _line(align), *(_line(row) for row in grid.rows)]
+
+
 def _json_text(value: object) -> str:
     return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _table_fields(table: Table) -> dict[str, object]:
+def _table_fields(table: Table | ExecutionTable) -> dict[str, object]:
     pairs = [
         {"first": named.first, "second": named.second, **_pair_fields(named.first, named.second, named.pair)}
         for named in table.pairs
@@ -79,7 +93,7 @@ def _pair_fields(first: str, second: str, pair: Pair, *, points: bool = True) ->
     return {"verdict": pair.verdict, "sentence": sentence, "pair": pair}
 
 
-def _fields(record: Table | Part | Comparison) -> dict[str, object]:
+def _fields(record: Table | ExecutionTable | Part | Comparison) -> dict[str, object]:
     return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
@@ -95,11 +109,6 @@ def _plain(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(inner) for inner in value]
     return value
-
-
-def _table(grid: Grid) -> list[str]:
-    align = ["---" if index < grid.texts else "---:" for index in range(len(grid.headings))]
-    return [_line(grid.headings), _line(align), *(_line(row) for row in grid.rows)]
 
 
 def _line(values: Iterable[str]) -> str:

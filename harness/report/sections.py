@@ -85,6 +85,15 @@ def footnotes(report: Report) -> tuple[str, ...]:
         "miss (same syntax tree), hallucinated name, type mismatch (literals of another kind), near miss (edit "
         f"similarity of {NEAR} or more), wrong literal (same names), wrong identifier; {names}."
     )
+    if report.executions:
+        lines.append(
+            "Exec: the share of runnable tasks whose test passes with the prediction in the target's place, and fails "
+            "when it cannot be evaluated. Runnable: the test passes as it is, every time, and not with another value. "
+            "Refused: no single expression. Cheated: it passes by what is no answer. Unproven: the test would pass "
+            "whatever the target is. Contradiction: the evidence does not agree. Infrastructure: its execution says "
+            "nothing. All of them count as not passed. report.json lists every prediction that passes without a match, "
+            "or matches without a pass."
+        )
     return (*lines, *report.notes)
 
 

@@ -8,15 +8,19 @@ not solved; how many they are, and the mean without them, stands beside.
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from harness.pairing import Pair, compare_values, corrected
-from harness.records import Score
-from harness.report.methods import Method, ScoredRun, combine_seeds
+from harness.report.answers import Answers, TableKey, group_answers
+from harness.report.methods import ScoredRun
 from harness.report.metrics import HEADLINE, METRICS, Metric, counted_value, has_value
 from harness.slices import SLICES, Slice
 from harness.stats import RESAMPLES, Estimate, estimate_difference, estimate_share, total
 from harness.taxonomy import ErrorClass, classify
 from repopeftbench.schema import Split, Track
+
+if TYPE_CHECKING:
+    from harness.report.executions import ExecutionTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ class Report:
     seed: int
     resamples: int
     names_known: bool
+    executions: "tuple[ExecutionTable, ...]" = ()
+    """Of the runs that were probed."""
 
 
 UnknownNames = Mapping[str, frozenset[str]]
@@ -107,24 +113,6 @@ class _Options:
     seed: int
     resamples: int
     unknown: UnknownNames
-
-
-class _Answers:
-    """One method's scores on the common tasks: per seed, in the order of the tasks."""
-
-    def __init__(self, method: Method, by_seed: Sequence[Mapping[str, Score]], common: Sequence[str]) -> None:
-        self.method = method
-        self.scores = tuple(tuple(answered[task_id] for task_id in common) for answered in by_seed)
-        self.left_out = len(set().union(*by_seed)) - len(common)
-        self.repositories = tuple(score.repo_id for score in self.scores[0])
-        self._values: dict[str, list[float]] = {}
-
-    def values(self, name: str) -> list[float]:
-        """The metric of each task, a mean over the seeds."""
-        if name not in self._values:
-            columns = [[counted_value(METRICS[name], score) for score in scores] for scores in self.scores]
-            self._values[name] = [statistics.fmean(of_task) for of_task in zip(*columns, strict=True)]
-        return self._values[name]
 
 
 def build_report(
@@ -144,18 +132,12 @@ def build_report(
     """
     options = _Options(seed=seed, resamples=resamples, unknown=unknown or {})
     tables, notes = [], []
-    groups: dict[tuple[str, Track, Split], list[tuple[Method, list[dict[str, Score]]]]] = {}
-    for method in combine_seeds(runs):
-        for (track, split), by_seed in _by_split(method).items():
-            groups.setdefault((method.dataset, track, split), []).append((method, by_seed))
-    for key in sorted(groups, key=_place):
-        common = sorted(set.intersection(*(set(one) for _, by_seed in groups[key] for one in by_seed)))
-        if common:
-            answers = [_Answers(method, by_seed, common) for method, by_seed in groups[key]]
-            tables.append(_table(key, answers, options))
+    for group in group_answers(runs):
+        if group.answers:
+            tables.append(_table(group.key, group.answers, options))
         else:
-            names = ", ".join(sorted(method.name for method, _ in groups[key]))
-            notes.append(f"No table of {key[1]}, {key[2]}: no task was answered by all of {names}.")
+            names = ", ".join(sorted(group.methods))
+            notes.append(f"No table of {group.key[1]}, {group.key[2]}: no task was answered by all of {names}.")
     if len({table.dataset for table in tables}) > 1:
         notes.append("The runs read different datasets; methods are compared within one only.")
     return Report(
@@ -163,23 +145,8 @@ def build_report(
     )
 
 
-def _by_split(method: Method) -> dict[tuple[Track, Split], list[dict[str, Score]]]:
-    """For each track and split the scores by task, one mapping per seed."""
-    found: dict[tuple[Track, Split], list[dict[str, Score]]] = {}
-    for number, run in enumerate(method.runs):
-        for score in run.scores:
-            by_seed = found.setdefault((score.track, score.split), [{} for _ in method.runs])
-            by_seed[number][score.task_id] = score
-    return found
-
-
-def _place(key: tuple[str, Track, Split]) -> tuple[str, int, int]:
-    dataset, track, split = key
-    return dataset, list(Track).index(track), list(Split).index(split)
-
-
-def _table(key: tuple[str, Track, Split], answers: list[_Answers], options: _Options) -> Table:
-    answers = sorted(answers, key=lambda one: (-statistics.fmean(one.values(HEADLINE)), one.method.name))
+def _table(key: TableKey, group: Sequence[Answers], options: _Options) -> Table:
+    answers = sorted(group, key=lambda one: (-statistics.fmean(one.values(HEADLINE)), one.method.name))
     dataset, track, split = key
     return Table(
         dataset=dataset,
@@ -197,7 +164,7 @@ def _table(key: tuple[str, Track, Split], answers: list[_Answers], options: _Opt
     )
 
 
-def _row(answers: _Answers, options: _Options) -> Row:
+def _row(answers: Answers, options: _Options) -> Row:
     headline = [
         statistics.fmean(counted_value(METRICS[HEADLINE], score) for score in scores) for scores in answers.scores
     ]
@@ -220,7 +187,7 @@ def _row(answers: _Answers, options: _Options) -> Row:
     )
 
 
-def _measure(metric: Metric, name: str, answers: _Answers, options: _Options) -> Measured:
+def _measure(metric: Metric, name: str, answers: Answers, options: _Options) -> Measured:
     totals = total(answers.repositories, answers.values(name))
     with_value = [
         counted_value(metric, score) for scores in answers.scores for score in scores if has_value(metric, score)
@@ -233,12 +200,12 @@ def _measure(metric: Metric, name: str, answers: _Answers, options: _Options) ->
     )
 
 
-def _compare(one: _Answers, other: _Answers, options: _Options) -> Pair:
+def _compare(one: Answers, other: Answers, options: _Options) -> Pair:
     first, second = one.values(HEADLINE), other.values(HEADLINE)
     return compare_values(one.repositories, first, second, seed=options.seed, resamples=options.resamples)
 
 
-def _slice_rows(division: Slice, answers: list[_Answers], options: _Options) -> tuple[SliceRow, ...]:
+def _slice_rows(division: Slice, answers: list[Answers], options: _Options) -> tuple[SliceRow, ...]:
     places: dict[str, list[int]] = {}
     for index, score in enumerate(answers[0].scores[0]):
         places.setdefault(division.label(score), []).append(index)

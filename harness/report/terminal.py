@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.report.executions import execution_sections
 from harness.report.sections import Grid, footnotes, sections
 from harness.report.tables import Report
 
@@ -19,6 +20,10 @@ def to_terminal(report: Report, *, slices: Collection[str] = ()) -> Group:
         parts += [Text(f"{section.title}: {section.denominator}", style="bold"), to_table(section.methods)]
         parts += [Padding(Text(verdict), (0, 0, 0, 2)) for verdict in section.verdicts]
         parts += [Text(""), *(to_table(grid) for grid in section.slices)]
+    for part in execution_sections(report.executions):
+        parts += [Text(f"{part.title}: {part.denominator}", style="bold"), to_table(part.methods)]
+        parts += [Padding(Text(verdict), (0, 0, 0, 2)) for verdict in part.verdicts]
+        parts.append(Text(""))
     if not report.tables:
         parts.append(Text("There is no task that can be reported on."))
     parts += [Text(note, style="dim") for note in footnotes(report)]

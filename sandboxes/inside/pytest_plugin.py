@@ -19,8 +19,11 @@ _TEXT = 500
 class Reporter:
     """A pytest plugin; `channel` is a file descriptor that nobody else writes to."""
 
-    def __init__(self, channel: int, secret: bytes, tree: str) -> None:
-        """Signs with `secret`; paths are told relative to `tree`, whatever pytest takes for its root folder."""
+    def __init__(self, channel: int, secret: bytes, tree: str, *, backwards: bool = False) -> None:
+        """Signs with `secret`; paths are told relative to `tree`, whatever pytest takes for its root folder.
+
+        `backwards` has the last case run first.
+        """
         chain = Chain(secret)
 
         # Closures, not attributes: an instance that is found does not hand over the channel or the key by name.
@@ -36,12 +39,18 @@ class Reporter:
         self.send = send
         self._relative = relative
         self._ids: dict[str, str] = {}
+        self._backwards = backwards
         send({"kind": "begun"})
 
     def pytest_collectreport(self, report: Any) -> None:
         """Tells that a file or a class could not be collected."""
         if report.failed:
             self.send({"kind": "uncollected", "error": str(report.longrepr)[-_TEXT:]})
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Turns the order of the cases round, if that was asked for."""
+        if self._backwards:
+            items.reverse()
 
     def pytest_collection_finish(self, session: Any) -> None:
         """Tells the ids of what is about to run."""

@@ -51,7 +51,7 @@ def run_test(order: dict[str, Any], output: int, channel: int, take_secret: Call
     os.environ.clear()
     os.environ.update(order["variables"])
     os.chdir(order["tree"])
-    reporter = Reporter(_CHANNEL, take_secret(), order["tree"])
+    reporter = Reporter(_CHANNEL, take_secret(), order["tree"], backwards=order["backwards"])
     _forget_shadowed(order)
     sys.executable = order["python"]  # where `site` finds the virtual environment
     site.main()
@@ -68,10 +68,15 @@ def run_test(order: dict[str, Any], output: int, channel: int, take_secret: Call
 
 
 def _arguments(order: dict[str, Any]) -> list[str]:
-    """What comes after the options of the tree's own configuration: the cache goes elsewhere, workers are not used."""
+    """What comes after the options of the tree's own configuration.
+
+    The cache goes elsewhere, workers are not used, and coverage is not measured: its files would go into the tree.
+    """
     arguments = ["-q", "--tb=short", "--color=no", "-o", "cache_dir=" + str(Path(order["work"], "cache"))]
     if importlib.util.find_spec("xdist") is not None:
         arguments.append("-n0")
+    if importlib.util.find_spec("pytest_cov") is not None:
+        arguments += ["--no-cov", "-W", "ignore:Coverage disabled"]
     return [*arguments, *order["arguments"], order["test"]]
 
 

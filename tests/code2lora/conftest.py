@@ -73,23 +73,15 @@ def model_folder(tmp_path, random_model, byte_tokenizer):
 
 
 @dataclasses.dataclass
-class ScriptCache:
-    """Stands for a key-value cache: what each row still has to say."""
-
-    rows: list[list[int]]
-
-    def batch_select_indices(self, indices):
-        self.rows = [self.rows[index] for index in indices.tolist()]
-
-
-@dataclasses.dataclass
 class Output:
     logits: torch.Tensor
-    past_key_values: ScriptCache
 
 
 class ScriptedModel:
-    """Answers a prompt with the tokens of its script, then with end-of-text; records the rows of every pass."""
+    """Answers a prompt with the tokens of its script, then with end-of-text; records the rows of every pass.
+
+    All that it knows of a row is what attention would see: its keys are the tokens themselves.
+    """
 
     generation_config = None
 
@@ -99,16 +91,23 @@ class ScriptedModel:
         self.rows_per_pass = []
 
     def forward(self, input_ids, attention_mask, past_key_values, use_cache):
-        if past_key_values is None:
-            prompts = [
-                self.tokenizer.decode(ids[mask.bool()]) for ids, mask in zip(input_ids, attention_mask, strict=True)
-            ]
-            past_key_values = ScriptCache([self.tokenizer(self.scripts[prompt])["input_ids"] for prompt in prompts])
-        self.rows_per_pass.append(len(past_key_values.rows))
+        ids = input_ids[:, None, :, None]
+        keys, _ = past_key_values.update(ids, ids, 0)
+        self.rows_per_pass.append(len(input_ids))
         logits = torch.zeros(len(input_ids), 1, len(self.tokenizer))
-        for row, rest in enumerate(past_key_values.rows):
-            logits[row, 0, rest.pop(0) if rest else 0] = 1.0
-        return Output(logits, past_key_values)
+        if attention_mask is not None:
+            for row, (seen, mask) in enumerate(zip(keys[:, 0, :, 0], attention_mask, strict=True)):
+                logits[row, 0, self.next_token(seen[mask.bool()].tolist())] = 1.0
+        return Output(logits)
+
+    def next_token(self, seen):
+        for prompt, answer in self.scripts.items():
+            start = self.tokenizer(prompt)["input_ids"]
+            script = self.tokenizer(answer)["input_ids"]
+            new = seen[len(start) :]
+            if seen[: len(start)] == start and new == script[: len(new)]:
+                return script[len(new)] if len(new) < len(script) else 0
+        return 0
 
     __call__ = forward
 

@@ -5,6 +5,8 @@ import dataclasses
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from code2lora.adapters import stack
 from code2lora.backbone import load_backbone
@@ -139,3 +141,49 @@ def test_halved_batches_keep_their_adapters(random_backbone, make_adapter):
             on_rows=lambda rows: injection.use(stack([adapters[row] for row in rows])),
         )
     assert found == expected
+
+
+def grouped(backbone, prefixes, resident, numbers, *, batch_size):
+    """Answers with adapters that stay in place; rows of one adapter may share and are one matrix product."""
+    with Injection(backbone.model) as injection:
+        return generate(
+            backbone,
+            prefixes,
+            max_new_tokens=NEW_TOKENS,
+            batch_size=batch_size,
+            stop=lambda prefix, text: len(text) >= 3 + len(prefix) % 7,
+            on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
+            kinds=numbers,
+        )
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["def f(x):\n    ", "assert ", ""]), st.text("ab =(", max_size=9), st.integers(0, 3)),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(2, 8),
+)
+def test_rows_of_any_adapters_in_any_pool_are_answered_as_alone(random_backbone, make_adapter, parts, batch_size):
+    resident = make_adapter(random_backbone.model, rows=4)
+    prefixes, numbers = [head + tail for head, tail, _ in parts], [number for *_, number in parts]
+    alone = [
+        grouped(random_backbone, [prefix], resident, [number], batch_size=1)[0]
+        for prefix, number in zip(prefixes, numbers, strict=True)
+    ]
+    assert list(grouped(random_backbone, prefixes, resident, numbers, batch_size=batch_size)) == alone
+
+
+@pytest.mark.parametrize("rows", [(2, 2, 2, 2), (3, 0, 3, 1), (0, 1, 2, 3), (1, 1, 0, 0)])
+def test_rows_that_name_their_adapter_give_the_logits_of_a_stack(random_backbone, make_adapter, rows):
+    resident = make_adapter(random_backbone.model, rows=4)
+    ids = torch.arange(4 * 5).view(4, 5) + 2
+    with torch.no_grad(), Injection(random_backbone.model) as injection:
+        injection.use(resident, rows)
+        found = random_backbone.model(input_ids=ids, use_cache=False).logits
+        injection.use(resident.take(rows))
+        torch.testing.assert_close(found, random_backbone.model(input_ids=ids, use_cache=False).logits)
+        injection.use(resident.take([0]))
+        assert not torch.allclose(found, random_backbone.model(input_ids=ids, use_cache=False).logits)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from code2lora import decoding
 from code2lora.errors import GenerationError
 from code2lora.generation import generate
 
@@ -139,8 +140,19 @@ def test_finished_rows_leave_the_batch(scripted):
     results = generate(backbone, list("abcd"), max_new_tokens=9, batch_size=4, stop=never, on_rows=rows.append)
     assert texts(results) == ["1", "22", "333", "4444444"]
     assert [result.new_tokens for result in results] == [1, 2, 3, 7]
-    assert backbone.model.rows_per_pass == [4, 4, 4, 2, 1, 1, 1, 1]
-    assert rows == [(0, 1, 2, 3), (2, 3), (3,)]
+    assert backbone.model.rows_per_pass == [4, 4, 4, 4, 2, 1, 1, 1, 1]  # the first pass reads the prompts
+    assert rows == [(0, 1, 2, 3), (0, 1, 2, 3), (2, 3), (3,)]
+
+
+def test_prompts_that_wait_take_the_place_of_rows_that_end(scripted):
+    answers = {"aaaa": "1", "bbb": "22", "cc": "333", "d": "4444444"}
+    rows = []
+    results = generate(
+        scripted(answers), list(answers), max_new_tokens=9, batch_size=2, stop=never, on_rows=rows.append
+    )
+    assert texts(results) == list(answers.values())
+    # Read, answered: the third takes the place of the first while the second goes on.
+    assert rows == [(0, 1), (0, 1), (2,), (1, 2), (3,), (2, 3), (3,)]
 
 
 def test_long_rows_come_first_and_answers_keep_the_order_of_prefixes(scripted):
@@ -241,23 +253,48 @@ def test_batches_that_do_not_fit_into_memory_are_halved_and_start_anew(scripted,
     backbone = scripted({prefix: prefix[:3] for prefix in prefixes})
     forward, tried = backbone.model.forward, []
 
-    def limited(input_ids, past_key_values, **options):
-        if past_key_values is None:
+    def limited(input_ids, attention_mask, past_key_values, use_cache):
+        if attention_mask is None:
             tried.append(len(input_ids))
-        elif len(input_ids) > 2:  # after the first token: what a row already has must not be kept
+        elif len(input_ids) > 2:  # after the prompts were read
             raise error
-        return forward(input_ids=input_ids, past_key_values=past_key_values, **options)
+        return forward(input_ids, attention_mask, past_key_values, use_cache)
 
-    model = types.SimpleNamespace(forward=limited, generation_config=None)
-    limited_backbone = dataclasses.replace(backbone, model=Called(limited, model))
+    limited_backbone = dataclasses.replace(backbone, model=Called(limited))
     expected = generate(backbone, prefixes, max_new_tokens=9, batch_size=1, stop=never)
     assert generate(limited_backbone, prefixes, max_new_tokens=9, batch_size=7, stop=never) == expected
     assert tried == [7, 3, 1, 1, 1, 1, 1, 1, 1]
 
 
+def test_rows_that_have_ended_are_not_answered_again_where_memory_ends(scripted):
+    answers = {"aaaa": "1", "bbb": "22222", "cc": "3333", "d": "4444"}
+    backbone = scripted(answers)
+    passes, asked = [], []
+
+    def limited(input_ids, attention_mask, past_key_values, use_cache):
+        passes.append(len(input_ids))
+        if len(passes) == 5:  # by then the first row has ended
+            raise torch.OutOfMemoryError("none left")
+        return backbone.model.forward(input_ids, attention_mask, past_key_values, use_cache)
+
+    def stop(prefix, text):
+        asked.append(prefix)
+        return False
+
+    limited_backbone = dataclasses.replace(backbone, model=Called(limited))
+    results = generate(limited_backbone, list(answers), max_new_tokens=9, batch_size=2, stop=stop)
+    assert texts(results) == list(answers.values())
+    assert asked.count("aaaa") == 1
+    assert asked.count("bbb") > 5
+
+
 class Called:
-    def __init__(self, call, model):
-        self.forward, self.generation_config = call, model.generation_config
+    """A model that is one function."""
+
+    generation_config = None
+
+    def __init__(self, forward):
+        self.forward = forward
 
     def __call__(self, **inputs):
         return self.forward(**inputs)
@@ -266,10 +303,38 @@ class Called:
 def test_one_row_that_does_not_fit_into_memory_and_other_errors_pass(scripted):
     for error, rows in ((torch.OutOfMemoryError("none left"), 1), (RuntimeError("shapes differ"), 2)):
 
-        def fail(error=error, **inputs):
+        def fail(input_ids, attention_mask, past_key_values, use_cache, error=error):
             raise error
 
-        backbone = scripted({})
-        broken = dataclasses.replace(backbone, model=Called(fail, backbone.model))
+        broken = dataclasses.replace(scripted({}), model=Called(fail))
         with pytest.raises(type(error), match=str(error)):
             generate(broken, ["a"] * rows, max_new_tokens=4, batch_size=2, stop=never)
+
+
+@pytest.mark.parametrize("layers", [["linear_attention", "full_attention"], ["mamba"]])
+def test_models_that_keep_no_keys_and_values_are_refused(scripted, layers):
+    backbone = scripted({})
+    backbone.model.config = types.SimpleNamespace(layer_types=layers)
+    with pytest.raises(GenerationError, match=r"'scripted' has layers without keys and values .* choose a model"):
+        generate(backbone, ["a"], max_new_tokens=4, batch_size=1, stop=never)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.text("ab\n=", max_size=20), st.integers(1, 7)), min_size=1, max_size=9),
+    st.integers(1, 5),
+    st.sampled_from([4, 64, 1024]),
+)
+def test_rows_of_any_lengths_that_end_at_any_time_are_answered_as_alone(
+    random_backbone, parts, batch_size, tokens_read
+):
+    """Refilled pools, whatever is read together."""
+    ends = {f"{number}{text}": end for number, (text, end) in enumerate(parts)}
+
+    def stop(prefix, text):
+        return len(text) >= ends[prefix]
+
+    alone = [generate(random_backbone, [prefix], max_new_tokens=12, batch_size=1, stop=stop)[0] for prefix in ends]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(decoding._TOKENS_READ, "cpu", tokens_read)
+        assert list(generate(random_backbone, list(ends), max_new_tokens=12, batch_size=batch_size, stop=stop)) == alone

@@ -77,20 +77,21 @@ class TestEveryMethod:
         assert content(tmp_path / "again") == content(trained[method][1])
 
 
-def test_a_training_that_was_killed_reaches_the_weights_of_one_that_was_not(trained, tmp_path):
+@pytest.mark.parametrize("method", ["code2lora-evo", "code2lora-memory"])
+def test_a_training_that_was_killed_reaches_the_weights_of_one_that_was_not(trained, tmp_path, method):
     """The process dies of SIGKILL between two steps."""
     driver = Path(__file__).with_name("training_cases.py")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, str(driver), str(tmp_path / "killed"), "code2lora-evo", "4"],
+        [sys.executable, str(driver), str(tmp_path / "killed"), method, "4"],
         capture_output=True, text=True, env=environment, check=False,
     )  # fmt: skip
     assert done.returncode == -9, done.stderr
     assert (work_folder(tmp_path / "killed") / "state.safetensors").is_file()
     first = []
-    run_training(tmp_path / "killed", "code2lora-evo", progress=lambda name, at: first.append(at.step))
+    run_training(tmp_path / "killed", method, progress=lambda name, at: first.append(at.step))
     assert first == [4, 5, 6]  # the state after step 3 is the last one that reached the disk
-    assert content(tmp_path / "killed") == content(trained["code2lora-evo"][1])
+    assert content(tmp_path / "killed") == content(trained[method][1])
 
 
 def test_hypernetworks_are_checkpoints_that_say_what_they_are_to_be_given(trained):

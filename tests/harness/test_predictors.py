@@ -15,6 +15,7 @@ from code2lora.training.recipe import METHODS as LEARNING_METHODS
 from harness.errors import PredictorError, UnknownMethodError
 from harness.manifest import describe_run
 from harness.predictors.protocol import METHODS, PredictorSettings, build_predictor, weights_of
+from harness.predictors.retrieval.recipe import SETTINGS as RETRIEVING_METHODS
 from harness.predictors.scripted import MemoryView, ScriptedError, ScriptedPredictor
 from harness.run_store import COMPLETE, MANIFEST, PREDICTIONS, SCORES
 from harness.runner import run_method
@@ -22,7 +23,7 @@ from harness.selection import TaskSelection
 from repopeftbench.errors import GitObjectError
 from repopeftbench.schema import Family, RepositoryView, Split, TaskInput, Track
 
-CAUSAL = {"pretrained", "code2lora-static", "code2lora-evo", *LEARNING_METHODS}
+CAUSAL = {"pretrained", "code2lora-static", "code2lora-evo", *LEARNING_METHODS, *RETRIEVING_METHODS}
 SETTINGS = PredictorSettings(max_new_tokens=4, batch_size=16)
 TRAINING = [
     make_task(101, target="7", split=Split.IR_TRAIN),
@@ -50,6 +51,7 @@ def predictors(tmp_path_factory):
         for name in LEARNING_METHODS
         if not name.startswith("code2lora")
     } | save_small_checkpoints(folder)
+    checkpoints |= {f"{name}-rag": checkpoints[name] for name in ("shared-lora", "fft")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hypernetworks, "vector_store_path", lambda: folder / "vectors.sqlite")
         built = {
@@ -96,8 +98,9 @@ def test_an_unknown_method_names_the_nearest_and_all():
         build_predictor("most-freqent", SETTINGS, train)
     assert str(caught.value) == (
         "Unknown method 'most-freqent'. Did you mean 'most-frequent'? "
-        "Available: most-frequent, copy-prefix, previous-version, pretrained, shared-lora, per-repo-lora, fft, "
-        "code2lora-static, code2lora-evo, code2lora-memory."
+        "Available: most-frequent, copy-prefix, previous-version, pretrained, icl, rag, drc, shared-lora, "
+        "per-repo-lora, fft, shared-lora-rag, fft-rag, code2lora-static, code2lora-evo, "
+        "code2lora-memory."
     )
     with pytest.raises(UnknownMethodError, match=r"^Unknown method 'zzz'. Available: "):
         build_predictor("zzz", SETTINGS, train)
@@ -205,7 +208,7 @@ def test_pretrained_passes_prefixes_settings_and_the_stop_rule(monkeypatch):
     def generate(backbone, prefixes, *, max_new_tokens, batch_size, stop):
         seen.update(backbone=backbone, prefixes=prefixes, tokens=max_new_tokens, batch=batch_size, stop=stop)
         return tuple(
-            Generated(text=f" {len(prefix)}", new_tokens=1, finish_reason="stop", prompt_tokens=1, truncated=False)
+            Generated(text=f" {len(prefix)}", tokens=(5,), finish_reason="stop", prompt_tokens=1, truncated=False)
             for prefix in prefixes
         )
 
@@ -225,7 +228,7 @@ def test_pretrained_passes_prefixes_settings_and_the_stop_rule(monkeypatch):
     assert (seen["backbone"], seen["prefixes"], seen["tokens"], seen["batch"]) == (
         "the backbone", ["a", "bcd =="], 64, 16,
     )  # fmt: skip
-    assert seen["stop"]("assert x ==", " 3\n")
+    assert seen["stop"]("bcd ==", " 3\n")
 
 
 @pytest.mark.parametrize("limits", [{"batch_size": 0}, {"max_new_tokens": 0}, {"max_new_tokens": -1}])

@@ -45,7 +45,7 @@ def test_report_prints_the_chosen_slices_and_writes_all(place, tmp_path, capsys)
 
 def test_run_that_is_named_twice_is_one_method(place, tmp_path):
     run = str(place / "runs" / "copy-prefix")
-    assert run_command(["report", run, f"{place}/runs/../runs/copy-prefix", "-o", str(tmp_path)]) == 0
+    assert run_command(["report", run, f"{place}/runs/../runs/copy-prefix", "-o", str(tmp_path), "--no-html"]) == 0
     (row,) = json.loads((tmp_path / "report.json").read_bytes())["tables"][0]["rows"]
     assert row["method"] == "copy-prefix"
 
@@ -54,7 +54,8 @@ def test_unfinished_run_is_left_out_and_named(place, tmp_path, capsys):
     unfinished = tmp_path / "runs" / "half"
     unfinished.mkdir(parents=True)
     (unfinished / "manifest.json").write_bytes((place / "runs" / "copy-prefix" / "manifest.json").read_bytes())
-    code = run_command(["report", str(place / "runs"), str(unfinished), "-o", str(tmp_path / "out")])
+    out = str(tmp_path / "out")
+    code = run_command(["report", str(place / "runs"), str(unfinished), "-o", out, "--no-html"])
     assert (code, "half is not finished" in capsys.readouterr().err) == (1, True)
 
 
@@ -79,6 +80,25 @@ def test_bad_input_is_one_sentence(place, tmp_path, monkeypatch, capsys, argumen
     assert message in shown.err
     assert len(shown.err.strip().splitlines()) == 1
     assert shown.out == ""
+
+
+def test_report_without_the_libraries_of_the_page_says_how_to_get_it(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("harness.commands.reporting.PAGE_LIBRARIES", ("json", "no_such_library"))
+    assert run_command(["report", str(place / "runs"), "-o", str(tmp_path)]) == 0
+    remark = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "no_such_library is not installed; pip install 'repopeftbench[report]' brings it" in remark
+    assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "report-tables"}
+
+
+def test_page_is_written_unless_it_is_declined(place, tmp_path, capsys):
+    runs = [str(place / "runs" / "copy-prefix"), "--data", str(place / "data")]
+    assert run_command(["report", *runs, "-o", str(tmp_path / "without"), "--no-html"]) == 0
+    assert "open " not in capsys.readouterr().err
+    assert run_command(["report", *runs, "-o", str(tmp_path / "with")]) == 0
+    assert "report.html" in capsys.readouterr().err.splitlines()[-1]
+    more = {"report.html", "report-details", "report-figures"}
+    names = [{path.name for path in (tmp_path / name).iterdir()} for name in ("without", "with")]
+    assert names[1] - names[0] == more
 
 
 def test_data_of_other_runs_is_refused(place, tmp_path, capsys):

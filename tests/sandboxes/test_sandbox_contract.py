@@ -153,6 +153,15 @@ def test_patch_is_for_one_execution(sandbox, ask, source):
     assert sandbox.execute(ask("test_passes")).verdict is Verdict.PASSED
 
 
+def test_cases_run_backwards_when_asked_to(sandbox, ask):
+    orders = [
+        [report.test for report in sandbox.execute(ask("test_cases", backwards=backwards)).reports]
+        for backwards in (False, True)
+    ]
+    assert len(set(orders[0])) == 2
+    assert orders[1] == orders[0][3:] + orders[0][:3]
+
+
 def test_output_is_kept_and_hash_seed_decides(sandbox, ask):
     outputs = [sandbox.execute(ask("test_says", hash_seed=seed)).output for seed in (1, 1, 2)]
     hashes = [next(line for line in text.splitlines() if line.lstrip("-").isdigit()) for text in outputs]

@@ -179,3 +179,12 @@ def test_honest_answer_is_no_cheat(text):
 
 def test_literal_on_both_sides_is_no_cheat():
     assert find_cheats(place("assertEqual(1, TARGET)\n"), "1") == ()
+
+
+@pytest.mark.parametrize("source", ['assert "a" in TARGET\n', 'assert TARGET == "a"\n', 'assert x and "a" != TARGET\n'])
+def test_literal_on_both_sides_of_a_comparison_is_no_answer(source):
+    assert find_cheats(place(source), "'a'") == (Cheat.SAME_AS_OTHER_SIDE,)
+
+
+def test_bound_of_a_chain_may_be_the_other_bound():
+    assert find_cheats(place("assert 0 <= x <= TARGET\n"), "0") == ()

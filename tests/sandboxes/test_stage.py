@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from sandboxes.boxes import make_order
 from sandboxes.errors import RequestError
-from sandboxes.spec import ExecRequest, Patch
+from sandboxes.spec import Environment, ExecRequest, Patch
 from sandboxes.stage import Stage
 
 
@@ -98,6 +99,14 @@ def test_digests_cover_the_test_and_every_conftest_above_it(source, stage):
     assert [path for path in before if before[path] != after[path]] == ["conftest.py"]
 
 
+def test_digests_cover_the_patched_file_too(source, stage):
+    (source / "tests" / "base.py").write_text("base")
+    stage.place(request_of(source, patch=Patch(path="tests/base.py", content=b"two")))
+    assert "tests/base.py" in stage.digests("tests/test_a.py::test_a")
+    stage.place(request_of(source))
+    assert "tests/base.py" not in stage.digests("tests/test_a.py::test_a")
+
+
 def test_copied_files_can_be_read_by_everybody_and_written_by_nobody_else(source, stage):
     (source / "private.py").write_text("x")
     (source / "private.py").chmod(0o600)
@@ -105,3 +114,35 @@ def test_copied_files_can_be_read_by_everybody_and_written_by_nobody_else(source
     stage.place(request_of(source))
     assert (stage.tree / "private.py").stat().st_mode & 0o777 == 0o644
     assert (stage.tree / "tests").stat().st_mode & 0o777 == 0o755
+
+
+def with_files(*files):
+    return Environment(files=tuple(Patch(path=path, content=content) for path, content in files))
+
+
+def test_file_of_the_environment_is_added_where_the_tree_has_none(source, stage):
+    environment = with_files(
+        ("tests/_version.py", b"made"), ("tests/conftest.py", b"made"), ("absent/_version.py", b"made")
+    )
+    stage.place(request_of(source, environment=environment))
+    assert (stage.tree / "tests" / "_version.py").read_bytes() == b"made"
+    assert (stage.tree / "tests" / "conftest.py").read_text() == "inner"
+    assert not (stage.tree / "absent").exists()
+    assert not (source / "tests" / "_version.py").exists()
+
+
+def test_file_of_the_environment_goes_through_no_link(source, stage, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (source / "pkg").symlink_to(tmp_path / "elsewhere")
+    stage.place(request_of(source, environment=with_files(("pkg/_version.py", b"made"))))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    with pytest.raises(RequestError, match="leaves the source tree"):
+        stage.place(request_of(source, source_key="b", environment=with_files(("../x.py", b"made"))))
+
+
+def test_import_paths_of_the_environment_come_before_those_of_the_request(source, stage):
+    environment = Environment(import_paths=("src", "."))
+    order = make_order(request_of(source, environment=environment), tree="/t", work="/w", variables={})
+    assert order["import_paths"] == ["src", "."]
+    with pytest.raises(RequestError, match="import path"):
+        stage.place(request_of(source, environment=Environment(import_paths=("../up",))))

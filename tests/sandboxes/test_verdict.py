@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from sandboxes.spec import CaseReport, Verdict
-from sandboxes.verdict import PHASES, Seen, decide, is_case_of, read_seen
+from sandboxes.verdict import Seen, decide, is_case_of, read_seen
 
+PHASES = ("setup", "call", "teardown")
 TEST = "tests/test_a.py::test_b"
 
 
@@ -99,6 +100,15 @@ def test_parametrised_test_passes_only_if_all_of_its_cases_pass():
     assert decide(TEST, one)[0] is Verdict.FAILED
     mixed = replace(both, reports=reports(cases[0]) + reports(cases[1], call="skipped"))
     assert decide(TEST, mixed)[0] is Verdict.SKIPPED
+
+
+def test_sub_tests_are_further_calls_between_set_up_and_teardown():
+    setup, call, teardown = reports()
+    assert decide(TEST, replace(PASS, reports=(setup, call, call, call, teardown)))[0] is Verdict.PASSED
+    failed = replace(call, outcome="failed")
+    assert decide(TEST, replace(FAIL, reports=(setup, failed, call, teardown)))[0] is Verdict.FAILED
+    for order in ((setup, call, teardown, call), (call, setup, teardown), (setup, call, setup, call, teardown)):
+        assert decide(TEST, replace(PASS, reports=order))[0] is Verdict.CONTRADICTION
 
 
 def test_case_belongs_to_its_own_test_alone():

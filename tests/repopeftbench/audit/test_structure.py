@@ -422,6 +422,7 @@ def test_check_that_needs_a_truncated_file_is_left_out_with_a_note(data):
         "chronology",
         "clocks",
         "cutoff",
+        "symbols_of_production",
     }
     assert all(problem.message.startswith("left out: commits.parquet cannot be read") for problem in notes)
 

@@ -59,10 +59,11 @@ def whole(histories, tmp_path_factory):
 
 
 def check_killed_at(histories, whole, folder, moments):
-    for at in moments:
+    for kills, at in enumerate(moments):
         process = start(histories, folder, at=at)
         process.communicate(timeout=120)
-        assert process.returncode == -signal.SIGKILL
+        # One that goes on may be done before its moment comes.
+        assert process.returncode == -signal.SIGKILL or (kills and process.returncode == 0)
     finish(histories, folder)
     assert bytes_of(folder) == whole[0]
     assert not [path for path in (folder / "cache").iterdir() if path.suffix in (".partial", ".stand-in")]
@@ -72,7 +73,8 @@ def check_killed_at(histories, whole, folder, moments):
 def test_mining_killed_at_some_disk_calls_ends_with_the_same_bytes(histories, whole, tmp_path):
     rng = random.Random(0)
     for _ in range(3):
-        check_killed_at(histories, whole, tmp_path / "run", sorted(rng.sample(range(whole[1]), 2), reverse=True))
+        first, second = rng.randrange(whole[1]), rng.randrange(whole[1] // 3)
+        check_killed_at(histories, whole, tmp_path / "run", [first, second])
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What `benchmarks/generation.py` compares, and on what."""

@@ -1,0 +1,62 @@
+"""`rag` and `drc` as texts for prompts: production code that is found by likeness, or by following imports."""
+
+from code2lora.encoder import WindowEncoder
+from code2lora.vector_store import SqliteVectorStore
+from harness.predictors.retrieval.chunks import Chunk, cutter
+from harness.predictors.retrieval.compression import CountTokens, Passage, by_use, names_of, nearest_first
+from harness.predictors.retrieval.dense import TextVectors
+from harness.predictors.retrieval.dependencies import DependencyFinder
+from harness.predictors.retrieval.recipe import DrcSettings, RagSettings
+from harness.predictors.retrieval.snapshots import SnapshotIndexes
+from harness.records import PredictionRequest
+
+_DRC_HEADINGS = {"code": "# {path}\n", "published": "# Source: {path}\n"}
+
+
+class RetrievedPassages:
+    """Chunks that are most like the end of the prefix."""
+
+    def __init__(self, settings: RagSettings, encoder: WindowEncoder | None, store: SqliteVectorStore | None) -> None:
+        """Takes what encodes chunks and where their vectors are kept; None of either does without vectors."""
+        self._settings = settings
+        vectors = None
+        if encoder is not None and store is not None and settings.dense_tokens:
+            vectors = TextVectors(encoder, store, settings.dense_tokens)
+        self._indexes = SnapshotIndexes(cutter(settings.chunks, settings.chunk_characters), settings, vectors)
+
+    def blocks(self, request: PredictionRequest, budget: int, count_tokens: CountTokens) -> list[str]:
+        """Chunks within a budget of tokens, the best last; one that does not fit makes room for the next."""
+        prefix = request.task.prefix
+        query = prefix[-self._settings.query_characters :]
+        found = self._indexes.of(request.view).search(query)[: self._settings.k]
+        if self._settings.compression == "by-use":
+            return by_use([_passage(chunk) for chunk in found], names_of(prefix), budget, count_tokens)
+        texts: list[str] = []
+        for chunk in found:
+            cost = count_tokens(chunk.text + "\n\n")
+            if cost <= budget:
+                texts.append(chunk.text)
+                budget -= cost
+        return texts[::-1]
+
+
+class DependencyPassages:
+    """Definitions that the prefix imports and names."""
+
+    def __init__(self, settings: DrcSettings) -> None:
+        """Reads nothing yet."""
+        self._settings = settings
+
+    def blocks(self, request: PredictionRequest, budget: int, count_tokens: CountTokens) -> list[str]:
+        """Definitions within a budget of tokens."""
+        finder = DependencyFinder(request.view, heading=_DRC_HEADINGS[self._settings.layout])
+        names, passages = finder.passages(request.task)
+        shorten = nearest_first if self._settings.compression == "nearest" else by_use
+        return shorten(passages[: self._settings.k], names, budget, count_tokens)
+
+
+def _passage(chunk: Chunk) -> Passage:
+    assert chunk.definition is not None  # compression by use goes with published chunks, which are definitions
+    return Passage(
+        heading=f"# File: {chunk.path}\n# Symbol: {chunk.name}\n", name=chunk.name, definition=chunk.definition
+    )
