@@ -116,6 +116,8 @@ def shared_mismatches(
     found = []
     if own.rank != shared.rank:
         found.append(f"rank {shared.rank}, not {own.rank}")
+    if _pairs_of_layers(own) != _pairs_of_layers(shared):
+        found.append(f"factors of {_pairs_of_layers(shared)} layers of their own, not {_pairs_of_layers(own)}")
     if set(own.types) != set(shared.types):
         found.append(f"modules {', '.join(shared.types)}, not {', '.join(own.types)}")
     if record is None or shared_record is None:
@@ -132,6 +134,16 @@ def shared_mismatches(
     if record.target_tokens != shared_record.target_tokens:
         found.append(f"{shared_record.target_tokens:,} target tokens, not {record.target_tokens:,}")
     return tuple(found)
+
+
+def _pairs_of_layers(adapter: Adapter) -> int:
+    """Layers with factors of their own; 1 also where every layer was written the same."""
+    same = all(
+        bool((factor == factor[:, :1]).all())
+        for pair in adapter.factors.values()
+        for factor in (pair.A_BLRI, pair.B_BLOR)
+    )
+    return 1 if same else adapter.layers
 
 
 def _slice(name: str, tasks: list[PlacedTask], measured: Measured, seed: int) -> Slice:

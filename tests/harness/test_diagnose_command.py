@@ -234,11 +234,17 @@ def test_strata_follow_the_rules(target, in_code, expected):
     assert stratum_of(case, known, lambda: in_code) is expected
 
 
-def test_bundled_checkpoints_are_matched_and_others_are_not():
+def test_a_shared_lora_is_matched_in_everything_or_it_is_said_in_what_not():
     backbone = load_backbone("nano", device="cpu")
     shared, shared_record = load_shared(ASSETS / "shared-lora", backbone)
     record = read_record(ASSETS / "code2lora-static")
     assert shared_mismatches(shared, record, shared, shared_record) == ()
+    first = {
+        kind: Factors(A_BLRI=pair.A_BLRI[:, :1], B_BLOR=pair.B_BLOR[:, :1]) for kind, pair in shared.factors.items()
+    }
+    one_for_all = Adapter(factors=first, alpha=shared.alpha)
+    layers = "factors of 6 layers of their own, not 1"
+    assert shared_mismatches(one_for_all, record, shared, shared_record) == (layers,)
     longer = record.model_copy(update={"target_tokens": 1})
     assert shared_mismatches(shared, longer, shared, shared_record) == ("29,599 target tokens, not 1",)
     (unknown,) = shared_mismatches(shared, None, shared, shared_record)
