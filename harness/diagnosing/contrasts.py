@@ -104,7 +104,11 @@ def estimate_nats(clusters: Sequence[str], values: Sequence[float], *, seed: int
     What that keeps within [-1, 1] is first made so small that no interval reaches the ends. Where repositories do not
     differ at all, the bound on what was not seen is of numbers no larger than those that were.
     """
-    largest = max(abs(value) for value in values) or 1.0
+    largest = max(abs(value) for value in values)
+    if largest == 0:  # nothing has a size that what was not seen could be bound by
+        count = len(set(clusters))
+        bound = None if count < 2 else 0.0
+        return Estimate(mean=0.0, low=bound, high=bound, n=len(values), clusters=count)
     scale = _ROOM * largest
     found = estimate_difference(total(clusters, [value / scale for value in values]), seed=seed, resamples=RESAMPLES)
     if found.critical is None:

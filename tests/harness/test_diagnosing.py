@@ -188,6 +188,8 @@ def test_estimates_in_nats_are_not_kept_within_one():
     same = estimate_nats(["a", "b", "c"], [-9.0] * 3, seed=0)
     assert same.mean == pytest.approx(-9.0)
     assert same.low <= -9.0 <= same.high
+    none = estimate_nats(["a", "b"], [0.0, 0.0], seed=0)
+    assert (none.mean, none.low, none.high, none.clusters) == (0.0, 0.0, 0.0, 2)
 
 
 def test_an_adapter_that_is_good_for_everybody_is_no_sign_of_conditioning():
