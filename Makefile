@@ -12,7 +12,8 @@ define stage
 @start=$$(date +%s); echo "== $(1)"; $(2) || exit 1; echo "== $(1): $$(( $$(date +%s) - start )) s"
 endef
 
-.PHONY: setup demo test test-slow test-ray test-docker test-browser check format format-check lint types contracts bench bench-execution clean
+.PHONY: setup demo test test-slow test-ray test-docker test-browser test-docs docs check format format-check lint types contracts \
+  bench bench-execution bench-startup clean
 
 # codebleu is the reference that tests compare with; its pins are wrong, not its code (docs/adr/0003), hence --no-deps.
 setup: $(STAMP)
@@ -39,6 +40,14 @@ test-ray: $(RAY_STAMP)
 # Fails where there is no engine or no base image (sandboxes/base-image makes it); plain `make test` leaves these tests out.
 test-docker: $(STAMP)
 	$(call stage,tests in Docker,REPOBENCH_REQUIRE=docker $(BIN)/python -m pytest -m docker)
+
+# Runs the commands of the README and the site, and compares what they print.
+test-docs: $(STAMP)
+	$(call stage,tests of the docs,$(BIN)/python -m pytest -m 'slow or not slow' tests/docs)
+
+# The site, in build/site; a warning is an error.
+docs: $(STAMP)
+	$(call stage,docs,NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet)
 
 # Fails where there is no Chromium (.ci/browser installs one); plain `make test` leaves these tests out.
 test-browser: $(STAMP)
@@ -73,6 +82,10 @@ bench: $(VENV)/.peers
 # Executions in warm containers against a fresh container each.
 bench-execution: $(STAMP)
 	@$(BIN)/python benchmarks/execution.py $(OPTIONS)
+
+# Processor seconds until a command begins.
+bench-startup: $(STAMP)
+	@$(BIN)/python benchmarks/startup.py
 
 $(VENV)/.peers: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt --editable '.[bench]'

@@ -10,6 +10,7 @@ from harness.records import Score
 from harness.report.methods import ScoredRun
 from harness.report.metrics import METRICS, Metric, counted_value
 from harness.stats import RESAMPLES
+from repopeftbench.near import near
 from repopeftbench.schema import Split, Track
 
 
@@ -71,7 +72,7 @@ def compare_runs(
         RunError: there is no such metric, the runs read different datasets, or they answered no common task.
     """
     if metric not in METRICS:
-        raise RunError(f"Unknown metric {metric!r}. Available: {', '.join(METRICS)}.")
+        raise RunError(f"Unknown metric {metric!r}.{near(metric, METRICS)} Available: {', '.join(METRICS)}.")
     names, runs = (first[0], second[0]), (first[1], second[1])
     datasets = [run.manifest.dataset_sha256 for run in runs]
     if datasets[0] != datasets[1]:

@@ -1,7 +1,10 @@
 """The exceptions of `harness`: every failure a caller may want to tell apart, and no other.
 
 HarnessError                    anything expected to go wrong; the message is meant for the user
-├── UnknownMethodError          no method has the given name
+├── UnknownNameError            nothing has the given name; the message names the nearest one and all there are
+│   ├── UnknownMethodError      no method
+│   ├── UnknownCommandNameError no command
+│   └── UnknownSettingError     no command or option of a command, in a file for --config
 ├── PredictorError              a predictor cannot answer anything: it ends the run
 ├── ProbeError                  predictions cannot be executed, or what came of it cannot be kept
 ├── RunError                    a run folder cannot be used, or a predictor broke its protocol
@@ -13,24 +16,43 @@ exception that is not in this tree is a bug and keeps its traceback. Any other e
 tasks it was asked for, no more: the runner turns it into failed predictions.
 """
 
-import difflib
 from collections.abc import Iterable
+
+from repopeftbench.near import near
 
 
 class HarnessError(Exception):
     """An expected failure whose message is written for the user."""
 
 
-class UnknownMethodError(HarnessError):
-    """No method has the given name; the message names the nearest one and all there are."""
+class UnknownNameError(HarnessError):
+    """Nothing has the given name; the message names the nearest one and all there are."""
 
-    def __init__(self, name: str, available: Iterable[str]) -> None:
-        """Keeps `name`; `available` are the names that exist, in the order to print them."""
+    kind = "name"
+
+    def __init__(self, name: str, available: Iterable[str], *, where: str = "") -> None:
+        """Keeps `name`; `available` are the names that exist, in the order to print them; `where` it was found."""
         self.name = name
         names = list(available)
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"Unknown method {name!r}.{hint} Available: {', '.join(names)}.")
+        super().__init__(f"{where}Unknown {self.kind} {name!r}.{near(name, names)} Available: {', '.join(names)}.")
+
+
+class UnknownMethodError(UnknownNameError):
+    """No method has the given name."""
+
+    kind = "method"
+
+
+class UnknownCommandNameError(UnknownNameError):
+    """No command has the given name."""
+
+    kind = "command"
+
+
+class UnknownSettingError(UnknownNameError):
+    """A file for --config sets something that does not exist."""
+
+    kind = "key"
 
 
 class PredictorError(HarnessError):

@@ -68,3 +68,11 @@ class _NoPrompt(pygit2.RemoteCallbacks):
             f"{self._url} cannot be cloned or updated: it is not there, or wants a name and a password, which are not "
             "given: check the spelling, or name a local clone"
         )
+
+
+def transports() -> dict[str, bool]:
+    """Ways to clone, and whether the installed libgit2 was built with each."""
+    return {
+        "https": bool(pygit2.features & pygit2.enums.Feature.HTTPS),
+        "ssh": bool(pygit2.features & pygit2.enums.Feature.SSH),
+    }

@@ -16,6 +16,7 @@ from code2lora.conditioned import Recall
 from code2lora.encoder import RECIPES
 from code2lora.errors import TrainingError
 from code2lora.symbol_features import FeatureKind
+from repopeftbench.near import near
 
 RECIPE_FOLDER = Path(__file__).parent / "recipes"
 METHODS = ("shared-lora", "per-repo-lora", "fft", "code2lora-static", "code2lora-evo", "code2lora-memory")
@@ -179,10 +180,12 @@ def load_recipe(name: str, method: str) -> TrainingRecipe:
         TrainingError: there is no such recipe or method, or the recipe cannot be used; the message names the field.
     """
     if method not in METHODS:
-        raise TrainingError(f"Method {method!r} has nothing to train; train one of {', '.join(METHODS)}.")
+        hint = near(method, METHODS)
+        raise TrainingError(f"Method {method!r} has nothing to train;{hint} train one of {', '.join(METHODS)}.")
     path = RECIPE_FOLDER / f"{name}.toml" if name in recipe_names() else Path(name)
     if not path.is_file():
-        raise TrainingError(f"Recipe {name!r} is neither one of {', '.join(recipe_names())} nor a file.")
+        hint = near(name, recipe_names())
+        raise TrainingError(f"Recipe {name!r} is neither one of {', '.join(recipe_names())} nor a file.{hint}")
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
         file = _RecipeFile.model_validate(raw)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from harness.console import say, show
+from harness.console import record, say, show
 from repopeftbench.errors import ConfigError
 
 
@@ -88,4 +88,11 @@ def adapt(repository: str, /, *, options: AdaptOptions) -> int:
         place = write_adapter(options.out, made, network, gguf=options.format == "gguf")
     at = f"{source.repo_id} at {made.source.commit_sha[:12]}"
     show(f"adapter of {at} for {options.backbone} in {place} (changes a logit by up to {made.logit_change:.3g})")
+    record(
+        adapter=place,
+        repository=source.repo_id,
+        commit=made.source.commit_sha,
+        backbone=options.backbone,
+        logit_change=made.logit_change,
+    )
     return 0

@@ -1,12 +1,13 @@
 """`repobench check`: what is wrong with a dataset, and what its tasks are like."""
 
+import json
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER
+from harness.console import Tracker, record, say, show
 from repopeftbench.audit.checks import Check, explained, run_check
 from repopeftbench.audit.findings import Findings, Severity, combined
 from repopeftbench.audit.leakage import LEAKAGE_CHECKS
@@ -25,14 +26,13 @@ BASELINES = "trivial-baselines"
 HAS_ERRORS = 1
 
 
-def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = True) -> int:
+def check(data: Path = DATA_FOLDER, /, *, baselines: bool = True) -> int:
     """Audit a dataset: structure, quality, leakage, trivial baselines; 1 where there are errors.
 
     Writes audit.json and audit.md into the dataset.
 
     Args:
         data: Folder of the dataset.
-        json: Print the report as JSON.
         baselines: Answer val and test with the trivial baselines, which takes most of the time.
     """
     dataset = Dataset(data)
@@ -46,10 +46,8 @@ def check(data: Path = DATA_FOLDER, /, *, json: bool = False, baselines: bool = 
     if not readable:
         say("quality, leakage and baselines are left out: there are values that no record can hold")
     report = make_report(explained(findings), dataset_sha256=dataset.sha256)
-    if json:
-        show(Text(to_json(report).rstrip()))
-    else:
-        _show(report, data)
+    _show(report, data)
+    record(**json.loads(to_json(report)))
     write_audit(report, data)
     say(f"written to {data / AUDIT_MARKDOWN}")
     return HAS_ERRORS if report.count(Severity.ERROR) else 0

@@ -1,6 +1,5 @@
 """`repobench diff`: what changed between two versions of a dataset."""
 
-import json as json_text
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from harness.console import show
+from harness.console import record, show
 from repopeftbench.dataset.changes import DatasetChanges, Difference, compare_datasets
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
@@ -17,25 +16,20 @@ DIFFERENT = 1
 DEFAULT_EXAMPLES = 1
 
 
-def diff(
-    before: Path, after: Path, /, *, json: bool = False, limit: int = DEFAULT_EXAMPLES, exit_code: bool = False
-) -> int:
+def diff(before: Path, after: Path, /, *, limit: int = DEFAULT_EXAMPLES, exit_code: bool = False) -> int:
     """Show what changed between two datasets: options, repositories, files, and tasks with the reason.
 
     Args:
         before: Folder of the first version.
         after: Folder of the second version.
-        json: Print what changed as JSON.
         limit: How many examples to show of each way in which tasks changed.
         exit_code: End with 1 where anything differs, as `git diff --exit-code` does.
     """
     if limit < 0:
         raise ConfigError(f"--limit {limit} must not be negative: give 0 for no examples")
     changes = compare_datasets(Dataset(before), Dataset(after), examples=limit)
-    if json:
-        show(Text(json_text.dumps({"equal": changes.equal, **asdict(changes)}, indent=2)))
-    else:
-        _show(changes)
+    _show(changes)
+    record(equal=changes.equal, **asdict(changes))
     return DIFFERENT if exit_code and not changes.equal else 0
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from harness.console import say, show
+from harness.console import duration, record, say, show
 from repopeftbench.dataset.estimate import Estimate, Step
 from repopeftbench.pool import Failure
 from repopeftbench.sources import BadSource, Source, without_credentials
@@ -18,13 +18,18 @@ def show_estimates(found: Sequence[Estimate | Failure[Source]], bad: Sequence[Ba
     estimates = [one for one in found if isinstance(one, Estimate)]
     problems = [(source.text, source.problem) for source in bad]
     problems += [(one.item.text, one.problem) for one in found if isinstance(one, Failure)]
+    record(
+        estimates=[_recorded(one) for one in estimates],
+        failed={without_credentials(text): without_credentials(problem) for text, problem in problems},
+        workers=workers,
+    )
     if estimates:
         show(_table(estimates))
         if not all(estimate.exact for estimate in estimates):
             show("~: typical of such repositories; the number is known once the repository is cloned or updated.")
         seconds = sum(estimate.cpu_seconds for estimate in estimates)
         processes = "1 process" if workers == 1 else f"{workers} processes"
-        show(f"About {_duration(seconds / workers)} with {processes}, beside the time to clone and update.")
+        show(f"About {duration(seconds / workers)} with {processes}, beside the time to clone and update.")
     for text, problem in problems:
         say(f"would not be mined: {without_credentials(text)}: {without_credentials(problem)}")
     return 0 if not problems else PARTIAL if estimates else NOTHING
@@ -54,11 +59,18 @@ def _figures(estimates: Sequence[Estimate]) -> tuple[str, str, str, str]:
         f"{mark}{sum(estimate.commits for estimate in estimates):,}",
         f"{sum(estimate.staged for estimate in estimates):,}",
         f"{mark}{sum(estimate.disk_bytes for estimate in estimates) / 1e6:,.1f} MB",
-        f"~{_duration(sum(estimate.cpu_seconds for estimate in estimates))}",
+        f"~{duration(sum(estimate.cpu_seconds for estimate in estimates))}",
     )
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
+def _recorded(estimate: Estimate) -> dict[str, object]:
+    return {
+        "repository": estimate.source.repo_id,
+        "copy": estimate.copy,
+        "first": _STEPS[estimate.step],
+        "exact": estimate.exact,
+        "commits": estimate.commits,
+        "mined_already": estimate.staged,
+        "disk_bytes": estimate.disk_bytes,
+        "cpu_seconds": estimate.cpu_seconds,
+    }

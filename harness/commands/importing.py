@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from harness.commands.mining import DATA_FOLDER, show_counts
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER
+from harness.commands.mining import show_counts
+from harness.console import Tracker, record, say, show
 from repopeftbench.atomic import write_atomically
 from repopeftbench.errors import ConfigError
 from repopeftbench.official.build import ImportOptions, import_published
@@ -68,6 +69,7 @@ def import_official(*sources: str, options: ImportOfficialOptions = _DEFAULT_IMP
         listing.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(listing, text.encode())
         show(f"{len(result.manifest.repositories)} repositories in {listing}")
+    record(sizes=[asdict(check) for check in result.checks])
     if result.checks:
         _show_sizes(result.checks)
     different = [check for check in result.checks if not check.agrees]

@@ -5,32 +5,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from harness.commands.estimating import show_estimates
-from harness.commands.paper import mine_paper, show_comparison
-from harness.commands.verifying import verify_dataset
-from harness.console import Tracker, say, show
-from repopeftbench.dataset.build import DEFAULT_CUTOFF, BuildOptions, build_dataset, default_cache
-from repopeftbench.dataset.estimate import estimate_mining
-from repopeftbench.dataset.manifest import LedgerEntry, Manifest
-from repopeftbench.dataset.store import Dataset
+from harness.commands.folders import DATA_FOLDER
+from harness.console import Tracker, record, say, show
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
-from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
-from repopeftbench.paper.build import PaperOptions
-from repopeftbench.paper.estimate import estimate_paper
-from repopeftbench.pool import Engine, LocalEngine
-from repopeftbench.ray_engine import ray_engine
 from repopeftbench.schema import Family, Track
-from repopeftbench.sources import RepositoryList, repository_list
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
-from repopeftbench.tombstones import listed_tombstones, tombstone_of, without_taken_down
-from repopeftbench.verify import read_recorded
 
-DATA_FOLDER = Path("repobench-out/data")
+if TYPE_CHECKING:
+    from repopeftbench.dataset.build import BuildOptions
+    from repopeftbench.dataset.manifest import LedgerEntry, Manifest
+    from repopeftbench.paper.build import PaperOptions
+    from repopeftbench.pool import Engine
+    from repopeftbench.sources import RepositoryList
+
 PARTIAL = 1
 
 
@@ -86,6 +78,8 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         repo_list: A list file (one URL, owner/name or path per line, optional @revision; or TOML), or one repository.
         options: Options.
     """
+    from harness.commands.paper import mine_paper, show_comparison
+
     if options.workers < 0 or options.prefix_bytes < 0:
         raise ConfigError("--workers and --prefix-bytes must not be negative; 0 means one per core and no limit")
     if options.verify:
@@ -103,8 +97,11 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         return _mine_clean(repositories, _build_options(repositories, options, engine))
 
 
-def _allowed(repo_list: str, options: MineOptions) -> RepositoryList:
+def _allowed(repo_list: str, options: MineOptions) -> "RepositoryList":
     """The list without what was taken down, which is named."""
+    from repopeftbench.sources import repository_list
+    from repopeftbench.tombstones import listed_tombstones, without_taken_down
+
     allowed = without_taken_down(repository_list(repo_list), listed_tombstones(options.tombstones))
     for entry in allowed.taken_down:
         say(f"left out: {entry.text}: {entry.problem}")
@@ -113,7 +110,9 @@ def _allowed(repo_list: str, options: MineOptions) -> RepositoryList:
     return allowed
 
 
-def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
+def _mine_clean(repositories: "RepositoryList", build: "BuildOptions") -> int:
+    from repopeftbench.dataset.build import build_dataset
+
     with Tracker("commits") as tracker:
         result = build_dataset(repositories, build, tracker.update)
     show_counts(result.manifest, build.folder)
@@ -121,12 +120,18 @@ def _mine_clean(repositories: RepositoryList, build: BuildOptions) -> int:
         show(note)
     for text, problem in result.failed.items():
         say(f"not mined: {text}: {problem}")
+    record(failed=result.failed)
     if result.failed:
         say(f"the others stay in {build.folder / '.staging'}, so that mining again is quick; it may be deleted")
     return PARTIAL if result.failed else 0
 
 
-def _dry_run(repositories: RepositoryList, options: MineOptions) -> int:
+def _dry_run(repositories: "RepositoryList", options: MineOptions) -> int:
+    from harness.commands.estimating import show_estimates
+    from repopeftbench.dataset.estimate import estimate_mining
+    from repopeftbench.paper.estimate import estimate_paper
+    from repopeftbench.pool import LocalEngine
+
     engine = LocalEngine(_workers(options))
     if options.protocol == "paper":
         found = estimate_paper(repositories.sources, _paper_options(repositories, options, engine))
@@ -136,6 +141,11 @@ def _dry_run(repositories: RepositoryList, options: MineOptions) -> int:
 
 
 def _verify(repo_list: str | None, options: MineOptions) -> int:
+    from harness.commands.verifying import verify_dataset
+    from repopeftbench.sources import repository_list
+    from repopeftbench.tombstones import listed_tombstones, tombstone_of
+    from repopeftbench.verify import read_recorded
+
     fixed = ("cutoff", "seed", "mock", "prefix_bytes", "no_snapshots", "protocol", "compare_protocols", "dry_run")
     _refuse(options, fixed, "with --verify, which goes by the manifest")
     listed = listed_tombstones(options.tombstones)
@@ -149,8 +159,12 @@ def _verify(repo_list: str | None, options: MineOptions) -> int:
 
 
 @contextmanager
-def _engine(options: MineOptions) -> Iterator[Engine]:
+def _engine(options: MineOptions) -> "Iterator[Engine]":
+    from repopeftbench.pool import LocalEngine
+
     if options.engine == "ray":
+        from repopeftbench.ray_engine import ray_engine
+
         with ray_engine(options.ray_address, _workers(options)) as engine:
             yield engine
     elif options.ray_address is not None:
@@ -159,7 +173,10 @@ def _engine(options: MineOptions) -> Iterator[Engine]:
         yield LocalEngine(_workers(options))
 
 
-def _build_options(repositories: RepositoryList, options: MineOptions, engine: Engine) -> BuildOptions:
+def _build_options(repositories: "RepositoryList", options: MineOptions, engine: "Engine") -> "BuildOptions":
+    from repopeftbench.dataset.build import BuildOptions
+    from repopeftbench.mining.drafts import DEFAULT_FAMILIES, DraftOptions
+
     families = frozenset(Family) if options.mock else DEFAULT_FAMILIES
     return BuildOptions(
         folder=options.out,
@@ -171,12 +188,16 @@ def _build_options(repositories: RepositoryList, options: MineOptions, engine: E
     )
 
 
-def _paper_options(repositories: RepositoryList, options: MineOptions, engine: Engine) -> PaperOptions:
+def _paper_options(repositories: "RepositoryList", options: MineOptions, engine: "Engine") -> "PaperOptions":
+    from repopeftbench.paper.build import PaperOptions
+
     _refuse(options, ("seed", "mock", "prefix_bytes", "no_snapshots"), "in the paper protocol, which fixes it")
     return PaperOptions(folder=options.out, cutoff=_cutoff(repositories, options), engine=engine, cache=_cache(options))
 
 
-def _cutoff(repositories: RepositoryList, options: MineOptions) -> str:
+def _cutoff(repositories: "RepositoryList", options: MineOptions) -> str:
+    from repopeftbench.dataset.build import DEFAULT_CUTOFF
+
     return options.cutoff or repositories.cutoff or DEFAULT_CUTOFF
 
 
@@ -185,6 +206,8 @@ def _workers(options: MineOptions) -> int:
 
 
 def _cache(options: MineOptions) -> Path:
+    from repopeftbench.dataset.build import default_cache
+
     # Workers of a cluster have another working folder.
     return (options.cache or default_cache()).absolute()
 
@@ -196,8 +219,10 @@ def _refuse(options: MineOptions, names: Sequence[str], reason: str) -> None:
             raise ConfigError(f"{flag} {value} has no meaning {reason}: leave {flag} out")
 
 
-def show_counts(manifest: Manifest, folder: Path) -> None:
+def show_counts(manifest: "Manifest", folder: Path) -> None:
     """Shows the tasks of a new dataset by track and split, and its ledgers."""
+    from repopeftbench.dataset.store import Dataset
+
     dataset = Dataset(folder)
     rows = {entry.path: entry.rows for entry in manifest.files}
     table = Table(title=f"{_repositories(len(manifest.repositories))} in {folder}", title_justify="left")
@@ -208,16 +233,28 @@ def show_counts(manifest: Manifest, folder: Path) -> None:
         for split in dataset.splits(track):
             table.add_row(track, split, f"{rows[f'tasks/{track}/{split}.parquet']:,}")
     show(table)
+    _record_counts(manifest, folder)
     for track, ledger in ((Track.STATIC, manifest.static), (Track.EVOLUTION, manifest.evolution)):
         show(f"{track}: {_ledger_line(ledger)}")
     if manifest.blobs is not None:
         show(f"snapshot files: {_ledger_line(manifest.blobs)}")
 
 
+def _record_counts(manifest: "Manifest", folder: Path) -> None:
+    ledgers = {Track.STATIC: manifest.static, Track.EVOLUTION: manifest.evolution}
+    record(
+        folder=folder,
+        repositories=[entry.repo_id for entry in manifest.repositories],
+        files={entry.path: entry.rows for entry in manifest.files},
+        ledgers={track: ledger.model_dump() for track, ledger in ledgers.items()},
+        notes=list(manifest.notes),
+    )
+
+
 def _repositories(count: int) -> str:
     return f"{count} {'repository' if count == 1 else 'repositories'}"
 
 
-def _ledger_line(ledger: LedgerEntry) -> str:
+def _ledger_line(ledger: "LedgerEntry") -> str:
     dropped = ", ".join(f"{count:,} {reason}" for reason, count in ledger.dropped.items())
     return f"{ledger.seen:,} seen = {ledger.kept:,} kept + {ledger.seen - ledger.kept:,} dropped ({dropped or 'none'})"

@@ -1,10 +1,11 @@
 """`repobench mine --protocol paper` and `--compare-protocols`: the published benchmark rebuilt, and what is in it."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.table import Table
 
-from harness.console import Tracker, say, show
+from harness.console import Tracker, record, say, show
 from repopeftbench.paper.build import PaperOptions, build_paper_dataset, compare_protocols
 from repopeftbench.paper.compare import Comparison, Counts
 from repopeftbench.pool import Engine
@@ -24,11 +25,13 @@ def mine_paper(repositories: RepositoryList, options: PaperOptions) -> int:
     for file in manifest.files:
         table.add_row(file.path, f"{file.rows:,}")
     show(table)
+    record(folder=options.folder, files={file.path: file.rows for file in manifest.files})
     versions = sum(repository.file_versions for repository in manifest.repositories)
     dropped = sum(sum(repository.file_versions_dropped.values()) for repository in manifest.repositories)
     show(f"{versions:,} test file versions seen = {versions - dropped:,} read + {dropped:,} not read (see README.json)")
     taken_down = {entry.text for entry in repositories.taken_down}
     failed = {text: problem for text, problem in manifest.left_out.items() if text not in taken_down}
+    record(failed=failed)
     for text, problem in failed.items():
         say(f"not in the dataset: {text}: {problem}")
     return PARTIAL if failed else 0
@@ -38,6 +41,7 @@ def show_comparison(repositories: RepositoryList, *, engine: Engine, cache: Path
     """Shows, per repository, how far the paper protocol's tasks are new, unseen and hidden."""
     with Tracker("commits") as tracker:
         found, failed = compare_protocols(repositories, engine=engine, cache=cache, report=tracker.update)
+    record(comparisons=[asdict(one) for one in found], failed=failed)
     if found:
         show(_table(found))
         show("Statement: test function, in-line prefix and target. Target: without the parenthesis that closes a call.")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.console import Group
-from rich.text import Text
 
-from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER
+from harness.console import Tracker, record, say, show
 from harness.errors import RunError
 from harness.report.sections import Grid
 from harness.report.terminal import to_table
@@ -64,8 +63,6 @@ class ProbeOptions:
     """Make the base image where it is missing, and end."""
     check: bool = False
     """Say what this machine has and lacks, and end; 1 where something is missing."""
-    json: bool = False
-    """Print the funnel and the outcomes, or what is missing, as JSON."""
     cache: Path | None = None
     """Folder of the clones, if `mine` was given one."""
     store: Path | None = None
@@ -99,11 +96,9 @@ def _ready(machine: "Machine", options: ProbeOptions) -> int:
     if not options.check:
         return 0
     checks = check(machine.store / ENVIRONMENTS)
-    if options.json:
-        show(Text(json.dumps([asdict(one) for one in checks], indent=2)))
-    else:
-        rows = tuple((one.name, "yes" if one.ok else "no", one.detail, one.fix) for one in checks)
-        show(to_table(Grid(title="", headings=("Needed", "There", "Found", "What to do"), rows=rows, texts=4)))
+    rows = tuple((one.name, "yes" if one.ok else "no", one.detail, one.fix) for one in checks)
+    show(to_table(Grid(title="", headings=("Needed", "There", "Found", "What to do"), rows=rows, texts=4)))
+    record(checks=[asdict(one) for one in checks])
     return 0 if all(one.ok for one in checks) else _LEFT_OUT
 
 
@@ -123,7 +118,8 @@ def _probe_dataset(dataset: Dataset, machine: "Machine", options: ProbeOptions) 
     options.out.mkdir(parents=True, exist_ok=True)
     write_atomically(options.out / RUNNABLE, runnable_to_parquet(sites, probed.runnable))
     write_atomically(options.out / FUNNEL, document.encode())
-    show(Text(document.rstrip()) if options.json else to_table(funnel_grid(yields)))
+    show(to_table(funnel_grid(yields)))
+    record(**json.loads(document))
     say(f"written to {options.out / FUNNEL} and {options.out / RUNNABLE}")
     return _end(probed)
 
@@ -152,10 +148,8 @@ def _probe_run(folder: Path, dataset: Dataset, machine: "Machine", options: Prob
         executions = all_executions(sites, probed.executions)
         path = write_executions(folder, executions, manifest)
     yields = count_yields(looked_at, probed.runnable)
-    if options.json:
-        show(Text(outcomes_json(executions, yields, manifest.model_dump(mode="json")).rstrip()))
-    else:
-        show(Group(to_table(funnel_grid(yields)), to_table(outcomes_grid(executions))))
+    show(Group(to_table(funnel_grid(yields)), to_table(outcomes_grid(executions))))
+    record(**json.loads(outcomes_json(executions, yields, manifest.model_dump(mode="json"))))
     say(f"written to {path}; repobench report {folder} compares")
     return _end(probed)
 

@@ -2,15 +2,15 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER
+from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.documents import CARD_NAME
 from repopeftbench.dataset.hub_changes import (
     Change,
@@ -132,6 +132,12 @@ def _publish_folder(
     hub.check_card((folder / CARD_NAME).read_text("utf-8"), target)
     changes = compare_folder(folder, remote, ownership)
     _show_changes(target, changes)
+    record(
+        repo_id=target.repo_id,
+        revision=target.revision,
+        dry_run=options.dry_run,
+        changes=[asdict(one) for one in changes if one.change is not Change.UNCHANGED],
+    )
     if remote.commit is None and options.dry_run:
         say(f"{target.repo_id} is not on the Hub, as far as this token may see: it would be made")
     new_branch = remote.commit is not None and not remote.has_revision
@@ -145,6 +151,7 @@ def _publish_folder(
         how = hub.PublishOptions(message=options.message, private=options.private, create_pr=options.create_pr)
         published = hub.publish_folder(folder, target, remote, changes, how)
         show(f"published: {published.url}")
+        record(url=published.url)
     return 0
 
 

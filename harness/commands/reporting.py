@@ -1,5 +1,6 @@
 """`repobench report` and `compare`: tables of runs, and two runs against each other."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -8,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from harness.commands.running import RUNS_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import REPORT_FOLDER, RUNS_FOLDER
+from harness.console import Tracker, record, say, show
 from harness.errors import RunError
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.dataset.truth import has_truth, read_truth
 from repopeftbench.errors import ConfigError
+from repopeftbench.near import near
 
 if TYPE_CHECKING:
     from harness.report.methods import ScoredRun
     from harness.report.tables import Report
 
-REPORT_FOLDER = Path("repobench-out/report")
 PAGE_LIBRARIES = ("altair", "jinja2", "vl_convert")
 
 
@@ -50,7 +51,8 @@ def report(
 
     unknown_slices = [name for name in by if name not in SLICES]
     if unknown_slices:
-        raise ConfigError(f"--by {unknown_slices[0]} is no slice: choose from {', '.join(SLICES)}")
+        hint = near(unknown_slices[0], SLICES)
+        raise ConfigError(f"--by {unknown_slices[0]} is no slice:{hint} choose from {', '.join(SLICES)}")
     made = make_report(runs or (RUNS_FOLDER,), data, seed=seed)
     show(to_terminal(made.report, slices=by))
     for dataset in made.datasets:
@@ -113,6 +115,7 @@ def write_all(made: MadeReport, out: Path, *, html: bool = True) -> None:
 
     markdown, as_json = write_report(made.report, out)
     write_tables(made.report, out)
+    record(markdown=markdown, **json.loads(as_json.read_text("utf-8")))
     say(f"written to {markdown} and {as_json}")
     missing = missing_page_library()
     if not html or missing is not None:
@@ -160,7 +163,6 @@ def compare(
     metric: str = "em_strict",
     limit: int = 10,
     seed: int = 0,
-    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Compare two runs task by task: the paired verdict, and the tasks that flipped.
 
@@ -170,7 +172,6 @@ def compare(
         metric: em_strict, em_ast, em_paper, edit_similarity, edit_similarity_paper, codebleu or codebleu_paper.
         limit: Most flipped tasks to print of each track and split.
         seed: Seed of the bootstrap.
-        json: Print JSON, with every flipped task.
     """
     from harness.comparison import compare_runs
     from harness.report.comparing import comparison_to_terminal
@@ -183,5 +184,6 @@ def compare(
     loaded = load_runs((run_a, run_b))
     first, second = name_runs([run.manifest for run in loaded])
     compared = compare_runs((first, loaded[0]), (second, loaded[1]), metric=metric, seed=seed)
-    show(comparison_to_json(compared).rstrip() if json else comparison_to_terminal(compared, limit=limit))
+    show(comparison_to_terminal(compared, limit=limit))
+    record(**json.loads(comparison_to_json(compared)))
     return 0

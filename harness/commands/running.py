@@ -4,14 +4,15 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER, RUNS_FOLDER
+from harness.console import Tracker, record, say, show
 from harness.predictors.protocol import Refresh
 from harness.records import CodeBleuBackend, PredictionRequest, RunSummary
 from repopeftbench.dataset.store import Dataset
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from harness.predictors.protocol import PredictorSettings
     from harness.predictors.retrieval.recipe import RetrievalRecipe
 
-RUNS_FOLDER = Path("repobench-out/runs")
-
 
 @Parameter(name="*", negative="")
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class RunOptions:
 
     method: str
     """most-frequent, copy-prefix, previous-version, pretrained, icl, rag, drc, shared-lora, per-repo-lora, fft,
-    shared-lora-rag, fft-rag, code2lora-static, code2lora-evo or code2lora-memory."""
+    shared-lora-rag, fft-rag, code2lora-static, code2lora-evo or code2lora-memory; or MODULE:CLASS, your own."""
     data: Path = DATA_FOLDER
     """Folder of the dataset."""
     out: Annotated[Path | None, Parameter(name=("--out", "-o"))] = None
@@ -82,6 +81,8 @@ class RunOptions:
     """HOST:PORT of the cluster's head node. Default: the cluster of this machine, which is started if there is none."""
     overwrite: bool = False
     """Start anew where the folder holds a run."""
+    dry_run: bool = False
+    """Write nothing; answer some tasks to measure the rate, and show what the run would take."""
     cache: Path | None = None
     """Folder of the clones, if `mine` was given one."""
 
@@ -102,14 +103,9 @@ def run(options: RunOptions) -> int:
     from repopeftbench.dataset.build import default_cache
     from repopeftbench.views import DatasetViews
 
-    if options.ray_address is not None and options.engine != "ray":
-        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
+    _check_options(options)
     dataset = Dataset(options.data)
-    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
-    if not splits:
-        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
-    if options.limit is not None and options.limit < 1:
-        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
+    splits = _splits(dataset, options)
     tracks = tuple(dict.fromkeys(options.track))
     selection = TaskSelection(splits=splits, tracks=tracks, limit=options.limit, seed=options.seed)
     tasks = select_tasks(_tasks(dataset, selection.splits), selection)
@@ -130,9 +126,14 @@ def run(options: RunOptions) -> int:
         weights_sha256=weights_of(predictor),
         conditioning=conditioning_of(predictor, first),
     )
+    seen = partial(views.of_task, state=options.state)
+    if options.dry_run:
+        from harness.commands.forecasts import show_run_forecast
+
+        return show_run_forecast(tasks, predictor, seen, device=options.device)
     if options.overwrite:
         discard_run(folder)
-    here = AnsweringHere(predictor, lambda task: views.of_task(task, options.state))
+    here = AnsweringHere(predictor, seen)
     del predictor  # workers have their own, on the same device perhaps
     with _answering(options, here, manifest) as answering, Tracker("tasks") as tracker:
         summary = run_answers(
@@ -173,7 +174,22 @@ def score(
     facts = read_facts(Dataset(data), manifest.tracks, manifest.splits)
     summary = score_run(run_folder, facts, backend=codebleu_backend, workers=workers)
     show(f"{run_folder}: {_in_words(summary)}")
+    record(folder=run_folder, **asdict(summary))
     return 0
+
+
+def _splits(dataset: Dataset, options: RunOptions) -> tuple[Split, ...]:
+    splits = tuple(dict.fromkeys(options.split)) or _test_splits(dataset)
+    if not splits:
+        raise ConfigError(f"{options.data} has no test split: name others with --split, or mine more repositories")
+    return splits
+
+
+def _check_options(options: RunOptions) -> None:
+    if options.ray_address is not None and options.engine != "ray":
+        raise ConfigError(f"--ray-address {options.ray_address} has no meaning without --engine ray: add it")
+    if options.limit is not None and options.limit < 1:
+        raise ConfigError(f"--limit {options.limit} leaves no task: give 1 or more")
 
 
 @contextmanager
@@ -265,13 +281,14 @@ def _default_name(options: RunOptions) -> str:
     recipe = "" if options.retrieval is None else Path(options.retrieval).stem
     named = (recipe if recipe != "clean" else "", options.backbone if options.backbone != "nano" else "")
     plain = (re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-") for name in named)
-    return "-".join([options.method, *(name for name in plain if name)])
+    return "-".join([options.method.replace(":", "."), *(name for name in plain if name)])
 
 
 def _say_outcome(method: str, summary: RunSummary, folder: Path) -> None:
     if summary.resumed_at:
         say(f"{summary.resumed_at:,} of {summary.tasks:,} tasks were answered before")
     show(f"{method}: {_in_words(summary)}, in {folder}")
+    record(method=method, folder=folder, **asdict(summary))
     if summary.failures:
         say(f"{summary.failures:,} tasks failed (they count as wrong); {folder / 'run.log'} says why")
 

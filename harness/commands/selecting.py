@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from harness.console import Tracker, say, show
+from harness.console import Tracker, record, say, show
 from repopeftbench.atomic import write_atomically
 from repopeftbench.candidate_clones import UNREACHABLE, select_by_clones
 from repopeftbench.candidate_rows import read_candidates
@@ -153,6 +153,7 @@ def _written(selection: Selection, thresholds: Thresholds, out: Path) -> int:
     left = ledger.seen - ledger.kept
     show(f"candidates: {ledger.seen:,} seen = {ledger.kept:,} kept + {left:,} dropped ({dropped or 'none'})")
     show(f"{out}, and why the others were dropped: {rejects}")
+    record(list=out, rejects=rejects, seen=ledger.seen, kept=ledger.kept, dropped=ledger.dropped)
     unreachable = [one for one in selection.rejected if one.reason == UNREACHABLE]
     for one in unreachable:
         say(f"not looked into: {one.full_name}: {one.detail}")

@@ -5,9 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from harness.commands.mining import DATA_FOLDER
+from harness.commands.folders import DATA_FOLDER, RUNS_FOLDER
 from harness.commands.reporting import make_report, missing_page_library, write_all
-from harness.commands.running import RUNS_FOLDER
 from harness.console import say, show
 from harness.run_store import MANIFEST, has_finished, read_manifest
 from repopeftbench.dataset.store import Dataset

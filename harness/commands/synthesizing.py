@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from harness.commands.mining import show_counts
-from harness.console import Tracker, show
+from harness.console import Tracker, record, show
 from repopeftbench.errors import ConfigError
 
 _COUNT, _COMMITS = 6, 40
@@ -78,6 +78,7 @@ def _histories(folder: Path, options: SynthOptions) -> int:
         entries.append(f'[[repository]]\nsource = "{repository.name}"\nlicence = "{repository.licence}"\n')
     (folder / "repos.toml").write_text("\n".join(entries), "utf-8")
     show(f"{count} {'repository' if count == 1 else 'repositories'} and {folder / 'repos.toml'}")
+    record(repositories=count, list=folder / "repos.toml")
     return 0
 
 

@@ -1,20 +1,24 @@
 """`repobench train`: the weights of one method, learnt from the train split of a dataset."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER
+from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from code2lora.training.recipe import TrainingRecipe
     from code2lora.training.record import TrainingRecord
+    from code2lora.training.session import TrainingSession
 
 
 @Parameter(name="*", negative="")
@@ -52,6 +56,8 @@ class TrainOptions:
     """Least time between two states on the disk; 0 writes one after every step."""
     overwrite: bool = False
     """Start anew where the folder holds a training."""
+    dry_run: bool = False
+    """Write nothing; make some steps to measure the rate, and show what the training would take."""
     vectors: Path | None = None
     """File that keeps the vectors of files and diffs. Default: in the user's cache."""
 
@@ -71,24 +77,26 @@ def train(options: TrainOptions) -> int:
     recipe = _chosen(load_recipe(options.recipe, options.method), options)
     folder = options.out or Path("repobench-out/checkpoints") / options.method
     dataset = Dataset(options.data)
+    if options.dry_run:
+        return _forecast(recipe, dataset, options)
+    trainings = []
     for seed in range(options.seed, options.seed + options.seeds):
         place = folder if options.seeds == 1 else folder / f"seed-{seed}"
-        record = _train_one(recipe, seed, place, dataset, options)
-        show(_summary(record, place))
+        trained = _train_one(recipe, seed, place, dataset, options)
+        show(_summary(trained, place))
+        trainings.append({"folder": place, **trained.model_dump(mode="json")})
+    record(trainings=trainings)
     return 0
 
 
 def _train_one(
     recipe: "TrainingRecipe", seed: int, folder: Path, dataset: Dataset, options: TrainOptions
 ) -> "TrainingRecord":
-    """Trains one seed; backbones are loaded anew, as some methods change them."""
-    from code2lora.backbone import load_backbone
+    """Trains one seed."""
     from code2lora.training.record import RECORD_NAME
-    from code2lora.training.session import TrainingSession, train
+    from code2lora.training.session import train
     from code2lora.training.workspace import work_folder
-    from code2lora.vector_store import SqliteVectorStore
-    from harness.hypernetworks import keyed_encoder, vector_store_path
-    from harness.training_data import DatasetTrainingData
+    from harness.hypernetworks import vector_store_path
 
     if options.overwrite:
         for old in (folder, work_folder(folder)):
@@ -97,12 +105,38 @@ def _train_one(
             shutil.rmtree(old, ignore_errors=True)
     vectors = options.vectors or vector_store_path()
     vectors.parent.mkdir(parents=True, exist_ok=True)
+    with _session(recipe, seed, dataset, options, vectors) as session:
+        return train(session, folder)
+
+
+def _forecast(recipe: "TrainingRecipe", dataset: Dataset, options: TrainOptions) -> int:
+    """Shows what the trainings would take."""
+    from harness.commands.forecasts import show_training_forecast
+
+    with (
+        TemporaryDirectory(prefix="repobench-") as made,
+        _session(recipe, options.seed, dataset, options, Path(made) / "vectors.sqlite") as session,
+    ):
+        return show_training_forecast(session, trainings=options.seeds)
+
+
+@contextmanager
+def _session(
+    recipe: "TrainingRecipe", seed: int, dataset: Dataset, options: TrainOptions, vectors: Path
+) -> Iterator["TrainingSession"]:
+    """A training that is ready to begin; backbones are loaded anew, as some methods change them."""
+    from code2lora.backbone import load_backbone
+    from code2lora.training.session import TrainingSession
+    from code2lora.vector_store import SqliteVectorStore
+    from harness.hypernetworks import keyed_encoder
+    from harness.training_data import DatasetTrainingData
+
     backbone = load_backbone(
         options.backbone, device=options.device, dtype="float32" if recipe.method == "fft" else options.dtype
     )
     encoder = keyed_encoder(load_backbone(options.encoder, device=options.device, dtype=options.dtype))
     with SqliteVectorStore(vectors) as store, Tracker("steps") as tracker:
-        session = TrainingSession(
+        yield TrainingSession(
             recipe=recipe,
             seed=seed,
             data=DatasetTrainingData(dataset),
@@ -112,9 +146,8 @@ def _train_one(
             vectors=store,
             save_seconds=60 * options.save_minutes,
             progress=lambda name, at: tracker.update(name, at.step, at.steps, f"loss {at.loss:.3f}"),
-            prepared=lambda done, total: tracker.update("vectors", done, total),
+            prepared=lambda done, total: tracker.update("vectors", done, total, unit="vectors"),
         )
-        return train(session, folder)
 
 
 def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe":
@@ -126,18 +159,18 @@ def _chosen(recipe: "TrainingRecipe", options: TrainOptions) -> "TrainingRecipe"
     return with_terms(recipe, draws=draws, layers=options.layers)
 
 
-def _summary(record: "TrainingRecord", folder: Path) -> str:
+def _summary(trained: "TrainingRecord", folder: Path) -> str:
     """One line about a training."""
-    curves = [outcome for outcome in record.outcomes if outcome.curve]
+    curves = [outcome for outcome in trained.outcomes if outcome.curve]
     loss = "no validation tasks, the last weights were kept"
     if curves:
         first = sum(outcome.curve[0][1] for outcome in curves) / len(curves)
         best = sum(min(loss for _, loss in outcome.curve) for outcome in curves) / len(curves)
         loss = f"{curves[0].validation} loss {first:.3f} before, {best:.3f} after"
-    unvalidated = len(record.outcomes) - len(curves)
+    unvalidated = len(trained.outcomes) - len(curves)
     if curves and unvalidated:
         say(f"{unvalidated} adapters have no validation tasks and keep their last weights")
     return (
-        f"{record.settings.method}: {record.steps:,} steps, {record.draws:,} draws, {record.target_tokens:,} target "
-        f"tokens, {record.trainable_parameters:,} parameters; {loss}; in {folder}"
+        f"{trained.settings.method}: {trained.steps:,} steps, {trained.draws:,} draws, "
+        f"{trained.target_tokens:,} target tokens, {trained.trainable_parameters:,} parameters; {loss}; in {folder}"
     )

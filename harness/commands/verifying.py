@@ -1,11 +1,12 @@
 """`repobench mine --verify`: a dataset is mined again beside itself, and every file is compared."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.table import Table
 
-from harness.console import Tracker, say, show
+from harness.console import Tracker, record, say, show
 from repopeftbench.dataset.manifest import current_versions
 from repopeftbench.dataset.versions import differences
 from repopeftbench.pool import Engine
@@ -25,6 +26,7 @@ def verify_dataset(folder: Path, places: Sequence[Source], *, engine: Engine, ca
     with Tracker("commits") as tracker:
         checks = mine_again(recorded, sources, engine=engine, cache=cache, report=tracker.update)
     show(_table(folder, checks))
+    record(folder=folder, files=[asdict(check) for check in checks])
     damaged = sum(check.on_disk is not OnDisk.WHOLE for check in checks if check.mined_again is not MinedAgain.EXTRA)
     other = sum(check.mined_again is not MinedAgain.SAME for check in checks)
     show(f"{len(checks)} files: {damaged} damaged or missing on disk, {other} not the same when mined again")

@@ -5,6 +5,7 @@ the method is built, so that the list of methods costs nothing and a base instal
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -129,15 +130,38 @@ METHODS: Mapping[str, str] = MappingProxyType(
 def build_predictor(name: str, settings: PredictorSettings, training: TrainingTasks) -> Predictor:
     """The predictor called `name`, ready to answer.
 
+    Args:
+        name: one of METHODS, or `module:attribute` of somebody's own class or function; such a module is imported, from
+            the current folder first, and so runs.
+        settings: what the user asked for.
+        training: gives tasks to learn from.
+
     Raises:
         UnknownMethodError: there is no such method.
         PredictorError: the method cannot be built with these settings on this machine.
     """
-    if name not in METHODS:
+    if name not in METHODS and ":" not in name:
         raise UnknownMethodError(name, METHODS)
-    module, _, attribute = METHODS[name].partition(":")
-    factory = cast(PredictorFactory, getattr(importlib.import_module(module), attribute))
-    return factory(settings, training)
+    return _factory(METHODS.get(name) or name)(settings, training)
+
+
+def _factory(path: str) -> PredictorFactory:
+    """What `module:attribute` names."""
+    module, _, attribute = path.partition(":")
+    if path not in METHODS.values() and str(Path.cwd()) not in sys.path:
+        # A console script does not look into the current folder.
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # of something that the module imports
+        raise PredictorError(
+            f"--method {path}: there is no module {module!r} in the current folder or among the installed ones"
+        ) from error
+    if not hasattr(found, attribute):
+        raise PredictorError(f"--method {path}: {module} has no {attribute!r}: check the spelling")
+    return cast(PredictorFactory, getattr(found, attribute))
 
 
 def weights_of(predictor: Predictor) -> str | None:

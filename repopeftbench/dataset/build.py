@@ -85,9 +85,11 @@ def build_dataset(
     """
     plan = options.plan()
     check_folder(options.folder)
+    failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
+    if not repositories.sources:
+        raise RepositoryListError(_nothing_mined([], failed))
     options.folder.mkdir(parents=True, exist_ok=True)
     staging = options.folder / STAGING
-    failed = {without_credentials(bad.text): without_credentials(bad.problem) for bad in repositories.bad}
     outcomes = mine_all(repositories.sources, plan, staging, engine=options.engine, report=report)
     for outcome in outcomes:
         if isinstance(outcome, Failure):

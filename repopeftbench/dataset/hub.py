@@ -7,6 +7,7 @@ it is neither taken as an argument nor written anywhere.
 
 import re
 import sys
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,6 +201,32 @@ def download_dataset(target: HubTarget, patterns: Sequence[str] = ("*",)) -> Pat
     with _translated(target):
         commit = str(api.repo_info(repo, repo_type=kind, revision=target.revision).sha)
         return Path(api.snapshot_download(repo, repo_type=kind, revision=commit, allow_patterns=list(patterns)))
+
+
+def has_token() -> bool:
+    """Whether somebody is logged in to the Hub on this machine."""
+    from huggingface_hub import get_token
+
+    return get_token() is not None
+
+
+def ask_hub(seconds: float) -> str | None:
+    """Why the Hub does not answer within a time; None if it does.
+
+    Args:
+        seconds: longest wait.
+    """
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set"
+    request = urllib.request.Request(f"{constants.ENDPOINT}/api/datasets?limit=1")
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as answer:
+            answer.read(1)
+    except (OSError, ValueError) as error:
+        return f"{constants.ENDPOINT} does not answer: {_one_line(error)}"
+    return None
 
 
 def _page(target: HubTarget) -> str:

@@ -167,7 +167,7 @@ def test_engine_that_does_not_answer_is_one_sentence(mined, tmp_path, monkeypatc
     assert run_command(["probe", "--data", str(mined / "data"), "--store", str(tmp_path / "store")]) == 2
     assert "No Docker engine answers" in capsys.readouterr().err
     assert run_command(["probe", "--check", "--store", str(tmp_path / "store"), "--json"]) == 1
-    checks = json.loads(capsys.readouterr().out)
+    checks = json.loads(capsys.readouterr().out)["checks"]
     assert [(one["name"], one["ok"]) for one in checks if one["name"] == "engine"] == [("engine", False)]
 
 

@@ -68,7 +68,7 @@ def test_unfinished_run_is_left_out_and_named(place, tmp_path, capsys):
         (["compare", "RUNS/copy-prefix", "RUNS/nowhere"], "is no run folder"),
         (
             ["compare", "RUNS/copy-prefix", "RUNS/most-frequent", "--metric", "bleu"],
-            "Unknown metric 'bleu'. Available: ",
+            "Unknown metric 'bleu'. Did you mean 'codebleu'? Available: ",
         ),
         (["compare", "RUNS/copy-prefix", "RUNS/most-frequent", "--limit", "-1"], "--limit -1 must not be negative"),
     ],

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import mine_driver
@@ -125,7 +126,8 @@ def test_workers_end_with_their_parent(histories, whole, tmp_path):
         assert bytes_of(tmp_path / "run") == whole[0]
         process.communicate(timeout=5)  # its pipes are open as long as a worker lives
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # as it should be, nobody of the group is left
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
     assert bytes_of(tmp_path / "run") == whole[0]
 

@@ -1,0 +1,105 @@
+"""`--dry-run` of `run` and `train`: what they would take, from a rate that is measured on a small part."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from harness.console import duration, record, show
+from harness.forecasting import TrainingForecast, forecast_run
+from harness.predictors.protocol import Predictor
+from repopeftbench.schema import HistoryView, Task
+
+if TYPE_CHECKING:
+    from code2lora.training.nano_recipe import TrainingProgress
+    from code2lora.training.session import TrainingSession
+
+MEASURED_STEPS = 3
+
+
+def show_run_forecast(
+    tasks: Sequence[Task], predictor: Predictor, views: Callable[[Task], HistoryView], *, device: str
+) -> int:
+    """Shows what answering `tasks` would take; `device` is what the user asked for, `auto` too."""
+    torch = sys.modules.get("torch")
+    if device == "auto":
+        device = "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+    found = forecast_run(tasks, predictor, views)
+    show(
+        f"{found.tasks:,} tasks, about {found.prefix_tokens:,} tokens of prefixes, {found.disk_bytes / 1e6:,.1f} MB on "
+        "the disk"
+    )
+    show(
+        f"about {_hours(found.seconds, device)}: {found.measured_tasks} tasks were answered now, at "
+        f"{found.tasks_per_second:,.2g} tasks/s, and nothing was written"
+    )
+    record(dry_run=True, device=device, **asdict(found))
+    return 0
+
+
+def show_training_forecast(session: "TrainingSession", *, trainings: int) -> int:
+    """Shows what a training would take, `trainings` times over."""
+    found = _measured(session)
+    device = session.backbone.device
+    show(
+        f"{found.steps:,} steps, {found.draws:,} draws, about {found.target_tokens:,} target tokens"
+        + (f"; {trainings} trainings of that" if trainings > 1 else "")
+    )
+    show(
+        f"about {_hours(trainings * found.seconds, device)} beside validations: {found.measured_steps} steps were made "
+        f"now, of {found.seconds_per_step:,.2g} s each, after {duration(found.preparation_seconds)} of preparation and "
+        "first validation, and nothing was written"
+    )
+    record(dry_run=True, device=device, trainings=trainings, **asdict(found))
+    return 0
+
+
+class _EnoughSteps(Exception):  # noqa: N818 - no error: it ends a training of which enough is known
+    """Enough steps were made to know the rate."""
+
+
+def _measured(session: "TrainingSession") -> TrainingForecast:
+    """Trains some steps into a folder that is deleted."""
+    from code2lora.training.recipe import with_terms
+    from code2lora.training.session import train
+
+    terms = session.recipe.terms
+    recipe = session.recipe
+    if recipe.method != "per-repo-lora":  # whose draws are divided among all repositories
+        # Only these are made into tokens and vectors; one step more than is made, as the last one is validated.
+        few = min(terms.draws, (MEASURED_STEPS + 2) * terms.draws_per_step)
+        recipe = with_terms(recipe, draws=few)
+    moments: list[tuple[TrainingProgress, float]] = []
+    begun = perf_counter()
+
+    def count(name: str, progress: "TrainingProgress") -> None:
+        moments.append((progress, perf_counter()))
+        if len(moments) > MEASURED_STEPS:
+            raise _EnoughSteps
+
+    with TemporaryDirectory(prefix="repobench-") as made:
+        try:
+            train(replace(session, recipe=recipe, progress=count, save_seconds=float("inf")), Path(made) / "training")
+        except _EnoughSteps:
+            pass
+    first, last = moments[0], moments[-1]
+    measured = len(moments) - 1
+    # A training of a single step has nothing before it to measure from.
+    seconds = (last[1] - first[1]) / measured if measured else first[0].seconds
+    return TrainingForecast(
+        steps=terms.steps,
+        draws=terms.draws,
+        target_tokens=round(last[0].tokens / len(moments) * terms.steps),
+        measured_steps=len(moments),
+        seconds_per_step=seconds,
+        seconds=terms.steps * seconds,
+        preparation_seconds=first[1] - begun,
+    )
+
+
+def _hours(seconds: float, device: str) -> str:
+    kind = "GPU" if device.startswith("cuda") else "processor"
+    return f"{duration(seconds)} ({seconds / 3600:.2g} {kind} hours)"
