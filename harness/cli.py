@@ -64,6 +64,10 @@ _COMMANDS = {
     ),
     "adapt": ("adapting", "Make the adapter of one repository: a folder for peft and vLLM, or a GGUF file."),
     "score": ("running", "Score the predictions of a run again, without any model."),
+    "diagnose": (
+        "diagnosing",
+        "Tell whether conditioning is real: own adapters against the mean, other repositories' and a shared LoRA.",
+    ),
     "probe": (
         "probing",
         "Execute the predictions of a run with pytest in a sandbox, or count the runnable tasks of a dataset.",

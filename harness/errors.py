@@ -8,6 +8,7 @@ HarnessError                    anything expected to go wrong; the message is me
 ├── PredictorError              a predictor cannot answer anything: it ends the run
 ├── ProbeError                  predictions cannot be executed, or what came of it cannot be kept
 ├── RunError                    a run folder cannot be used, or a predictor broke its protocol
+├── DiagnosisError              what is to be diagnosed cannot be, or not with these tasks
 └── ScoringError                the predictions are not one per task
 
 A message says what is wrong, the value, where, and what to do. The command line prints it without a traceback; an
@@ -68,3 +69,7 @@ class RunError(HarnessError):
 
 class ScoringError(HarnessError):
     """The predictions to score are not exactly one per task."""
+
+
+class DiagnosisError(HarnessError):
+    """Something is no network whose conditioning could be diagnosed, or the tasks are too few to compare adapters."""

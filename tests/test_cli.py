@@ -24,6 +24,8 @@ FLAGS = {
     "--embeddings --encoder --engine --k --limit --max-new-tokens --method --out --overwrite --ray-address --refresh "
     "--retrieval --seed --split --state --track",
     "adapt": "--at --backbone --cache --checkpoint --device --dtype --encoder --evo --format --method --out",
+    "diagnose": "--adapters --backbone --cache --context-length --data --device --dtype --embeddings --encoder --limit "
+    "--oracle --out --reference --repositories --seed --shared --shuffled --split --track",
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --html --no-html --out --seed",
     "serve": "--data --host --port",

@@ -1,0 +1,1 @@
+"""Tensors of the diagnosis: geometry and exact sums of adapters, likelihoods of targets, kernels of features."""
