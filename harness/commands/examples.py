@@ -52,6 +52,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "repobench probe --check",
             "repobench probe repobench-out/runs/copy-prefix --data data",
         ),
+        "diagnose": (
+            "repobench diagnose repobench-out/runs/code2lora-static --data data",
+            "repobench diagnose checkpoint --data data --split cr_val --shared shared-lora -o diagnosis",
+        ),
         "serve": ("repobench serve", "repobench serve runs --data data --port 0"),
         "report": (
             "repobench report",

@@ -102,7 +102,6 @@ def run(options: RunOptions) -> int:
     from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_answers
-    from harness.selection import select_tasks
     from harness.task_facts import history_lengths
     from harness.training_facts import with_training
     from repopeftbench.dataset.build import default_cache
@@ -110,10 +109,7 @@ def run(options: RunOptions) -> int:
 
     _check_options(options)
     dataset = Dataset(options.data)
-    selection = _selection(options, dataset)
-    tasks = select_tasks(_tasks(dataset, selection.splits), selection)
-    if not tasks:
-        raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
+    selection, tasks = _selected(options, dataset)
     folder = options.out or RUNS_FOLDER / _default_name(options)
     options = replace(options, batch_size=_batch_size(options, folder))
     settings = _settings(options)
@@ -220,11 +216,15 @@ def _answering(options: RunOptions, here: "AnsweringHere", manifest: "RunManifes
         yield AnsweringOnRay(workplace=workplace, on_gpus=options.device != "cpu" and cluster_has_gpus())
 
 
-def _selection(options: RunOptions, dataset: Dataset) -> "TaskSelection":
-    from harness.selection import TaskSelection
+def _selected(options: RunOptions, dataset: Dataset) -> tuple["TaskSelection", tuple[Task, ...]]:
+    from harness.selection import TaskSelection, select_tasks
 
     tracks = tuple(dict.fromkeys(options.track))
-    return TaskSelection(splits=_splits(dataset, options), tracks=tracks, limit=options.limit, seed=options.seed)
+    selection = TaskSelection(splits=_splits(dataset, options), tracks=tracks, limit=options.limit, seed=options.seed)
+    tasks = select_tasks(_tasks(dataset, selection.splits), selection)
+    if not tasks:
+        raise ConfigError(f"{options.data} has no task in {', '.join(selection.splits)}: choose other splits or tracks")
+    return selection, tasks
 
 
 def _test_splits(dataset: Dataset) -> tuple[Split, ...]:
