@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from harness.commands.mining import DATA_FOLDER
-from harness.console import Tracker, say, show
+from harness.commands.folders import DATA_FOLDER
+from harness.console import Tracker, record, say, show
 from repopeftbench.schema import Split, Track
 
 if TYPE_CHECKING:
@@ -113,14 +113,26 @@ def diagnose(subject: str | None = None, /, options: DiagnoseOptions = _DEFAULT_
         )
     write_atomically(out / MARKDOWN_NAME, to_markdown(found).encode())
     write_atomically(out / JSON_NAME, to_json(found).encode())
+    _tell(found, out)
+    _draw(found, out)
+    say(f"written to {out / MARKDOWN_NAME} and {out / JSON_NAME}")
+    return 0
+
+
+def _tell(found: "Diagnosis", out: Path) -> None:
+    """The verdict with its reasons, and what was not measured."""
     show(f"{found.method}: {found.judgement.verdict}")
     for reason in found.judgement.reasons:
         show(f"  {reason}")
     for remark in (*found.remarks, *(f"not measured: {name}" for name in found.judgement.missing)):
         say(remark)
-    _draw(found, out)
-    say(f"written to {out / MARKDOWN_NAME} and {out / JSON_NAME}")
-    return 0
+    record(
+        method=found.method,
+        verdict=found.judgement.verdict,
+        reasons=found.judgement.reasons,
+        not_measured=found.judgement.missing,
+        diagnosis=out / JSON_NAME,
+    )
 
 
 def _draw(found: "Diagnosis", out: Path) -> None:

@@ -73,6 +73,10 @@ class FreshView:
         """The content ids."""
         return self._view.blobs()
 
+    def description(self) -> str:
+        """What the project says of itself."""
+        return self._view.description()
+
     def kept_commits(self) -> Sequence[KeptCommit]:
         """The last one alone."""
         return tuple(self._view.kept_commits())[-1:]

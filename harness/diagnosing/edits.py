@@ -92,6 +92,10 @@ class EditedView:
         edited = self._changed()
         return {path: content_id(edited[path]) if path in edited else blob for path, blob in self._view.blobs().items()}
 
+    def description(self) -> str:
+        """What the project says of itself, after the edit."""
+        return self._edited(self._view.description())
+
     def kept_commits(self) -> Sequence[KeptCommit]:
         """The kept commits are as they were."""
         return self._view.kept_commits()
