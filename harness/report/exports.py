@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from harness.report.metrics import METRICS
 from harness.report.rendering import grid_lines
@@ -50,6 +50,8 @@ def table_exports(report: Report) -> Iterator[TableExport]:
         yield _export(f"{stem}-methods", section.methods, [_method_record(row) for row in table.rows])
         if section.tests is not None:
             yield _export(f"{stem}-pairs", section.tests, [_pair_record(named) for named in table.pairs])
+        if section.costs is not None:
+            yield _export(f"{stem}-costs", section.costs, [_cost_record(row) for row in table.rows])
         yield _export(f"{stem}-mistakes", section.mistakes, [_mistake_record(row) for row in table.rows])
         for name, grid in zip(SLICES, section.slices, strict=True):
             yield _export(f"{stem}-by-{name}", grid, _slice_records(table, name))
@@ -139,6 +141,10 @@ def _method_record(row: Row) -> dict[str, Cell]:
 
 def _mistake_record(row: Row) -> dict[str, Cell]:
     return {"method": row.method, **{kind.value: row.mistakes[kind] for kind in ErrorClass}}
+
+
+def _cost_record(row: Row) -> dict[str, Cell]:
+    return {"method": row.method, **asdict(row.costs)}
 
 
 def _pair_record(named: NamedPair) -> dict[str, Cell]:

@@ -27,7 +27,7 @@ def to_markdown(report: Report, *, slices: Collection[str] = tuple(SLICES)) -> s
         lines += [*grid_lines(section.methods), ""]
         if section.verdicts:
             lines += ["### Verdicts", "", *(f"- {verdict}" for verdict in section.verdicts), ""]
-        for grid in (section.tests, section.mistakes, *section.slices):
+        for grid in (section.costs, section.tests, section.mistakes, *section.slices):
             if grid is not None:
                 lines += [f"### {grid.title}", "", *grid_lines(grid), ""]
     for part in execution_sections(report.executions):

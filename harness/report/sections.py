@@ -31,13 +31,14 @@ class Grid:
 class Section:
     """One table of a report: a sentence on its denominator, the methods, the verdicts, and what breaks them down.
 
-    `slices` begin with what the methods cost, where that is known of one.
+    `costs` is None where no method's are known.
     """
 
     title: str
     denominator: str
     methods: Grid
     verdicts: tuple[str, ...]
+    costs: Grid | None
     tests: Grid | None
     mistakes: Grid
     slices: tuple[Grid, ...]
@@ -120,9 +121,10 @@ def _section(table: Table, slices: Collection[str], *, several_datasets: bool) -
             for named in table.pairs
             if named.pair.verdict is not Verdict.TOO_FEW
         ),
+        costs=_costs(table),
         tests=_tests(table.pairs) if table.pairs else None,
         mistakes=_mistakes(table),
-        slices=(*_costs(table), *(_slice(table, name) for name in SLICES if name in slices)),
+        slices=tuple(_slice(table, name) for name in SLICES if name in slices),
     )
 
 
@@ -207,12 +209,12 @@ def _mistakes(table: Table) -> Grid:
     )
 
 
-def _costs(table: Table) -> tuple[Grid, ...]:
-    """What the methods cost; no grid where nothing is known."""
+def _costs(table: Table) -> Grid | None:
+    """What the methods cost; None where nothing is known."""
     if all(row.costs == MethodCosts() for row in table.rows):
-        return ()
+        return None
     rows = tuple((row.method, *cost_cells(row.costs, ABSENT)) for row in table.rows)
-    return (Grid(title="Costs", headings=("Method", *COST_HEADINGS), rows=rows),)
+    return Grid(title="Costs", headings=("Method", *COST_HEADINGS), rows=rows)
 
 
 def _slice(table: Table, name: str) -> Grid:

@@ -19,7 +19,7 @@ def to_terminal(report: Report, *, slices: Collection[str] = ()) -> Group:
     for section in sections(report, slices):
         parts += [Text(f"{section.title}: {section.denominator}", style="bold"), to_table(section.methods)]
         parts += [Padding(Text(verdict), (0, 0, 0, 2)) for verdict in section.verdicts]
-        parts += [Text(""), *(to_table(grid) for grid in section.slices)]
+        parts += [Text(""), *(to_table(grid) for grid in (section.costs, *section.slices) if grid is not None)]
     for part in execution_sections(report.executions):
         parts += [Text(f"{part.title}: {part.denominator}", style="bold"), to_table(part.methods)]
         parts += [Padding(Text(verdict), (0, 0, 0, 2)) for verdict in part.verdicts]

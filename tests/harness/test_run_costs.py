@@ -6,6 +6,7 @@ from report_cases import make_manifest, scored
 from harness.costs import Costs, costs_of, note_costs, read_costs
 from harness.manifest import TrainingManifest
 from harness.report.methods import combine_seeds
+from harness.report.exports import table_exports
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import build_report
 from harness.report.terminal import to_terminal
@@ -65,6 +66,8 @@ def test_a_report_has_costs_beside_the_scores():
     assert '"trainable_parameters": 9876543' in to_json(report)
     titles = [str(part.title) for part in to_terminal(report).renderables if hasattr(part, "title")]
     assert "Costs" in titles
+    (costs,) = (export for export in table_exports(report) if export.name.endswith("-costs"))
+    assert ("shared-lora", 44.0, 1234.0, 6.0, 9876543.0, 61.0, 15.0, 12.5) in costs.rows
 
 
 def test_a_report_of_methods_that_cost_nothing_has_no_such_columns():
