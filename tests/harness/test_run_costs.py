@@ -5,8 +5,8 @@ from report_cases import make_manifest, scored
 
 from harness.costs import Costs, costs_of, note_costs, read_costs
 from harness.manifest import TrainingManifest
-from harness.report.methods import combine_seeds
 from harness.report.exports import table_exports
+from harness.report.methods import combine_seeds
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import build_report
 from harness.report.terminal import to_terminal
