@@ -120,8 +120,10 @@ class RayEngine:
         remote = ray.remote(num_cpus=1, max_retries=RETRIES, retry_exceptions=False)(_at_worker)
         waiting = iter(enumerate(items))
         running: dict[Any, int] = {}
-        # Ray prints what it has to say about lost workers, and stdout is for results.
-        with redirect_stdout(sys.stderr), _cancelled_at_the_end(running):
+        # Ray prints what it has to say about lost workers, and stdout is for results. After an interrupt nothing is
+        # cancelled: Ray ends a job's work when its driver leaves, and ray.cancel(force=True) of a task that is done at
+        # that moment ends the driver ("Tried to complete task that was not pending", Ray 2.60).
+        with redirect_stdout(sys.stderr):
             while True:
                 # Asked each time: nodes come and go.
                 most = max(1, int(_PER_CPU * ray.cluster_resources().get("CPU", 1)))
@@ -131,22 +133,10 @@ class RayEngine:
                     return
                 done, _ = ray.wait(list(running), num_returns=1)
                 index = running.pop(done[0])
-                answer = _fetched(done.pop())
+                answer: _Answer[_I, _T] = fetched(done.pop())
                 for name, (count, total) in answer.reports.items():
                     report(name, count, total)
                 yield index, answer.outcome
-
-
-@contextmanager
-def _cancelled_at_the_end(running: Mapping[Any, int]) -> Iterator[None]:
-    """Ends what is still under way when the context ends, as after an interrupt."""
-    import ray
-
-    try:
-        yield
-    finally:
-        for reference in running:
-            ray.cancel(reference, force=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +170,13 @@ def _at_worker(item: _I, work: Work[_I, _T], versions: Versions) -> "_Answer[_I,
     return _Answer(guarded(item, work, remember), reports)
 
 
-def _fetched(reference: Any) -> _Answer[Any, Any]:
+def fetched(reference: Any) -> Any:
+    """What a worker answered.
+
+    Raises:
+        ConfigError: the worker has other versions, or lacks this package or one of its modules.
+        SourceError: the worker was lost too often, or its machine failed.
+    """
     import ray
     from ray.exceptions import RayError, RayTaskError
 
@@ -188,7 +184,9 @@ def _fetched(reference: Any) -> _Answer[Any, Any]:
         answer = ray.get(reference)
     except RayTaskError as error:
         if isinstance(error.cause, OSError):
-            raise SourceError(f"a Ray worker failed: {error.cause}: look at its disk and mine again") from error
+            raise SourceError(
+                f"a Ray worker failed: {error.cause}: look at its disk and start the same command again"
+            ) from error
         # Ray has no type for it, neither for work nor for an item that cannot be unpickled.
         absent = re.search(r"No module named '([\w.]+)'", str(error))
         if absent is not None:
@@ -203,8 +201,7 @@ def _fetched(reference: Any) -> _Answer[Any, Any]:
         ) from error
     if isinstance(answer, ConfigError):
         raise answer
-    found: _Answer[Any, Any] = answer
-    return found
+    return answer
 
 
 def _filled(write: Write[_F], item: _F, report: Report) -> dict[str, bytes]:
