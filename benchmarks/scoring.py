@@ -7,12 +7,13 @@ Pairs are made of the standard library's own code (`contest/pairs.py`); 31 % are
 - edit similarity: ours (rapidfuzz) and that of the paper's protocol, against `difflib` without its junk heuristic;
 - CodeBLEU: our two profiles against the `codebleu` package 0.7.0, where it is installed.
 
-Each measurement is a fresh process on one core, so that no cache is warm; the best of the rounds counts, in pairs per
-second of CPU time. Then all metrics score as many predictions as a large run has, in the processes that `repobench
-score` uses: time and peak memory for a third of the predictions and for all.
+Each measurement is a fresh process on one core, so that no cache is warm, without garbage collection, as scoring does;
+the best of the rounds counts, in pairs per second of CPU time. Then all metrics score as many predictions as a large
+run has, in the processes that `repobench score` uses: time and peak memory for a third of the predictions and for all.
 """
 
 import argparse
+import gc
 import multiprocessing
 import platform
 import random
@@ -110,6 +111,7 @@ def _rate(contender: Contender, pairs: list[Pair]) -> float:
     chunks = [pairs[first : first + CHUNK_PREDICTIONS] for first in range(0, len(pairs), CHUNK_PREDICTIONS)]
     texts = [([prediction for prediction, _ in chunk], [target for _, target in chunk]) for chunk in chunks]
     contender(["x"], ["y"])  # imports and tables that are made once
+    gc.disable()  # for all of them, as `timeit` and scoring do
     start = time.process_time()
     for predictions, targets in texts:
         contender(predictions, targets)

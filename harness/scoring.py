@@ -4,7 +4,9 @@ Predictions are scored in chunks of a fixed size, in order, so that neither the 
 number of processes.
 """
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from types import MappingProxyType
@@ -99,6 +101,23 @@ def _score_chunk(
     backend: CodeBleuBackend, pairs: Sequence[tuple[TaskFacts, Prediction]], report: Report
 ) -> list[Score]:
     formula = package_codebleu if backend is CodeBleuBackend.PACKAGE else codebleu_paper.package_formula
+    with _nothing_collected():
+        return _scored(pairs, formula)
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """No garbage collection: metrics make no cycles, and each collection would look at all that the process holds."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _scored(pairs: Sequence[tuple[TaskFacts, Prediction]], formula: codebleu_paper.Formula) -> list[Score]:
     similarities = editsim.edit_similarities(
         (_texts(prediction)[1] for _, prediction in pairs), (task.target for task, _ in pairs)
     )
