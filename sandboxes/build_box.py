@@ -12,13 +12,12 @@ from typing import Any
 
 from sandboxes import policy
 from sandboxes.conversation import LineEndedError
-from sandboxes.docker import LABEL, AttachedLine, remove_container
+from sandboxes.docker import ATTACHED, INTERPRETER, LABEL, AttachedLine, remove_container
 from sandboxes.errors import PolicyError, SandboxUnavailableError
 from sandboxes.owners import Owner
 from sandboxes.spec import MEBIBYTE, Limits, Mount
 
 TOOLS = "/repobench"  # uv, the certificates and `installing`
-INTERPRETER = "/usr/bin/python3"
 # Of the whole container; the memory holds /tmp as well.
 LIMITS = Limits(
     wall_seconds=600.0,
@@ -121,13 +120,8 @@ def _config(image: str, room: Room, wanted: Mapping[str, Any]) -> dict[str, Any]
         "Cmd": [],
         "Env": [f"{name}={value}" for name, value in variables.items()],
         "Labels": {LABEL: str(Owner.me())},
-        "AttachStdin": True,
-        "AttachStdout": True,
-        "AttachStderr": True,
-        "OpenStdin": True,
-        "StdinOnce": True,
-        "Tty": False,
         "HostConfig": dict(wanted),
+        **ATTACHED,
     }
 
 
