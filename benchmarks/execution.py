@@ -28,9 +28,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandboxes import policy
-from sandboxes.docker import DockerSandbox, connect, image_digest
+from sandboxes.docker import INTERPRETER, DockerSandbox, connect, image_digest
 from sandboxes.errors import SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE
+from sandboxes.shelf import Shelf, disk_bytes
 from sandboxes.spec import ExecRequest, Limits, Mount, Verdict
 
 GOAL = 5.0
@@ -72,24 +73,18 @@ def main() -> int:
 def report_disk(store: Path) -> int:
     """Prints what the environments of each repository take, and trees and results in all."""
     from harness.probing.opening import ENVIRONMENTS, EXECUTIONS, TREES
-    from sandboxes.builder import BuiltEnvironments
 
     if not (store / ENVIRONMENTS).is_dir():
         print(f"{store} is no store of repobench probe: it has no {ENVIRONMENTS}", file=sys.stderr)
         return NOTHING
-    try:
-        with BuiltEnvironments(store / ENVIRONMENTS) as built:
-            uses, everything = built.disk_use(), built.total_bytes()
-    except SandboxUnavailableError as error:
-        print(error, file=sys.stderr)
-        return NOTHING
+    shelf = Shelf(store / ENVIRONMENTS, frozenset)
     print("| repository | environments | MB |")
     print("|---|--:|--:|")
-    for use in uses:
+    for use in shelf.disk_use():
         print(f"| {use.repository} | {use.environments} | {use.bytes / 1e6:.1f} |")
-    trees = sum(file.lstat().st_blocks * 512 for file in (store / TREES).rglob("*"))
+    trees = disk_bytes(store / TREES)
     results = sum(file.stat().st_size for file in store.glob(f"{EXECUTIONS}*"))
-    sizes = {"environments and packages": everything, "trees": trees, "results": results}
+    sizes = {"environments and packages": shelf.total_bytes(), "trees": trees, "results": results}
     print(", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes.items()))
     return REACHED
 
@@ -110,8 +105,8 @@ def run_plainly(client: object, tree: Path) -> bool:
         "Image": BASE_IMAGE,
         "User": policy.USER,
         "WorkingDir": "/tree",
-        "Entrypoint": ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", TEST],
-        "Env": [f"{name}={value}" for name, value in policy.variables("/usr/bin/python3", 0).items()],
+        "Entrypoint": [INTERPRETER, "-m", "pytest", "-q", "-p", "no:cacheprovider", TEST],
+        "Env": [f"{name}={value}" for name, value in policy.variables(INTERPRETER, 0).items()],
         "HostConfig": policy.host_config(Limits(), [Mount(host=tree, inside="/tree")]) | {"AutoRemove": False},
     }
     container = client.create_container_from_config(config)["Id"]

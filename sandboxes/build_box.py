@@ -7,18 +7,17 @@ harness does. What it can reach is what Docker's bridge network lets it: docs/se
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sandboxes import policy
 from sandboxes.conversation import LineEndedError
-from sandboxes.docker import LABEL, AttachedLine, remove_container
+from sandboxes.docker import ATTACHED, INTERPRETER, LABEL, AttachedLine, remove_container
 from sandboxes.errors import PolicyError, SandboxUnavailableError
 from sandboxes.owners import Owner
 from sandboxes.spec import MEBIBYTE, Limits, Mount
 
 TOOLS = "/repobench"  # uv, the certificates and `installing`
-INTERPRETER = "/usr/bin/python3"
 # Of the whole container; the memory holds /tmp as well.
 LIMITS = Limits(
     wall_seconds=600.0,
@@ -52,7 +51,7 @@ class Room:
     written: tuple[Mount, ...] = ()
     network: bool = False
     user: str = policy.USER
-    limits: Limits = field(default=LIMITS)
+    limits: Limits = LIMITS
 
 
 def host_config(room: Room) -> dict[str, Any]:
@@ -63,14 +62,6 @@ def host_config(room: Room) -> dict[str, Any]:
         mount["ReadOnly"] = mount["Target"] not in writable
     config["Tmpfs"] = {policy.WORK: f"rw,exec,nosuid,nodev,size={room.limits.work_bytes},mode=1777"}
     return config | {"NetworkMode": "bridge" if room.network else "none", "AutoRemove": False}
-
-
-def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any], room: Room) -> list[str]:
-    """In what the container falls short; being writable is allowed where it was asked for, and so is its user."""
-    allowed = {f"{mount.inside} is writable" for mount in room.written}
-    user = {f"its user is {room.user!r}, not {policy.USER!r}"}
-    found = [problem for problem in policy.violations(inspected, wanted) if problem not in allowed | user]
-    return found if inspected["Config"].get("User") == room.user else [*found, f"its user is not {room.user!r}"]
 
 
 def carry_out(client: Any, image: str, room: Room, plan: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -89,7 +80,7 @@ def carry_out(client: Any, image: str, room: Room, plan: Mapping[str, Any]) -> M
         raise SandboxUnavailableError(f"The engine makes no container: {error}.") from error
     line = None
     try:
-        if problems := violations(client.inspect_container(container), wanted, room):
+        if problems := policy.violations(client.inspect_container(container), wanted, room.user):
             raise PolicyError(f"The engine does not hold the policy: {'; '.join(problems)}.")
         line = AttachedLine(client, container)
         client.start(container)
@@ -129,13 +120,8 @@ def _config(image: str, room: Room, wanted: Mapping[str, Any]) -> dict[str, Any]
         "Cmd": [],
         "Env": [f"{name}={value}" for name, value in variables.items()],
         "Labels": {LABEL: str(Owner.me())},
-        "AttachStdin": True,
-        "AttachStdout": True,
-        "AttachStderr": True,
-        "OpenStdin": True,
-        "StdinOnce": True,
-        "Tty": False,
         "HostConfig": dict(wanted),
+        **ATTACHED,
     }
 
 

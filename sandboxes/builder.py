@@ -20,8 +20,8 @@ from typing import Any, Self
 
 from sandboxes import environments, policy
 from sandboxes.attempts import Attempt, as_of, attempts, key_of
-from sandboxes.build_box import INTERPRETER, TOOLS, BuildTimeoutError, Room, carry_out
-from sandboxes.docker import LABEL, connect, image_digest, sweep
+from sandboxes.build_box import TOOLS, BuildTimeoutError, Room, carry_out
+from sandboxes.docker import INTERPRETER, LABEL, connect, image_digest, sweep
 from sandboxes.environments import SourceTree
 from sandboxes.errors import EnvironmentFailedError, PolicyError, SandboxUnavailableError
 from sandboxes.images import BASE_IMAGE
@@ -30,7 +30,7 @@ from sandboxes.requirements.imports import ImportReader
 from sandboxes.requirements.own import OwnPackage
 from sandboxes.requirements.specifiers import admits
 from sandboxes.requirements.tree import Tree
-from sandboxes.shelf import DiskUse, Shelf
+from sandboxes.shelf import Shelf
 from sandboxes.spec import Environment, Mount, Patch
 from sandboxes.tools import copy_tools, default_folder
 
@@ -56,7 +56,10 @@ _NO_FAULT_OF_THE_TREE = {
 
 
 class BuiltEnvironments:
-    """An `EnvironmentProvider` that builds what is asked for; close it, or use it in a `with` statement."""
+    """An `EnvironmentProvider` that builds what is asked for; close it, or use it in a `with` statement.
+
+    `image` is the digest of the image that it builds for, `python` the version of that image's interpreter.
+    """
 
     def __init__(
         self, folder: Path | None = None, *, image: str = BASE_IMAGE, budget: int = BUDGET, retry: bool = False
@@ -72,7 +75,7 @@ class BuiltEnvironments:
         self._client = connect()
         try:
             sweep(self._client)
-            self._image = image_digest(self._client, image)
+            self.image = image_digest(self._client, image)
             self._shelf, self._tools, self._uv = self._open((folder or default_folder()).absolute())
             self._user = policy.USER if os.getuid() == 0 else f"{os.getuid()}:{os.getgid()}"
             self._budget = budget
@@ -104,7 +107,7 @@ class BuiltEnvironments:
         asked = self._read(tree.folder)
         self._check(asked)
         day = as_of(tree.committed, _FLOORS.get(self.python[:2], _OLDEST))
-        key = key_of(asked, day, (self._image, self._uv))
+        key = key_of(asked, day, (self.image, self._uv))
         built = False
         while True:
             with self._shelf.lock(key, shared=True):
@@ -194,7 +197,7 @@ class BuiltEnvironments:
                 self._check_machine(day)
             if not failed:
                 about = {"asked": asdict(asked), "as_of": day, "attempt": attempt.name, "sources": builds}
-                rest = {"image": self._image, "installed": done["installed"], "missed": done["missed"]}
+                rest = {"image": self.image, "installed": done["installed"], "missed": done["missed"]}
                 try:
                     self._shelf.put(key, folder / "env", about | rest)
                 except OSError as error:
@@ -258,20 +261,12 @@ class BuiltEnvironments:
         return (Mount(host=self._tools, inside=TOOLS),)
 
     def _run(self, room: Room, plan: Mapping[str, Any]) -> Mapping[str, Any]:
-        return carry_out(self._client, self._image, room, plan)
+        return carry_out(self._client, self.image, room, plan)
 
     def _mounted(self) -> frozenset[str]:
         """Folders that boxes have mounted, of this process and of others."""
         boxes = self._client.containers(filters={"label": LABEL})
         return frozenset(str(mount.get("Source")) for box in boxes for mount in box.get("Mounts", ()))
-
-    def disk_use(self) -> tuple[DiskUse, ...]:
-        """What the environments of each repository take, by name."""
-        return self._shelf.disk_use()
-
-    def total_bytes(self) -> int:
-        """What all of it takes on the disk."""
-        return self._shelf.total_bytes()
 
     def close(self) -> None:
         """Lets go of the engine; the environments stay."""

@@ -36,9 +36,18 @@ except ImportError as error:
 LABEL = "repobench.box"
 _CODE, _BOX = policy.OWN_PLACES
 # Never an environment's own: what built the environment could have put anything in its place.
-_INTERPRETER = "/usr/bin/python3"
+INTERPRETER = "/usr/bin/python3"
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ENGINE_SECONDS = 120
+# What `AttachedLine` needs of a container's configuration: its input ends with the one line that is attached to it.
+ATTACHED = {
+    "AttachStdin": True,
+    "AttachStdout": True,
+    "AttachStderr": True,
+    "OpenStdin": True,
+    "StdinOnce": True,
+    "Tty": False,
+}
 _STREAM_HEADER = struct.Struct(">BxxxL")
 _STDOUT = 1
 
@@ -169,26 +178,19 @@ class _Containers:
         return _Container(self._client, container, folder, line)
 
     def _create(self, kind: BoxKind, wanted: Mapping[str, Any]) -> str:
+        variables = policy.variables(kind.environment.python, kind.hash_seed)
         config = {
             "Image": self._digest,
             "User": policy.USER,
             "WorkingDir": "/",
-            "Entrypoint": [_INTERPRETER, "-S", "-s", f"{_CODE}/start.py"],
+            "Entrypoint": [INTERPRETER, "-S", "-s", f"{_CODE}/start.py"],
             "Cmd": [kind.environment.python],
-            "Env": [f"{name}={value}" for name, value in self._variables(kind).items()],
+            "Env": [f"{name}={value}" for name, value in variables.items()],
             "Labels": {LABEL: str(self._owner)},
-            "AttachStdin": True,
-            "AttachStdout": True,
-            "AttachStderr": True,
-            "OpenStdin": True,
-            "StdinOnce": True,
-            "Tty": False,
             "HostConfig": wanted,
+            **ATTACHED,
         }
         return str(self._client.create_container_from_config(config)["Id"])
-
-    def _variables(self, kind: BoxKind) -> dict[str, str]:
-        return policy.variables(kind.environment.python, kind.hash_seed)
 
     def _start(self, box: "_Container", kind: BoxKind) -> None:
         """Starts the supervisor, hears what it says of itself and compares that with the policy."""

@@ -133,12 +133,15 @@ def host_config(limits: Limits, mounts: Sequence[Mount], runtime: str = "") -> d
     return config | ({"Runtime": runtime} if runtime else {})
 
 
-def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """In what a container, as the engine describes it, falls short of the `host_config` that was asked for."""
+def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any], user: str = USER) -> list[str]:
+    """In what a container, as the engine describes it, falls short of the `host_config` and user that were asked for.
+
+    Nothing that is mounted may be writable but what `wanted` has as such.
+    """
     config, host = inspected["Config"], inspected["HostConfig"]
     found = []
-    if config.get("User") != USER:
-        found.append(f"its user is {config.get('User')!r}, not {USER!r}")
+    if config.get("User") != user:
+        found.append(f"its user is {config.get('User')!r}, not {user!r}")
     for name, value in wanted.items():
         if name not in ("CapDrop", "SecurityOpt", "Ulimits", "Mounts") and host.get(name, False) != value:
             found.append(f"{name} is {host.get(name)!r}, not {value!r}")
@@ -151,7 +154,9 @@ def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
         found.append("no-new-privileges is not set")
     if open_doors := [option for option in options if "unconfined" in option]:
         found.append(f"it has {', '.join(open_doors)}")
-    found += [f"{mount['Destination']} is writable" for mount in inspected.get("Mounts", []) if mount.get("RW")]
+    writable = {mount["Destination"] for mount in inspected.get("Mounts", []) if mount.get("RW")}
+    may_be = {mount["Target"] for mount in wanted["Mounts"] if not mount["ReadOnly"]}
+    found += [f"{name} is writable" for name in sorted(writable - may_be)]
     found += [f"it has a device {device}" for device in host.get("Devices") or []]
     names = {mount["Destination"] for mount in inspected.get("Mounts", [])}
     wanted_names = {mount["Target"] for mount in wanted["Mounts"]}

@@ -242,6 +242,7 @@ def _machine(options: ProbeOptions) -> "Machine":
 
 def _bytes(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
-    if found is None or float(found[1]) <= 0:
+    size = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if size < 1:
         raise ConfigError(f"--disk-budget {text!r} is no size: write one like 20GB or 500MB")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
+    return size

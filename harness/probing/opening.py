@@ -92,19 +92,13 @@ def _driver(held: ExitStack, machine: Machine) -> tuple[Sandbox, EnvironmentProv
         local = held.enter_context(LocalSandbox(unsafe=machine.unsafe, most=most))
         return local, ImageEnvironments(this_interpreter()), _installed()
     from sandboxes.builder import BuiltEnvironments
-    from sandboxes.docker import DockerSandbox, connect, image_digest
-    from sandboxes.images import BASE_IMAGE
+    from sandboxes.docker import DockerSandbox
 
-    client = connect()
-    try:
-        image = image_digest(client, BASE_IMAGE)
-    finally:
-        client.close()
     budget = machine.budget - machine.budget // _TREES_SHARE
     folder = machine.store / ENVIRONMENTS
     environments = held.enter_context(BuiltEnvironments(folder, budget=budget, retry=machine.retry))
     contained = held.enter_context(DockerSandbox(runtime=machine.runtime, most=most))
-    return contained, environments, image
+    return contained, environments, environments.image
 
 
 def _installed() -> str:

@@ -76,13 +76,14 @@ class Prober:
         Raises:
             SandboxError: nothing can be executed on this machine.
         """
+        texts = texts or {}
         probed = Probed()
         units = self._units(sites, probed)
         total, done = sum(map(len, units)), 0
         report = progress or _ignore
         report(0, total)
         with ThreadPoolExecutor(self._workers) as pool:
-            waiting = [pool.submit(self._probe_unit, unit, texts or {}) for unit in units]
+            waiting = [pool.submit(self._probe_unit, unit, texts) for unit in units]
             try:
                 for unit, future in zip(units, waiting, strict=True):
                     part = future.result()
@@ -93,7 +94,7 @@ class Prober:
                     report(done, total)
             finally:
                 pool.shutdown(cancel_futures=True)
-        for site in (site for unit in units for site in unit if site.task_id in (texts or {})):
+        for site in (site for unit in units for site in unit if site.task_id in texts):
             if site.task_id not in probed.executions:
                 found = probed.runnable[site.task_id]
                 probed.executions[site.task_id] = make_execution(

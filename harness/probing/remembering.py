@@ -38,6 +38,8 @@ class ExecutionStore:
             self._database = sqlite3.connect(file, timeout=60, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("CREATE TABLE IF NOT EXISTS executions (key TEXT PRIMARY KEY, result BLOB NOT NULL)")
+        except OSError as error:
+            raise ProbeError(f"{file} cannot hold executions: {error.strerror}: name another --store") from error
         except sqlite3.Error as error:
             raise ProbeError(f"{file} cannot hold executions: {error}: delete it, or name another --store") from error
 

@@ -3,7 +3,6 @@
 Both have the same bytes whenever the same predictions are executed in the same way; a run's own files stay as they are.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +11,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import ProbeError
-from harness.probing.execution_table import (
-    VERSION,
-    executions_from_parquet,
-    executions_to_parquet,
-)
+from harness.probing.execution_table import VERSION, executions_from_parquet, executions_to_parquet
 from harness.probing.records import Execution
 from harness.probing.runnable import ARGUMENTS, LIMITS, TIMES
 from harness.run_store import EXECUTION, EXECUTION_MANIFEST, PREDICTIONS
 from repopeftbench import __version__
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.manifest import file_sha256
 from sandboxes import policy
 
 
@@ -67,7 +63,7 @@ def describe_execution(
         limit=limit,
         seed=seed,
         dataset_sha256=dataset_sha256,
-        predictions_sha256=None if run is None else _sha256(run / PREDICTIONS),
+        predictions_sha256=None if run is None else file_sha256(run / PREDICTIONS),
     )
 
 
@@ -101,10 +97,6 @@ def read_executions(folder: Path) -> tuple[ExecutionManifest, tuple[Execution, .
         raise ProbeError(
             f"{path} has version {manifest.exec_pass_version} of exec_pass, this is {VERSION}: probe the run again."
         )
-    if manifest.predictions_sha256 != _sha256(folder / PREDICTIONS):
+    if manifest.predictions_sha256 != file_sha256(folder / PREDICTIONS):
         raise ProbeError(f"{folder / EXECUTION} is of other predictions than the run has now: probe the run again.")
     return manifest, executions_from_parquet((folder / EXECUTION).read_bytes(), folder / EXECUTION)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -24,13 +24,6 @@ LIMITS = Limits(wall_seconds=60.0)
 _TOLD_BY_ONE = frozenset({Verdict.NOT_COLLECTED, Verdict.SKIPPED, Verdict.TIMEOUT, Verdict.MEMORY, Verdict.OUTPUT})
 # The parser that compares tokens is one for the process, and predictions are judged in several threads.
 _ONE_AT_A_TIME = threading.Lock()
-_OUTCOMES = {
-    Judgement.PASSED: Outcome.PASSED,
-    Judgement.FAILED: Outcome.FAILED,
-    Judgement.REFUSED: Outcome.REFUSED,
-    Judgement.CHEATED: Outcome.CHEATED,
-    Judgement.UNPROVEN: Outcome.UNPROVEN,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +108,8 @@ def _outcome(judged: Judged, *, is_target: bool) -> tuple[Outcome, str]:
             Verdict.CONTRADICTION: Outcome.CONTRADICTION,
         }.get(verdict, Outcome.FAILED)
         return outcome, f"{verdict}: {detail}"
-    if judged.judgement is Judgement.CHEATED:
-        return Outcome.CHEATED, judged.reason
-    if judged.judgement is Judgement.PASSED:
-        return Outcome.PASSED, judged.reason
-    return _OUTCOMES[judged.judgement], detail
+    told = judged.reason if judged.judgement in (Judgement.CHEATED, Judgement.PASSED) else detail
+    return Outcome(judged.judgement), told
 
 
 def _place(bench: Bench, site: Site) -> Place | Runnability:

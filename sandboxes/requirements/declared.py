@@ -11,7 +11,7 @@ from typing import Any
 
 from sandboxes.requirements.lists import read_list
 from sandboxes.requirements.specifiers import normal_name, poetry_requirement
-from sandboxes.requirements.tree import Tree, texts
+from sandboxes.requirements.tree import Tree, mapping, texts
 
 Lists = Mapping[str, tuple[str, ...]]
 _MOST_GROUPS = 100
@@ -76,12 +76,11 @@ def _named(rows: Iterator[tuple[str, list[str]]]) -> Lists:
 
 
 def _extras(tree: Tree) -> Iterator[tuple[str, list[str]]]:
-    script = tree.setup_script.get("extras_require")
     for table in (
         tree.table("project", "optional-dependencies"),
         tree.table("tool", "flit", "metadata", "requires-extra"),
         tree.setup_cfg_section("options.extras_require"),
-        script if isinstance(script, Mapping) else {},
+        mapping(tree.setup_script.get("extras_require")),
     ):
         for name, lines in table.items():
             extra, _, marker = name.partition(":")
@@ -100,10 +99,9 @@ def _poetry_rows(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _groups(tree: Tree) -> Lists:
-    poetry = tree.table("tool", "poetry")
     rows: list[tuple[str, list[str]]] = [("dev", list(_poetry_rows(tree.table("tool", "poetry", "dev-dependencies"))))]
-    for name, group in _mapping(poetry.get("group")).items():
-        rows.append((name, list(_poetry_rows(_mapping(_mapping(group).get("dependencies"))))))
+    for name, group in tree.table("tool", "poetry", "group").items():
+        rows.append((name, list(_poetry_rows(mapping(mapping(group).get("dependencies"))))))
     for name, lines in tree.table("tool", "pdm", "dev-dependencies").items():
         rows.append((name, texts(lines)))
     rows.append(("dev", texts(tree.table("tool", "uv").get("dev-dependencies"))))
@@ -127,15 +125,11 @@ def _group(groups: Mapping[str, Any], name: str, seen: set[str]) -> Iterator[str
             yield from _group(groups, row["include-group"], seen)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _hatch_requirements(tree: Tree) -> Iterator[str]:
     """Of Hatch's environments that have pytest, extras as `.[extra]`; matrices and the leanest versions aside."""
     environments = tree.table("tool", "hatch", "envs")
     for name, environment in environments.items():
-        rows = _mapping(environment)
+        rows = mapping(environment)
         lines = [*texts(rows.get("dependencies")), *texts(rows.get("extra-dependencies"))]
         features = texts(rows.get("features"))
         if name not in ("default", "test", "tests", "testing", "hatch-test"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandboxes.parsing import parse_module
-from sandboxes.requirements.tree import Tree, texts
+from sandboxes.requirements.tree import Tree, mapping, texts
 
 _MOST_PLACES = 20
 UNKNOWN_VERSION = "0.0.0"  # of a package whose version is told by git alone
@@ -107,16 +107,13 @@ def _packages(tree: Tree, import_paths: tuple[str, ...]) -> list[str]:
 
 def _import_paths(tree: Tree) -> tuple[str, ...]:
     """Said by the build's configuration, or `src` and `lib` if they hold modules and are no packages themselves."""
-    setuptools = tree.table("tool", "setuptools")
-    packages = setuptools.get("packages")
-    find = packages.get("find") if isinstance(packages, Mapping) else None
     said: list[Any] = [
-        _root_of(setuptools.get("package-dir")),
-        *(texts(find.get("where")) if isinstance(find, Mapping) else ()),
-        _root_of(_assignments(tree.setup_cfg("options", "package_dir"))),
+        tree.table("tool", "setuptools", "package-dir").get(""),
+        *texts(tree.table("tool", "setuptools", "packages", "find").get("where")),
+        _assignments(tree.setup_cfg("options", "package_dir")).get(""),
         tree.setup_cfg("options.packages.find", "where"),
-        _root_of(tree.setup_script.get("package_dir")),
-        _where(tree.setup_script.get("packages")),
+        mapping(tree.setup_script.get("package_dir")).get(""),
+        mapping(tree.setup_script.get("packages")).get("where"),
         *(row.get("from") for row in _rows(tree.table("tool", "poetry").get("packages"))),
         tree.table("tool", "pdm").get("package-dir") or tree.table("tool", "pdm", "build").get("package-dir"),
         "src",
@@ -131,14 +128,6 @@ def _assignments(text: str) -> Mapping[str, str]:
     """The rows `name = value` of a text."""
     rows = (line.partition("=") for line in text.splitlines())
     return {name.strip(): value.strip() for name, sign, value in rows if sign}
-
-
-def _root_of(mapping: Any) -> Any:
-    return mapping.get("") if isinstance(mapping, Mapping) else None
-
-
-def _where(packages: Any) -> Any:
-    return packages.get("where") if isinstance(packages, Mapping) else None
 
 
 def _rows(value: Any) -> list[Mapping[str, Any]]:
@@ -157,14 +146,14 @@ def _entry_points(tree: Tree) -> Iterator[tuple[str, str, str]]:
     project, poetry = tree.table("project"), tree.table("tool", "poetry")
     groups: dict[str, Any] = {
         "console_scripts": project.get("scripts") or poetry.get("scripts") or {},
-        **_mapping(poetry.get("plugins")),
+        **tree.table("tool", "poetry", "plugins"),
         **tree.table("tool", "flit", "entrypoints"),
-        **_mapping(project.get("entry-points")),
+        **tree.table("project", "entry-points"),
     }
     for group, rows in groups.items():
-        yield from ((group, name, place) for name, place in _mapping(rows).items() if isinstance(place, str))
-    script = tree.setup_script.get("entry_points")
-    listed = {**tree.setup_cfg_section("options.entry_points"), **(script if isinstance(script, Mapping) else {})}
+        yield from ((group, name, place) for name, place in mapping(rows).items() if isinstance(place, str))
+    script = mapping(tree.setup_script.get("entry_points"))
+    listed = {**tree.setup_cfg_section("options.entry_points"), **script}
     for group, lines in listed.items():
         for line in texts(lines):
             for row in line.splitlines():
@@ -173,17 +162,12 @@ def _entry_points(tree: Tree) -> Iterator[tuple[str, str, str]]:
                     yield group, name.strip(), place.strip()
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
 def _written_by_a_build(tree: Tree, import_paths: tuple[str, ...], version: str) -> Iterator[tuple[str, str]]:
     """Version files of tools that ask git, and modules called like one that the package imports and does not have."""
-    script = tree.setup_script.get("use_scm_version")
+    scm, script = tree.table("tool", "setuptools_scm"), mapping(tree.setup_script.get("use_scm_version"))
     said = [
-        tree.table("tool", "setuptools_scm").get("write_to")
-        or tree.table("tool", "setuptools_scm").get("version_file"),
-        script.get("write_to") or script.get("version_file") if isinstance(script, Mapping) else None,
+        scm.get("write_to") or scm.get("version_file"),
+        script.get("write_to") or script.get("version_file"),
         tree.table("tool", "hatch", "build", "hooks", "vcs").get("version-file"),
         tree.table("tool", "pdm", "version").get("write_to"),
         tree.table("tool", "versioningit", "write").get("file"),

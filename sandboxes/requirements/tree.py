@@ -28,6 +28,11 @@ def texts(value: Any) -> list[str]:
     return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
 
 
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The table; an empty one for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
 class Tree:
     """The files of one folder, read when they are asked for."""
 
@@ -76,8 +81,8 @@ class Tree:
         """A table of pyproject.toml; empty where it has none."""
         found: Any = self._pyproject
         for name in names:
-            found = found.get(name) if isinstance(found, Mapping) else None
-        return found if isinstance(found, Mapping) else {}
+            found = mapping(found).get(name)
+        return mapping(found)
 
     @cached_property
     def _setup_cfg(self) -> configparser.RawConfigParser:

@@ -147,6 +147,7 @@ def test_missing_clone_is_one_sentence_and_never_a_snapshot(mined, tmp_path, cap
         (["--limit", "0"], "--limit 0 leaves no task"),
         (["--disk-budget", "much"], "--disk-budget 'much' is no size: write one like 20GB or 500MB"),
         (["--disk-budget", "0GB"], "--disk-budget '0GB' is no size"),
+        (["--disk-budget", "0.1B"], "--disk-budget '0.1B' is no size"),
         (["--data", "nowhere"], "nowhere is not a dataset"),
     ],
 )

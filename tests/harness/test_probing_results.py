@@ -110,6 +110,14 @@ def test_store_that_can_no_longer_be_read_or_written_is_one_sentence(tmp_path, r
             store.put("b", PASSED)
 
 
+def test_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(
+        ProbeError, match=r"executions.sqlite cannot hold executions: File exists: name another --store"
+    ):
+        ExecutionStore(tmp_path / "file" / "executions.sqlite")
+
+
 def test_file_that_is_no_store_is_one_sentence(tmp_path):
     (tmp_path / "executions.sqlite").write_text("precious" * 200)
     with pytest.raises(ProbeError, match=r"cannot hold executions: .*: delete it, or name another --store"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandboxes import installing, policy
-from sandboxes.build_box import LIMITS, Room, host_config, violations
+from sandboxes.build_box import LIMITS, Room, host_config
 from sandboxes.builder import condensed, own_files
 from sandboxes.requirements.own import OwnPackage
 from sandboxes.spec import Mount
@@ -14,7 +14,7 @@ from sandboxes.spec import Mount
 @pytest.fixture
 def room(tmp_path):
     shown, written = Mount(host=tmp_path, inside="/repobench"), Mount(host=tmp_path, inside="/env")
-    return Room(shown=(shown,), written=(written,), network=True)
+    return Room(shown=(shown,), written=(written,), network=True, user="1000:1000")
 
 
 def test_container_differs_from_a_box_in_network_folders_and_its_end_alone(room):
@@ -32,12 +32,12 @@ def inspected(room, wanted, **changes):
         {"Destination": mount.inside, "RW": mount in room.written, "Source": str(mount.host)}
         for mount in (*room.shown, *room.written)
     ]
-    return {"Config": {"User": policy.USER}, "HostConfig": {**wanted, **changes}, "Mounts": found}
+    return {"Config": {"User": room.user}, "HostConfig": {**wanted, **changes}, "Mounts": found}
 
 
 def test_container_as_it_was_asked_for_has_no_violation(room):
     wanted = host_config(room)
-    assert violations(inspected(room, wanted), wanted, room) == []
+    assert policy.violations(inspected(room, wanted), wanted, room.user) == []
 
 
 @pytest.mark.parametrize(
@@ -52,21 +52,22 @@ def test_container_as_it_was_asked_for_has_no_violation(room):
 )
 def test_container_that_falls_short_is_named(room, name, value, words):
     wanted = host_config(room)
-    assert any(words in problem for problem in violations(inspected(room, wanted, **{name: value}), wanted, room))
+    found = policy.violations(inspected(room, wanted, **{name: value}), wanted, room.user)
+    assert any(words in problem for problem in found)
 
 
 def test_folder_that_is_writable_without_being_asked_for_is_named(room):
     wanted = host_config(room)
     seen = inspected(room, wanted)
     seen["Mounts"][0]["RW"] = True
-    assert violations(seen, wanted, room) == ["/repobench is writable"]
+    assert policy.violations(seen, wanted, room.user) == ["/repobench is writable"]
 
 
 def test_user_that_is_not_the_one_asked_for_is_named(room):
     wanted = host_config(room)
     seen = inspected(room, wanted)
     seen["Config"]["User"] = "0:0"
-    assert violations(seen, wanted, room) != []
+    assert policy.violations(seen, wanted, room.user) == ["its user is '0:0', not '1000:1000'"]
 
 
 def test_guess_is_there_as_a_folder_a_file_or_a_library(tmp_path):

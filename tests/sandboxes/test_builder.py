@@ -14,6 +14,7 @@ import pytest
 
 from sandboxes.environments import DISK, FAILED, PYTHON, SourceTree
 from sandboxes.errors import EnvironmentFailedError, SandboxError, SandboxUnavailableError
+from sandboxes.shelf import Shelf
 from sandboxes.spec import ExecRequest, Verdict
 
 pytestmark = pytest.mark.docker
@@ -211,12 +212,13 @@ def test_folder_that_cannot_hold_environments_is_one_sentence(docker_image, fold
     assert sorted(Path("/etc").iterdir()) == before
 
 
-def test_disk_use_names_the_repository(built, tree):
+def test_disk_use_names_the_repository(built, store, tree):
     with built.provide(tree):
         pass
-    (use,) = [use for use in built.disk_use() if use.repository == "some/one"]
+    shelf = Shelf(store, frozenset)
+    (use,) = [use for use in shelf.disk_use() if use.repository == "some/one"]
     assert use.environments >= 1
-    assert built.total_bytes() > use.bytes > 1_000_000
+    assert shelf.total_bytes() > use.bytes > 1_000_000
 
 
 KILLED = """

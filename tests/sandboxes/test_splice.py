@@ -36,6 +36,12 @@ def test_text_takes_the_target_s_place_byte_for_byte(source, text, expected):
     assert isinstance(done, Refusal) if expected is None else done == expected.encode()
 
 
+def test_escapes_that_mean_nothing_are_the_repository_s_affair(recwarn):
+    done = splice(place(r"assert re.sub('\d', '', x) == TARGET" + "\n"), r"'\e'")
+    assert done == rb"assert re.sub('\d', '', x) == '\e'" + b"\n"
+    assert list(recwarn) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
