@@ -14,7 +14,7 @@ from harness.records import Unscored
 from harness.report.companions import read_companions
 from harness.report.exports import table_exports, to_csv, to_json_rows, to_latex, to_markdown_table
 from harness.report.html.links import file_link
-from harness.report.html.task_index import TaskIndex, shortened, verdict_of
+from harness.report.html.task_index import TaskIndex, verdict_of
 from harness.report.tables import build_report
 
 _SHA = "a" * 40
@@ -66,8 +66,10 @@ def test_list_of_tasks_holds_one_text_per_repository_and_a_sign_for_what_was_not
 
 
 def test_long_targets_are_cut_to_one_line():
-    assert shortened("a\n  b") == "a b"
-    assert shortened("x" * 500) == "x" * 71 + "…"
+    index = TaskIndex(1)
+    for number, target in enumerate(["a\n  b", "x" * 500]):
+        index.add(0, [make_score(number, target=target)], file="", function="", line=0)
+    assert index.columns()["target"] == ["a b", "x" * 71 + "…"]
 
 
 def test_nothing_beside_a_run_is_nothing(tmp_path):
