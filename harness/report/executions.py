@@ -110,7 +110,7 @@ def _notes(methods: Sequence[Method]) -> tuple[str, ...]:
 
 def _answers(run: ScoredRun, track: Track, split: Split) -> dict[str, _Answer]:
     """The executed predictions of one run, by task."""
-    executed = {one.task_id: one for one in run.executions or () if one.outcome is not Outcome.NOT_DRAWN}
+    executed = run.executed()
     return {
         score.task_id: (executed[score.task_id], score)
         for score in run.scores

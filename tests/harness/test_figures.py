@@ -1,7 +1,10 @@
 """Figures: what is drawn of which numbers, and what is left out."""
 
+from dataclasses import replace
+
 from report_cases import scored, spread
 
+from harness.probing.records import Execution, Outcome
 from harness.report.answers import group_answers
 from harness.report.companions import Companions, Control, Diagnosis, Similarity
 from harness.report.figures.drawing import method_colours
@@ -26,6 +29,21 @@ def values_of(figure):
     named = figure.spec.get("datasets", {})
     data = [layer.get("data") or figure.spec.get("data", {}) for layer in layers]
     return [row for part in data for row in part.get("values") or named.get(part.get("name"), [])]
+
+
+def executions_of(run, outcomes):
+    """What probing a run came to, task by task."""
+    return tuple(
+        Execution(
+            task_id=score.task_id,
+            repo_id=score.repo_id,
+            track=score.track,
+            split=score.split,
+            outcome=outcome,
+            reason=None,
+        )
+        for score, outcome in zip(run.scores, outcomes, strict=True)
+    )
 
 
 def test_ranking_draws_the_numbers_of_the_table():
@@ -82,12 +100,12 @@ def test_cost_needs_two_methods_with_a_log():
 
 
 def test_executions_are_counted_for_answers_that_match_and_that_do_not():
-    run = scored("good", [True, True, False])
+    run = scored("good", [True, True, False, False])
     _, answers = table_and_answers(run)
-    ids = [score.task_id for score in run.scores]
-    assert execution(answers, {}) is None
-    outcomes = {ids[0]: "passed", ids[1]: "failed", ids[2]: "passed", "other": "passed"}
-    figure = execution(answers, {"good": outcomes})
+    assert execution(answers) is None
+    outcomes = (Outcome.PASSED, Outcome.FAILED, Outcome.PASSED, Outcome.NOT_DRAWN)
+    _, answers = table_and_answers(replace(run, executions=executions_of(run, outcomes)))
+    figure = execution(answers)
     assert figure.grid.rows == (
         ("good", "does not match", "passed", "1"),
         ("good", "matches", "failed", "1"),
@@ -98,8 +116,8 @@ def test_executions_are_counted_for_answers_that_match_and_that_do_not():
 def test_a_diagnosis_becomes_a_heat_map_and_bars():
     similarity = Similarity(labels=("a", "b"), cosine=((1.0, 0.25), (0.25, 1.0)))
     controls = (Control(control="own", em_strict=0.3, low=0.2, high=0.4), Control(control="mean", em_strict=0.3))
-    found = Companions(diagnosis=Diagnosis(similarity=similarity, controls=controls), outcomes={}, remarks=())
-    none = Companions(diagnosis=None, outcomes={}, remarks=())
+    found = Companions(diagnosis=Diagnosis(similarity=similarity, controls=controls), remarks=())
+    none = Companions(diagnosis=None, remarks=())
     heat_map, bars = conditioning({"code": found, "plain": none})
     assert "The mean between two repositories is 0.250." in heat_map.caption
     assert heat_map.grid.rows == (("a", "1.000", "0.250"), ("b", "0.250", "1.000"))

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from harness_cases import make_score
 from report_cases import scored, spread
@@ -74,23 +72,19 @@ def test_long_targets_are_cut_to_one_line():
 
 def test_nothing_beside_a_run_is_nothing(tmp_path):
     found = read_companions(tmp_path)
-    assert (found.diagnosis, found.outcomes, found.remarks) == (None, {}, ())
+    assert (found.diagnosis, found.remarks) == (None, ())
 
 
-def test_diagnosis_and_executions_are_read_with_fields_that_are_not_known_here(tmp_path):
+def test_a_diagnosis_is_read_with_fields_that_are_not_known_here(tmp_path):
     document = {
         "similarity": {"labels": ["a", "b"], "cosine": [[1, 0.2], [0.2, 1]], "kind": "A and B"},
         "controls": [{"control": "own", "em_strict": 0.3, "low": 0.2, "high": 0.4, "n": 3}],
         "other": 1,
     }
     (tmp_path / "diagnosis.json").write_text(json.dumps(document))
-    (tmp_path / "probe").mkdir()
-    table = pa.table({"task_id": ["t"], "outcome": ["passed"], "seconds": [1.0]})
-    pq.write_table(table, tmp_path / "probe" / "execution.parquet")
     found = read_companions(tmp_path)
     assert found.diagnosis.controls[0].em_strict == 0.3
     assert found.diagnosis.similarity.cosine == ((1.0, 0.2), (0.2, 1.0))
-    assert found.outcomes == {"t": "passed"}
     assert found.remarks == ()
 
 
@@ -107,18 +101,6 @@ def test_a_diagnosis_that_cannot_be_read_is_a_remark(tmp_path, content, remark):
     found = read_companions(tmp_path)
     assert found.diagnosis is None
     assert remark in found.remarks[0]
-
-
-@pytest.mark.parametrize("damaged", [True, False])
-def test_executions_that_cannot_be_read_are_a_remark(tmp_path, damaged):
-    path = tmp_path / "execution.parquet"
-    if damaged:
-        path.write_bytes(b"no parquet")
-    else:
-        pq.write_table(pa.table({"task": ["t"]}), path)
-    found = read_companions(tmp_path)
-    assert found.outcomes == {}
-    assert "execution.parquet of" in found.remarks[0]
 
 
 @pytest.fixture(scope="module")

@@ -70,21 +70,20 @@ def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure
     )
 
 
-def execution(answers: Sequence[Answers], outcomes: Mapping[str, Mapping[str, str]]) -> Figure | None:
-    """What executions say of answers that match the target, and of those that do not; None where nothing was executed.
+def execution(answers: Sequence[Answers]) -> Figure | None:
+    """What executions say of the first seed's answers, those that match the target and those that do not.
 
-    Args:
-        answers: of the methods.
-        outcomes: of the first seed's executions: by method, then by task.
+    None where nothing was executed.
     """
     values: Values = []
     rows = []
     for one in answers:
-        counts: Counter[tuple[str, str]] = Counter()
-        for score in one.scores[0]:
-            outcome = outcomes.get(one.method.name, {}).get(score.task_id)
-            if outcome is not None:
-                counts["matches" if score.em_strict else "does not match", outcome] += 1
+        executed = one.method.runs[0].executed()
+        counts = Counter(
+            ("matches" if score.em_strict else "does not match", executed[score.task_id].outcome.value)
+            for score in one.scores[0]
+            if score.task_id in executed
+        )
         for (match, outcome), count in sorted(counts.items()):
             answer = f"{one.method.name}, {match}"
             values.append({"answer": answer, "outcome": outcome, "tasks": count})
