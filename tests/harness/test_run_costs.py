@@ -1,23 +1,15 @@
 """What runs cost, in their logs and beside the scores of a report."""
 
 import pytest
-from report_cases import make_manifest, scored
+from report_cases import make_manifest, scored, training
 
 from harness.costs import Costs, Pace, costs_of, note_costs, read_costs
-from harness.manifest import TrainingManifest
 from harness.report.exports import table_exports
 from harness.report.methods import combine_seeds
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import build_report
 from harness.report.terminal import to_terminal
 from harness.run_store import open_run
-
-
-def training(**changes):
-    usual = {"recipe": "clean", "seed": 0, "settings_sha256": "s", "repositories": 3, "draws": 44}
-    return TrainingManifest(
-        **(usual | {"target_tokens": 1_234, "steps": 6, "trainable_parameters": 9_876_543} | changes)
-    )
 
 
 def trained(method, rights, *, seed=0, checkpoint="a", costs=None, **changes):
