@@ -117,27 +117,34 @@ def conditioning(found: Mapping[str, Companions]) -> tuple[Figure, ...]:
     figures: list[Figure] = []
     for number, (method, companions) in enumerate(sorted(found.items())):
         if companions.diagnosis is not None:
-            figures += _similarity(method, companions.diagnosis, number)
+            cosines = companions.diagnosis.similarity
+            if cosines is not None:
+                name = f"adapter-similarity-{number}"
+                figures.append(similarity(method, cosines.labels, cosines.cosine, name=name))
             figures += _controls(method, companions.diagnosis, number)
     return tuple(figures)
 
 
-def _similarity(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
-    similarity = diagnosis.similarity
-    if similarity is None:
-        return []
-    labels = list(similarity.labels)
+def similarity(method: str, labels: Sequence[str], cosine: Sequence[Sequence[float]], *, name: str) -> Figure:
+    """The cosine of the adapters of every two repositories.
+
+    Args:
+        method: whose adapters.
+        labels: the repositories.
+        cosine: a row for each of them, in [-1, 1].
+        name: of the figure.
+    """
     values: Values = [
         {"one": one, "other": other, "cosine": round(value, 4)}
-        for one, line in zip(labels, similarity.cosine, strict=True)
+        for one, line in zip(labels, cosine, strict=True)
         for other, value in zip(labels, line, strict=True)
     ]
     chart = (
         chart_of(values)
         .mark_rect()
         .encode(
-            x=alt.X("other:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=140)),
-            y=alt.Y("one:N", sort=labels, title=None),
+            x=alt.X("other:N", sort=list(labels), title=None, axis=alt.Axis(labelAngle=-45, labelLimit=140)),
+            y=alt.Y("one:N", sort=list(labels), title=None),
             color=alt.Color(
                 "cosine:Q", scale=alt.Scale(scheme="blueorange", domain=[-1, 1]), legend=alt.Legend(title="cosine")
             ),
@@ -146,23 +153,18 @@ def _similarity(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
     )
     between = [value["cosine"] for value in values if value["one"] != value["other"]]
     mean = f" The mean between two repositories is {sum(between) / len(between):.3f}." if between else ""
-    return [
-        Figure(
-            name=f"adapter-similarity-{number}",
-            title=f"Similarity of adapters: {method}",
-            caption="The cosine of the adapters of every two repositories: where all are 1, the adapter does not "
-            f"depend on the repository.{mean}",
-            grid=Grid(
-                title="",
-                headings=("Repository", *labels),
-                rows=tuple(
-                    (one, *(f"{value:.3f}" for value in line))
-                    for one, line in zip(labels, similarity.cosine, strict=True)
-                ),
-            ),
-            spec=finished(chart, height=max(160, min(620, 24 * len(labels)))),
-        )
-    ]
+    return Figure(
+        name=name,
+        title=f"Similarity of adapters: {method}",
+        caption="The cosine of the adapters of every two repositories: where all are 1, the adapter does not "
+        f"depend on the repository.{mean}",
+        grid=Grid(
+            title="",
+            headings=("Repository", *labels),
+            rows=tuple((one, *(f"{value:.3f}" for value in line)) for one, line in zip(labels, cosine, strict=True)),
+        ),
+        spec=finished(chart, height=max(160, min(620, 24 * len(labels)))),
+    )
 
 
 def _controls(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
