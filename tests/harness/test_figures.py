@@ -12,6 +12,7 @@ from harness.report.figures.evidence import conditioning, cost, execution
 from harness.report.figures.quality import history, ranking, reliability
 from harness.report.figures.repositories import repositories, training_data
 from harness.report.tables import build_report
+from repopeftbench.schema import Event
 
 _COLOURS = method_colours(("good", "bad"))
 
@@ -87,9 +88,12 @@ def test_training_data_divides_tasks_by_the_repository_s_train_tasks():
 
 
 def test_slices_of_few_repositories_are_told_apart():
-    table, _ = table_and_answers(spread("good", [1, 2, 3]), spread("bad", [0, 0, 0]))
-    figure = reliability(table)
-    assert figure is None or {row["trust"] for row in values_of(figure)} == {"fewer than 6 repositories"}
+    run = spread("good", [1, 2, 3, 4, 5, 6, 7])
+    assert reliability(table_and_answers(run)[0]) is None
+    scores = [replace(score, event=Event.MODIFIED) if score.repo_id == "r0" else score for score in run.scores]
+    table, _ = table_and_answers(replace(run, scores=tuple(scores)))
+    trust = {row["slice"].rpartition(": ")[2]: row["trust"] for row in values_of(reliability(table))}
+    assert trust == {"added": "enough repositories", "modified": "fewer than 6 repositories"}
 
 
 def test_cost_needs_two_methods_with_a_log():

@@ -196,6 +196,13 @@ def test_runs_of_one_method_are_told_apart_by_the_seed_of_their_training(usual, 
     assert [run["label"] for run in document(tmp_path)["runs"]] == ["seeded, seed 0", "seeded, seed 1"]
 
 
+def test_costs_are_on_the_page_where_a_log_has_them(usual):
+    for table in document(usual)["tables"]:
+        assert [row[0] for row in table["costs"]["rows"]] == [row["method"] for row in table["rows"]]
+        assert {row[0]: row[6] for row in table["costs"]["rows"]}["able"] == "15"
+        assert table["costs"]["headings"][6] == "Prompt tokens"
+
+
 def test_without_a_dataset_there_is_no_prefix_and_no_file(usual, tmp_path):
     write_all(make_report([usual.parent / "runs" / "able"], []), tmp_path)
     task = chunks(tmp_path)[0][2][0]
