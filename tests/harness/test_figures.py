@@ -74,6 +74,14 @@ def test_repositories_have_one_point_each():
     assert {(row["method"], row["repository"]) for row in points} == {
         (method, f"r{number}") for method in ("good", "bad") for number in range(3)
     }
+    violin = spread_figure.spec["layer"][0]
+    assert violin["transform"][0] == {
+        "density": "em",
+        "groupby": ["method"],
+        "extent": [0, 65.0],
+        "steps": 100,
+        "as": ["em", "density"],
+    }
     assert spread_figure.grid.rows[0] == ("good", "55.0", "57.5", "60.0", "62.5", "65.0")
 
 
