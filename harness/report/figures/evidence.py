@@ -8,6 +8,7 @@ import altair as alt
 from harness.report.answers import Answers
 from harness.report.companions import Companions, Diagnosis
 from harness.report.figures.drawing import (
+    Colours,
     Figure,
     Values,
     chart_of,
@@ -24,8 +25,6 @@ from harness.report.figures.drawing import (
 from harness.report.metrics import HEADLINE
 from harness.report.sections import Grid
 from harness.report.tables import Table
-
-Colours = Mapping[str, str]
 
 
 def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure | None:

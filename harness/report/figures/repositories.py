@@ -8,6 +8,7 @@ import altair as alt
 
 from harness.report.answers import Answers
 from harness.report.figures.drawing import (
+    Colours,
     Figure,
     Values,
     chart_of,
@@ -25,7 +26,6 @@ from harness.report.metrics import HEADLINE
 from harness.report.sections import Grid
 from harness.stats import estimate_share, total
 
-Colours = Mapping[str, str]
 _TRAIN_BOUNDS = (1, 30, 100, 300, 1_000)
 _TOOLTIP = ("method:N", "repository:N", "em:Q", "tasks:Q")
 

@@ -22,7 +22,7 @@ from harness.report.html.leaderboard import page_tables
 from harness.report.html.page import PageContent, render_page
 from harness.report.html.task_index import TaskIndex
 from harness.report.methods import Method, ScoredRun, combine_seeds, seed_of
-from harness.report.sections import Grid
+from harness.report.sections import ABSENT, Grid
 from harness.report.tables import Report
 from harness.run_store import COMPLETE
 from repopeftbench import __version__
@@ -232,12 +232,12 @@ def _run_grid(runs: _Runs) -> Grid:
             (
                 one.label,
                 settings.backbone,
-                settings.checkpoint or "–",  # noqa: RUF001
+                settings.checkpoint or ABSENT,
                 settings.state.value,
                 str(seed_of(one.run)),
                 f"{manifest.task_count:,}",
-                "–" if seconds is None else f"{seconds:.4f}",  # noqa: RUF001
-                (manifest.weights_sha256 or "–")[:12],  # noqa: RUF001
+                ABSENT if seconds is None else f"{seconds:.4f}",
+                (manifest.weights_sha256 or ABSENT)[:12],
                 manifest.dataset_sha256[:12],
                 manifest.tool_version,
             )
