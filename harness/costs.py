@@ -1,15 +1,22 @@
-"""What answers cost: counted while a run goes on, kept as lines of its log, which has clock times anyway (io)."""
+"""What answers cost, kept in the log of a run, the only file of it that has clock times (io).
+
+Predictors count while a run goes on, and a line of the log has their sums; how long answers took is told by the times
+of the log's other lines.
+"""
 
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from harness.run_store import LOG, reopen_run
 
 _LINE = re.compile(r"^\S+ costs (\{.*\})$")
+_STARTS = re.compile(r"^(\S+) .* starts with (\d+) of \d+ tasks answered$")
+_ANSWERED = re.compile(r"^(\S+) (\d+) of \d+ tasks are answered$")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +54,17 @@ class Costs:
         return 1000 * self.adapter_seconds / self.adapters if self.adapters else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds between the start and the last answer, over all starts of a run, and the tasks answered in them.
+
+    Loading a model is not in it, nor what a kill threw away.
+    """
+
+    seconds: float
+    tasks: int
+
+
 @runtime_checkable
 class HasCosts(Protocol):
     """A predictor that counts what its answers cost."""
@@ -74,11 +92,16 @@ def note_costs(folder: Path, costs: Costs) -> None:
             run.note(f"costs {json.dumps(rounded, sort_keys=True)}")
 
 
-def read_costs(folder: Path) -> Costs | None:
-    """What a run cost, over all of its starts; None where its log says nothing."""
+def read_costs(folder: Path) -> tuple[Costs | None, Pace | None]:
+    """What a run counted and how long it took, over all of its starts; None where its log says nothing of that."""
     path = folder / LOG
+    lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+    return _counted(lines), _pace(lines)
+
+
+def _counted(lines: Iterable[str]) -> Costs | None:
     total, known = Costs(), {field.name for field in fields(Costs)}
-    for line in path.read_text("utf-8", "replace").splitlines() if path.is_file() else ():
+    for line in lines:
         if not (match := _LINE.match(line)):
             continue
         try:
@@ -89,3 +112,27 @@ def read_costs(folder: Path) -> Costs | None:
             added = 0 if name == "training_seconds" else getattr(total, name)
             setattr(total, name, added + value)
     return None if total == Costs() else total
+
+
+def _pace(lines: Iterable[str]) -> Pace | None:
+    seconds, tasks = 0.0, 0
+    latest: tuple[datetime, int] | None = None
+    for line in lines:
+        start = _STARTS.match(line)
+        match = start or _ANSWERED.match(line)
+        if match is None or (time := _time(match[1])) is None:
+            continue
+        answered = int(match[2])
+        if start is None and latest is not None:
+            seconds += max(0.0, (time - latest[0]).total_seconds())
+            tasks += max(0, answered - latest[1])
+        if start is not None or latest is not None:
+            latest = time, answered
+    return Pace(seconds=round(seconds, 3), tasks=tasks) if tasks else None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,13 +1,13 @@
 """`repobench diagnose`: is a method's conditioning real?"""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from harness.commands.folders import DATA_FOLDER
+from harness.commands.reporting import missing_page_library
 from harness.console import Tracker, record, say, show
 from repopeftbench.schema import Split, Track
 
@@ -137,13 +137,12 @@ def _tell(found: "Diagnosis", out: Path) -> None:
 
 def _draw(found: "Diagnosis", out: Path) -> None:
     """Writes the figures, where the libraries of reports are installed."""
-    missing = next((name for name in ("altair", "vl_convert") if find_spec(name) is None), None)
+    missing = missing_page_library()
     if missing is not None:
         say(f"no figures: {missing} is not installed; pip install 'repopeftbench[report]' brings it")
         return
     from harness.diagnosing.figures import figures
     from harness.report.figures.files import write_figures
+    from repopeftbench.atomic import fill_atomically
 
-    folder = out / "diagnosis-figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_figures(figures(found), folder, lambda _: None)
+    fill_atomically(out / "diagnosis-figures", lambda folder: write_figures(figures(found), folder, lambda _: None))

@@ -6,6 +6,7 @@ from typing import Any
 from harness.diagnosing.diagnosis import Diagnosis
 from harness.diagnosing.drift import BY_COMMITS
 from harness.report.figures.drawing import WIDTH, Figure, number_text, row_height
+from harness.report.figures.evidence import similarity
 from harness.report.sections import Grid
 from harness.stats import Estimate
 
@@ -16,39 +17,15 @@ _ZERO = {"mark": {"type": "rule", "strokeDash": [4, 4], "color": "#808892"}, "en
 
 def figures(found: Diagnosis) -> tuple[Figure, ...]:
     """Every figure that has something to show."""
-    made = [_similarity(found), _strength(found), *_differences(found)]
+    labels, cosine = found.measured.labels, found.measured.shape.cosine
+    made = [
+        similarity(found.method, labels, cosine, name="similarity"),
+        _strength(found),
+        *_differences(found),
+    ]
     if found.drift:
         made.append(_drift(found))
     return tuple(made)
-
-
-def _similarity(found: Diagnosis) -> Figure:
-    labels, cosine = found.measured.labels, found.measured.shape.cosine
-    values = [
-        {"one": one, "other": other, "cosine": round(value, 4)}
-        for one, row in zip(labels, cosine, strict=True)
-        for other, value in zip(labels, row, strict=True)
-    ]
-    encoding = {
-        "x": {"field": "other", "type": "nominal", "title": None, "axis": {"labelAngle": -45, "labelLimit": 140}},
-        "y": {"field": "one", "type": "nominal", "title": None},
-        "color": {
-            "field": "cosine",
-            "type": "quantitative",
-            "scale": {"scheme": "blueorange", "domain": [-1, 1]},
-        },
-    }
-    return Figure(
-        name="similarity",
-        title=f"Similarity of adapters: {found.method}",
-        caption="The cosine of the updates of every two repositories: where all are 1, none depends on the repository.",
-        grid=Grid(
-            title="",
-            headings=("Repository", *labels),
-            rows=tuple((label, *(f"{v:.3f}" for v in row)) for label, row in zip(labels, cosine, strict=True)),
-        ),
-        spec=_spec(values, {"mark": "rect", "encoding": encoding}, height=max(160, min(620, 24 * len(labels)))),
-    )
 
 
 def _strength(found: Diagnosis) -> Figure:

@@ -114,7 +114,7 @@ def _closed_gates(evidence: Evidence) -> tuple[str, ...]:
         closed.append(f"worse than a shared LoRA on all tasks: {_said('own minus shared', evidence.against_shared)}")
     closed += _closed_by_others(evidence.others)
     shuffled = evidence.shuffled_against_mean
-    if shuffled is not None and shuffled.high is not None and shuffled.high < 0 and shuffled.mean <= -LEAST_NATS:
+    if shuffled is not None and _is_better(shuffled):
         closed.append(f"the network trained on shuffled inputs beats its mean, too ({_interval(shuffled)} nats)")
     if evidence.headroom is not None and evidence.headroom < LEAST_HEADROOM:
         closed.append(f"the private stratum holds {evidence.headroom:.3f} nats, too little to show conditioning")
@@ -158,7 +158,11 @@ def _unmeasured(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _beats(found: Contrast | None) -> bool:
-    return found is not None and found.nll.high is not None and found.nll.high < 0 and found.nll.mean <= -LEAST_NATS
+    return found is not None and _is_better(found.nll)
+
+
+def _is_better(nll: Estimate) -> bool:
+    return nll.high is not None and nll.high < 0 and nll.mean <= -LEAST_NATS
 
 
 def _said(what: str, found: Contrast | None) -> str:

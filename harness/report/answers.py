@@ -47,7 +47,7 @@ def group_answers(runs: Sequence[ScoredRun]) -> tuple[AnswerGroup, ...]:
     for method in combine_seeds(runs):
         for (track, split), by_seed in _by_split(method).items():
             groups.setdefault((method.dataset, track, split), []).append((method, by_seed))
-    return tuple(_group(key, groups[key]) for key in sorted(groups, key=_place))
+    return tuple(_group(key, groups[key]) for key in sorted(groups, key=table_order))
 
 
 def _group(key: TableKey, members: Sequence[tuple[Method, list[dict[str, Score]]]]) -> AnswerGroup:
@@ -66,6 +66,7 @@ def _by_split(method: Method) -> dict[tuple[Track, Split], list[dict[str, Score]
     return found
 
 
-def _place(key: TableKey) -> tuple[str, int, int]:
+def table_order(key: TableKey) -> tuple[str, int, int]:
+    """Sorts keys as a report has its tables."""
     dataset, track, split = key
     return dataset, list(Track).index(track), list(Split).index(split)

@@ -6,11 +6,9 @@ from rich.text import Text
 
 from harness.comparison import Comparison, Flip, Part
 from harness.report.metrics import METRICS
-from harness.report.sections import Grid
+from harness.report.sections import Grid, shortened
 from harness.report.terminal import to_table
 from harness.report.verdicts import p_value, verdict_sentence
-
-_MOST_CHARACTERS = 60
 
 
 def comparison_to_terminal(comparison: Comparison, *, limit: int) -> Group:
@@ -63,15 +61,9 @@ def _flips(comparison: Comparison, flips: tuple[Flip, ...]) -> Grid:
             flip.repo_id,
             flip.task_id,
             comparison.first if flip.first_value > flip.second_value else comparison.second,
-            *(_shortened(text) for text in (flip.target, flip.first, flip.second)),
+            *(shortened(text) for text in (flip.target, flip.first, flip.second)),
         )
         for flip in flips
     )
     headings = ("Repository", "Task", "Better", "Target", comparison.first, comparison.second)
     return Grid(title="", headings=headings, rows=rows, texts=len(headings))
-
-
-def _shortened(text: str) -> str:
-    """The text as one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"

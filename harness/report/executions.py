@@ -9,18 +9,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.pairing import Verdict, compare_values, corrected
+from harness.pairing import Verdict, compare_values
 from harness.probing.records import Execution, Outcome
 from harness.records import Score
+from harness.report.answers import TableKey, table_order
 from harness.report.methods import Method, ScoredRun, combine_seeds
-from harness.report.sections import Grid, percent_cell
-from harness.report.tables import NamedPair, Report
+from harness.report.sections import Grid, percent_cell, shortened
+from harness.report.tables import NamedPair, Report, corrected_pairs
 from harness.report.verdicts import verdict_sentence
 from harness.stats import Estimate, estimate_share, total
 from repopeftbench.schema import Split, Track
 
 _MOST_LISTED = 20
-_MOST_CHARACTERS = 60
 _SHOWN = tuple(outcome for outcome in Outcome if outcome.counts and outcome is not Outcome.PASSED)
 
 
@@ -83,7 +83,7 @@ _Answer = tuple[Execution, Score]
 
 def with_executions(report: Report, runs: Sequence[ScoredRun]) -> Report:
     """The report, with a table for every track and split in which a run was probed."""
-    groups: dict[tuple[str, Track, Split], list[tuple[Method, list[dict[str, _Answer]]]]] = {}
+    groups: dict[TableKey, list[tuple[Method, list[dict[str, _Answer]]]]] = {}
     methods = combine_seeds(runs)
     for method in methods:
         if any(run.executions is None for run in method.runs):
@@ -91,13 +91,12 @@ def with_executions(report: Report, runs: Sequence[ScoredRun]) -> Report:
         for track, split in sorted({(score.track, score.split) for run in method.runs for score in run.scores}):
             by_seed = [_answers(run, track, split) for run in method.runs]
             groups.setdefault((method.dataset, track, split), []).append((method, by_seed))
-    tables = [table for key in sorted(groups, key=_place) if (table := _table(key, groups[key], report)) is not None]
-    fixed = iter(corrected([named.pair for table in tables for named in table.pairs]))
+    made = (_table(key, groups[key], report) for key in sorted(groups, key=table_order))
+    tables = [table for table in made if table is not None]
+    pairs = corrected_pairs([table.pairs for table in tables])
     return replace(
         report,
-        executions=tuple(
-            replace(table, pairs=tuple(replace(named, pair=next(fixed)) for named in table.pairs)) for table in tables
-        ),
+        executions=tuple(replace(table, pairs=fixed) for table, fixed in zip(tables, pairs, strict=True)),
         notes=(*report.notes, *_notes(methods)),
     )
 
@@ -109,14 +108,9 @@ def _notes(methods: Sequence[Method]) -> tuple[str, ...]:
     return (f"Not executed, and so without Exec: {', '.join(unprobed)} (repobench probe RUN).",)
 
 
-def _place(key: tuple[str, Track, Split]) -> tuple[str, int, int]:
-    dataset, track, split = key
-    return dataset, list(Track).index(track), list(Split).index(split)
-
-
 def _answers(run: ScoredRun, track: Track, split: Split) -> dict[str, _Answer]:
     """The executed predictions of one run, by task."""
-    executed = {one.task_id: one for one in run.executions or () if one.outcome is not Outcome.NOT_DRAWN}
+    executed = run.executed()
     return {
         score.task_id: (executed[score.task_id], score)
         for score in run.scores
@@ -125,7 +119,7 @@ def _answers(run: ScoredRun, track: Track, split: Split) -> dict[str, _Answer]:
 
 
 def _table(
-    key: tuple[str, Track, Split], methods: Sequence[tuple[Method, list[dict[str, _Answer]]]], report: Report
+    key: TableKey, methods: Sequence[tuple[Method, list[dict[str, _Answer]]]], report: Report
 ) -> ExecutionTable | None:
     every = [answers for _, by_seed in methods for answers in by_seed]
     common = sorted(set.intersection(*map(set, every)))
@@ -260,14 +254,16 @@ def _listed(row: ExecutionRow) -> list[Grid]:
             ending = "without a match" if what == "passes" else "without a pass"
             first = f", the first {_MOST_LISTED} of {len(found):,}" if len(found) > _MOST_LISTED else ""
             rows = tuple(
-                (one.repo_id, one.task_id, _short(one.target), _short(one.prediction), one.outcome, _short(one.detail))
+                (
+                    one.repo_id,
+                    one.task_id,
+                    shortened(one.target),
+                    shortened(one.prediction),
+                    one.outcome,
+                    shortened(one.detail),
+                )
                 for one in found[:_MOST_LISTED]
             )
             headings = ("Repository", "Task", "Target", "Prediction", "Outcome", "Detail")
             grids.append(Grid(title=f"{row.method} {what} {ending}{first}", headings=headings, rows=rows, texts=6))
     return grids
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"

@@ -43,7 +43,8 @@ def load_runs(folders: Iterable[Path]) -> tuple[ScoredRun, ...]:
         states.setdefault(manifest.settings.state, folder)
         probed = read_executions(folder)
         executions = None if probed is None else probed[1]
-        runs.append(ScoredRun(manifest=manifest, scores=scores, executions=executions, costs=read_costs(folder)))
+        costs, pace = read_costs(folder)
+        runs.append(ScoredRun(manifest=manifest, scores=scores, executions=executions, costs=costs, pace=pace))
     if len(states) > 1:
         seen = ", ".join(f"{folder} saw {state}" for state, folder in sorted(states.items()))
         raise RunError(f"Runs that saw different states of commits cannot be compared ({seen}): name those of one.")

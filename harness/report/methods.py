@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from harness.costs import Costs
+from harness.costs import Costs, Pace
 from harness.manifest import RunManifest
-from harness.probing.records import Execution
+from harness.probing.records import Execution, Outcome
 from harness.records import Score
 
 _OF_THE_SEED = frozenset({"seed", "weights_sha256", "task_ids_sha256"})
@@ -18,13 +18,18 @@ _OF_THE_TRAINING = frozenset({"training", "conditioning"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredRun:
-    """One finished run; `costs` is what its log says of them."""
+    """One finished run; `costs` and `pace` are what its log says of them."""
 
     manifest: RunManifest
     scores: tuple[Score, ...]
     executions: tuple[Execution, ...] | None = None
     """What executing its predictions came to; None if it was not probed."""
     costs: Costs | None = None
+    pace: Pace | None = None
+
+    def executed(self) -> dict[str, Execution]:
+        """The executions by task, without the tasks that were not drawn; empty if it was not probed."""
+        return {one.task_id: one for one in self.executions or () if one.outcome is not Outcome.NOT_DRAWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -242,6 +242,12 @@ def _share_cell(row: Row, name: str) -> str:
     return ABSENT if measured.without is None else _cell(measured.micro, 1.0, 3, signed=False)
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The text as one line of at most `most` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
 def percent_cell(estimate: Estimate, *, signed: bool = False) -> str:
     """An estimate as per cent, or in points."""
     return _cell(estimate, 100.0, 1, signed=signed)

@@ -142,9 +142,20 @@ def build_report(
             notes.append(f"No table of {group.key[1]}, {group.key[2]}: no task was answered by all of {names}.")
     if len({table.dataset for table in tables}) > 1:
         notes.append("The runs read different datasets; methods are compared within one only.")
+    pairs = corrected_pairs([table.pairs for table in tables])
     return Report(
-        tables=_holm(tables), notes=tuple(notes), seed=seed, resamples=resamples, names_known=unknown is not None
+        tables=tuple(replace(table, pairs=fixed) for table, fixed in zip(tables, pairs, strict=True)),
+        notes=tuple(notes),
+        seed=seed,
+        resamples=resamples,
+        names_known=unknown is not None,
     )
+
+
+def corrected_pairs(of_tables: Sequence[Sequence[NamedPair]]) -> list[tuple[NamedPair, ...]]:
+    """The pairs of tables with the p values of all of them corrected together, by Holm."""
+    fixed = iter(corrected([named.pair for pairs in of_tables for named in pairs]))
+    return [tuple(replace(named, pair=next(fixed)) for named in pairs) for pairs in of_tables]
 
 
 def _table(key: TableKey, group: Sequence[Answers], options: _Options) -> Table:
@@ -232,11 +243,3 @@ def _slice_rows(division: Slice, answers: list[Answers], options: _Options) -> t
             )
         )
     return tuple(rows)
-
-
-def _holm(tables: Sequence[Table]) -> tuple[Table, ...]:
-    """The tables with the p values of all their pairs corrected together."""
-    fixed = iter(corrected([named.pair for table in tables for named in table.pairs]))
-    return tuple(
-        replace(table, pairs=tuple(replace(named, pair=next(fixed)) for named in table.pairs)) for table in tables
-    )

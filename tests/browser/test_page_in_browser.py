@@ -53,6 +53,15 @@ def test_headers_sort_with_mouse_and_keyboard(open_page, usual):
     assert names == sorted(names)
 
 
+def test_costs_open_below_the_methods(open_page, usual):
+    view = open_page(address(usual))
+    card = view.locator("#leaderboard .card").first
+    card.locator("summary", has_text="Costs").click()
+    expect(card.locator("details th", has_text="Prompt tokens")).to_be_visible()
+    assert card.locator("details tbody tr").count() == 3
+    assert overflow(view) == 0
+
+
 def test_filters_choose_tables_metrics_families_and_events(open_page, usual):
     view = open_page(address(usual))
     assert view.locator("#leaderboard .card").count() == 4

@@ -5,6 +5,7 @@ from dataclasses import replace
 from contest.made_up import made_up_tasks, skilled, write_dataset, write_run
 
 from harness.commands.reporting import make_report, write_all
+from harness.costs import Costs, note_costs
 
 MARK = "hacked"
 HOSTILE = (
@@ -51,11 +52,12 @@ def write_hostile(folder):
 
 
 def write_usual(folder, count=240, *, repositories=9):
-    """A report in `folder/out` on three methods, one of which fails on some tasks, and one with two seeds."""
+    """A report in `folder/out` on three methods: one fails on some tasks and has counted costs, one has two seeds."""
     tasks = made_up_tasks(count, repositories=repositories)
     dataset = write_dataset(folder / "data", tasks)
     failures = {task.task_id for task in tasks[::40]}
     write_run(folder / "runs" / "able", dataset, tasks, "able", skilled(tasks, 0.7, seed=1), failures)
+    note_costs(folder / "runs" / "able", Costs(tasks=2, prompt_tokens=30))
     write_run(folder / "runs" / "plain", dataset, tasks, "plain", skilled(tasks, 0.2, seed=2))
     for seed in (0, 1):
         answers = skilled(tasks, 0.4, seed=3 + seed)

@@ -2,7 +2,7 @@
 
 from harness_cases import make_score
 
-from harness.manifest import describe_run
+from harness.manifest import TrainingManifest, describe_run
 from harness.predictors.protocol import PredictorSettings
 from harness.report.methods import ScoredRun
 from harness.selection import TaskSelection
@@ -45,3 +45,11 @@ def spread(method, leads, *, tasks=20, **fields):
         for number in range(tasks)
     ]
     return ScoredRun(manifest=make_manifest(method), scores=tuple(scores))
+
+
+def training(**changes):
+    """What the weights of a run were trained with; `changes` override."""
+    usual = {"recipe": "clean", "seed": 0, "settings_sha256": "s", "repositories": 3, "draws": 44}
+    return TrainingManifest(
+        **(usual | {"target_tokens": 1_234, "steps": 6, "trainable_parameters": 9_876_543} | changes)
+    )

@@ -97,9 +97,12 @@ def test_a_second_diagnosis_measures_nothing_and_writes_the_same_bytes(data, che
     assert diagnose(data, out, checkpoints["code2lora-static"]) == 0
     first, kept = (out / "diagnosis.json").read_bytes(), (out / CELLS_NAME).read_bytes()
     (out / CELLS_NAME).write_bytes(kept[:-30])  # as a kill leaves it
+    old = out / "diagnosis-figures" / "own-minus-shared.svg"
+    old.write_text("of a diagnosis with --shared")
     assert diagnose(data, out, checkpoints["code2lora-static"]) == 0
     assert (out / "diagnosis.json").read_bytes() == first
     assert (out / CELLS_NAME).read_bytes() == kept
+    assert not old.exists()
     monkeypatch.setattr(cells, "likelihoods", lambda *_: pytest.fail("it was measured before"))
     assert diagnose(data, out, checkpoints["code2lora-static"]) == 0
     assert (out / "diagnosis.json").read_bytes() == first
@@ -108,7 +111,7 @@ def test_a_second_diagnosis_measures_nothing_and_writes_the_same_bytes(data, che
 def test_without_the_libraries_of_reports_there_are_numbers_and_no_figures(
     data, checkpoints, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(diagnosing, "find_spec", lambda name: None)
+    monkeypatch.setattr(diagnosing, "missing_page_library", lambda: "altair")
     assert diagnose(data, tmp_path / "out", checkpoints["code2lora-static"]) == 0
     assert "pip install 'repopeftbench[report]'" in capsys.readouterr().err
     assert (tmp_path / "out" / "diagnosis.json").is_file()

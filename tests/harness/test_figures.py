@@ -1,7 +1,10 @@
 """Figures: what is drawn of which numbers, and what is left out."""
 
+from dataclasses import replace
+
 from report_cases import scored, spread
 
+from harness.probing.records import Execution, Outcome
 from harness.report.answers import group_answers
 from harness.report.companions import Companions, Control, Diagnosis, Similarity
 from harness.report.figures.drawing import method_colours
@@ -9,6 +12,7 @@ from harness.report.figures.evidence import conditioning, cost, execution
 from harness.report.figures.quality import history, ranking, reliability
 from harness.report.figures.repositories import repositories, training_data
 from harness.report.tables import build_report
+from repopeftbench.schema import Event
 
 _COLOURS = method_colours(("good", "bad"))
 
@@ -26,6 +30,21 @@ def values_of(figure):
     named = figure.spec.get("datasets", {})
     data = [layer.get("data") or figure.spec.get("data", {}) for layer in layers]
     return [row for part in data for row in part.get("values") or named.get(part.get("name"), [])]
+
+
+def executions_of(run, outcomes):
+    """What probing a run came to, task by task."""
+    return tuple(
+        Execution(
+            task_id=score.task_id,
+            repo_id=score.repo_id,
+            track=score.track,
+            split=score.split,
+            outcome=outcome,
+            reason=None,
+        )
+        for score, outcome in zip(run.scores, outcomes, strict=True)
+    )
 
 
 def test_ranking_draws_the_numbers_of_the_table():
@@ -55,6 +74,14 @@ def test_repositories_have_one_point_each():
     assert {(row["method"], row["repository"]) for row in points} == {
         (method, f"r{number}") for method in ("good", "bad") for number in range(3)
     }
+    violin = spread_figure.spec["layer"][0]
+    assert violin["transform"][0] == {
+        "density": "em",
+        "groupby": ["method"],
+        "extent": [0, 65.0],
+        "steps": 100,
+        "as": ["em", "density"],
+    }
     assert spread_figure.grid.rows[0] == ("good", "55.0", "57.5", "60.0", "62.5", "65.0")
 
 
@@ -69,9 +96,12 @@ def test_training_data_divides_tasks_by_the_repository_s_train_tasks():
 
 
 def test_slices_of_few_repositories_are_told_apart():
-    table, _ = table_and_answers(spread("good", [1, 2, 3]), spread("bad", [0, 0, 0]))
-    figure = reliability(table)
-    assert figure is None or {row["trust"] for row in values_of(figure)} == {"fewer than 6 repositories"}
+    run = spread("good", [1, 2, 3, 4, 5, 6, 7])
+    assert reliability(table_and_answers(run)[0]) is None
+    scores = [replace(score, event=Event.MODIFIED) if score.repo_id == "r0" else score for score in run.scores]
+    table, _ = table_and_answers(replace(run, scores=tuple(scores)))
+    trust = {row["slice"].rpartition(": ")[2]: row["trust"] for row in values_of(reliability(table))}
+    assert trust == {"added": "enough repositories", "modified": "fewer than 6 repositories"}
 
 
 def test_cost_needs_two_methods_with_a_log():
@@ -82,12 +112,12 @@ def test_cost_needs_two_methods_with_a_log():
 
 
 def test_executions_are_counted_for_answers_that_match_and_that_do_not():
-    run = scored("good", [True, True, False])
+    run = scored("good", [True, True, False, False])
     _, answers = table_and_answers(run)
-    ids = [score.task_id for score in run.scores]
-    assert execution(answers, {}) is None
-    outcomes = {ids[0]: "passed", ids[1]: "failed", ids[2]: "passed", "other": "passed"}
-    figure = execution(answers, {"good": outcomes})
+    assert execution(answers) is None
+    outcomes = (Outcome.PASSED, Outcome.FAILED, Outcome.PASSED, Outcome.NOT_DRAWN)
+    _, answers = table_and_answers(replace(run, executions=executions_of(run, outcomes)))
+    figure = execution(answers)
     assert figure.grid.rows == (
         ("good", "does not match", "passed", "1"),
         ("good", "matches", "failed", "1"),
@@ -98,8 +128,8 @@ def test_executions_are_counted_for_answers_that_match_and_that_do_not():
 def test_a_diagnosis_becomes_a_heat_map_and_bars():
     similarity = Similarity(labels=("a", "b"), cosine=((1.0, 0.25), (0.25, 1.0)))
     controls = (Control(control="own", em_strict=0.3, low=0.2, high=0.4), Control(control="mean", em_strict=0.3))
-    found = Companions(diagnosis=Diagnosis(similarity=similarity, controls=controls), outcomes={}, remarks=())
-    none = Companions(diagnosis=None, outcomes={}, remarks=())
+    found = Companions(diagnosis=Diagnosis(similarity=similarity, controls=controls), remarks=())
+    none = Companions(diagnosis=None, remarks=())
     heat_map, bars = conditioning({"code": found, "plain": none})
     assert "The mean between two repositories is 0.250." in heat_map.caption
     assert heat_map.grid.rows == (("a", "1.000", "0.250"), ("b", "0.250", "1.000"))

@@ -4,16 +4,21 @@ import base64
 import hashlib
 import re
 import shutil
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 from page_cases import HOSTILE, HOSTILE_REPOSITORY, MARK, hostile_tasks, write_hostile, write_usual
+from report_cases import training
 
 from harness.commands.reporting import make_report, write_all
 from harness.report.html.details import CHUNK_TASKS
 from harness.report.html.packing import pack, unpack
+from harness.report.tables import build_report
 
 pytest.importorskip("altair", reason="the page's libraries are not installed: pip install 'repopeftbench[report]'")
+
+from harness.report.html.folder import write_page
 
 _SCRIPT = re.compile(r"<script([^>]*)>(.*?)</script>", re.DOTALL)
 _CHUNK = re.compile(r'repobenchDetails\("([0-9a-f]{16})",(\d+),"([A-Za-z0-9+/=]+)"\);\n')
@@ -178,6 +183,24 @@ def test_figures_have_words_and_numbers(usual):
     svg = (usual / "report-figures" / "evolution-cr_test-exact-match.svg").read_text("utf-8")
     assert "Exact match by three rules" in svg
     assert (usual / "report-figures" / "evolution-cr_test-exact-match.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_of_one_method_are_told_apart_by_the_seed_of_their_training(usual, tmp_path):
+    made = make_report([usual.parent / "runs" / f"seeded-{seed}" for seed in (0, 1)], [])
+    first = made.runs[0][1].manifest
+    runs = []
+    for seed, (folder, run) in enumerate(made.runs):
+        runs.append((folder, replace(run, manifest=first.model_copy(update={"training": training(seed=seed)}))))
+    report = build_report([run for _, run in runs], resamples=50)
+    write_page(report, runs, [], tmp_path, progress=lambda _: None)
+    assert [run["label"] for run in document(tmp_path)["runs"]] == ["seeded, seed 0", "seeded, seed 1"]
+
+
+def test_costs_are_on_the_page_where_a_log_has_them(usual):
+    for table in document(usual)["tables"]:
+        assert [row[0] for row in table["costs"]["rows"]] == [row["method"] for row in table["rows"]]
+        assert {row[0]: row[6] for row in table["costs"]["rows"]}["able"] == "15"
+        assert table["costs"]["headings"][6] == "Prompt tokens"
 
 
 def test_without_a_dataset_there_is_no_prefix_and_no_file(usual, tmp_path):

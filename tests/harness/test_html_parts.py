@@ -4,8 +4,6 @@ import csv
 import io
 import json
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from harness_cases import make_score
 from report_cases import scored, spread
@@ -14,7 +12,7 @@ from harness.records import Unscored
 from harness.report.companions import read_companions
 from harness.report.exports import table_exports, to_csv, to_json_rows, to_latex, to_markdown_table
 from harness.report.html.links import file_link
-from harness.report.html.task_index import TaskIndex, shortened, verdict_of
+from harness.report.html.task_index import TaskIndex, verdict_of
 from harness.report.tables import build_report
 
 _SHA = "a" * 40
@@ -66,29 +64,27 @@ def test_list_of_tasks_holds_one_text_per_repository_and_a_sign_for_what_was_not
 
 
 def test_long_targets_are_cut_to_one_line():
-    assert shortened("a\n  b") == "a b"
-    assert shortened("x" * 500) == "x" * 71 + "…"
+    index = TaskIndex(1)
+    for number, target in enumerate(["a\n  b", "x" * 500]):
+        index.add(0, [make_score(number, target=target)], file="", function="", line=0)
+    assert index.columns()["target"] == ["a b", "x" * 71 + "…"]
 
 
 def test_nothing_beside_a_run_is_nothing(tmp_path):
     found = read_companions(tmp_path)
-    assert (found.diagnosis, found.outcomes, found.remarks) == (None, {}, ())
+    assert (found.diagnosis, found.remarks) == (None, ())
 
 
-def test_diagnosis_and_executions_are_read_with_fields_that_are_not_known_here(tmp_path):
+def test_a_diagnosis_is_read_with_fields_that_are_not_known_here(tmp_path):
     document = {
         "similarity": {"labels": ["a", "b"], "cosine": [[1, 0.2], [0.2, 1]], "kind": "A and B"},
         "controls": [{"control": "own", "em_strict": 0.3, "low": 0.2, "high": 0.4, "n": 3}],
         "other": 1,
     }
     (tmp_path / "diagnosis.json").write_text(json.dumps(document))
-    (tmp_path / "probe").mkdir()
-    table = pa.table({"task_id": ["t"], "outcome": ["passed"], "seconds": [1.0]})
-    pq.write_table(table, tmp_path / "probe" / "execution.parquet")
     found = read_companions(tmp_path)
     assert found.diagnosis.controls[0].em_strict == 0.3
     assert found.diagnosis.similarity.cosine == ((1.0, 0.2), (0.2, 1.0))
-    assert found.outcomes == {"t": "passed"}
     assert found.remarks == ()
 
 
@@ -105,18 +101,6 @@ def test_a_diagnosis_that_cannot_be_read_is_a_remark(tmp_path, content, remark):
     found = read_companions(tmp_path)
     assert found.diagnosis is None
     assert remark in found.remarks[0]
-
-
-@pytest.mark.parametrize("damaged", [True, False])
-def test_executions_that_cannot_be_read_are_a_remark(tmp_path, damaged):
-    path = tmp_path / "execution.parquet"
-    if damaged:
-        path.write_bytes(b"no parquet")
-    else:
-        pq.write_table(pa.table({"task": ["t"]}), path)
-    found = read_companions(tmp_path)
-    assert found.outcomes == {}
-    assert "execution.parquet of" in found.remarks[0]
 
 
 @pytest.fixture(scope="module")

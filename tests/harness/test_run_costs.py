@@ -1,23 +1,15 @@
 """What runs cost, in their logs and beside the scores of a report."""
 
 import pytest
-from report_cases import make_manifest, scored
+from report_cases import make_manifest, scored, training
 
-from harness.costs import Costs, costs_of, note_costs, read_costs
-from harness.manifest import TrainingManifest
+from harness.costs import Costs, Pace, costs_of, note_costs, read_costs
 from harness.report.exports import table_exports
 from harness.report.methods import combine_seeds
 from harness.report.rendering import to_json, to_markdown
 from harness.report.tables import build_report
 from harness.report.terminal import to_terminal
 from harness.run_store import open_run
-
-
-def training(**changes):
-    usual = {"recipe": "clean", "seed": 0, "settings_sha256": "s", "repositories": 3, "draws": 44}
-    return TrainingManifest(
-        **(usual | {"target_tokens": 1_234, "steps": 6, "trainable_parameters": 9_876_543} | changes)
-    )
 
 
 def trained(method, rights, *, seed=0, checkpoint="a", costs=None, **changes):
@@ -40,18 +32,49 @@ def test_costs_of_several_starts_add_up_and_a_training_is_counted_once(tmp_path)
     note_costs(folder, Costs(tasks=2, prompt_tokens=30, adapters=1, adapter_seconds=0.25, training_seconds=7.5))
     note_costs(folder, Costs(tasks=1, prompt_tokens=15, adapters=1, adapter_seconds=0.75, training_seconds=7.5))
     note_costs(folder, Costs(adapters=1))  # all tasks had their answers
-    costs = read_costs(folder)
+    costs, pace = read_costs(folder)
+    assert pace is None  # nothing was answered
     assert costs == Costs(tasks=3, prompt_tokens=45, adapters=2, adapter_seconds=1.0, training_seconds=7.5)
     assert (costs.tokens_per_task, costs.milliseconds_per_adapter) == (15.0, 500.0)
     assert (tmp_path / "run" / "run.log").read_text().count(" costs ") == 2
 
 
 def test_a_log_that_says_nothing_and_a_predictor_that_counts_nothing_have_no_costs(tmp_path):
-    assert read_costs(tmp_path) is None
+    assert read_costs(tmp_path) == (None, None)
     (tmp_path / "run.log").write_bytes(b"2026 costs {not json}\n\xff costs {}\n")
-    assert read_costs(tmp_path) is None
+    assert read_costs(tmp_path) == (None, None)
     assert costs_of(object()) == Costs()
     assert (Costs().tokens_per_task, Costs().milliseconds_per_adapter) == (None, None)
+
+
+_START = "2026-01-01T00:00:00.000+00:00 m starts with {} of 100 tasks answered\n"
+_DONE = "2026-01-01T00:{}.500+00:00 {} of 100 tasks are answered\n"
+
+
+def pace_of(folder, log):
+    (folder / "run.log").write_text(log)
+    return read_costs(folder)[1]
+
+
+def test_pace_is_counted_from_the_start_to_the_last_answer(tmp_path):
+    log = _START.format(0) + _DONE.format("00:08", 64) + _DONE.format("00:12", 100)
+    log += "2026-01-01T09:00:00.000+00:00 complete\n2026-01-02T00:00:00.000+00:00 scored again\n"
+    assert pace_of(tmp_path, log) == Pace(seconds=12.5, tasks=100)
+
+
+def test_time_between_two_starts_is_not_counted(tmp_path):
+    log = _START.format(0) + _DONE.format("00:08", 64)
+    log += "2026-01-02T00:00:00.000+00:00 m starts with 64 of 100 tasks answered\n"
+    log += "2026-01-02T00:00:02.000+00:00 100 of 100 tasks are answered\n"
+    assert pace_of(tmp_path, log) == Pace(seconds=10.5, tasks=100)
+
+
+def test_a_log_without_answers_or_times_has_no_pace(tmp_path):
+    assert pace_of(tmp_path, "") is None
+    assert pace_of(tmp_path, _START.format(0)) is None
+    assert pace_of(tmp_path, _DONE.format("00:08", 64) + _DONE.format("00:12", 100)) is None
+    odd = "yesterday m starts with 0 of 1 tasks answered\nyesterday 1 of 1 tasks are answered"
+    assert pace_of(tmp_path, odd) is None
 
 
 def test_a_report_has_costs_beside_the_scores():

@@ -100,7 +100,7 @@ def test_every_method_is_trained_and_answers_by_name(data, trained, tmp_path, me
     )
     for name in ("draws", "target_tokens", "steps", "trainable_parameters"):
         assert manifest["training"][name] == record[name]
-    costs = read_costs(tmp_path / "run")
+    costs, _ = read_costs(tmp_path / "run")
     assert (costs.tasks, costs.prompt_tokens > 0, costs.training_seconds > 0) == (2, True, True)
     assert bool(costs.adapters and costs.adapter_seconds) == (method not in LORA)
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import altair as alt
 
-from harness.report.sections import Grid
+from harness.report.sections import ABSENT, Grid
 from harness.stats import Estimate
 
 Values = list[dict[str, Any]]
+Colours = Mapping[str, str]
+"""Of methods."""
 
 PALETTE = (
     "#4269d0",
@@ -45,17 +47,17 @@ class Figure:
     spec: Mapping[str, Any]
 
 
-def method_colours(methods: Sequence[str]) -> Mapping[str, str]:
+def method_colours(methods: Sequence[str]) -> Colours:
     """The colour of every method; the same in all figures of a report."""
     return {method: PALETTE[index % len(PALETTE)] for index, method in enumerate(methods)}
 
 
-def method_scale(colours: Mapping[str, str], methods: Sequence[str]) -> alt.Scale:
+def method_scale(colours: Colours, methods: Sequence[str]) -> alt.Scale:
     """The scale that gives the shown methods their colours."""
     return alt.Scale(domain=list(methods), range=[colours[method] for method in methods])
 
 
-def method_colour(colours: Mapping[str, str], methods: Sequence[str], *, legend: bool = True) -> alt.Color:
+def method_colour(colours: Colours, methods: Sequence[str], *, legend: bool = True) -> alt.Color:
     """The channel that colours by `method`."""
     shown = alt.Legend(title=None, orient="top", labelLimit=220) if legend and len(methods) > 1 else None
     return alt.Color("method:N", scale=method_scale(colours, methods), legend=shown)
@@ -106,7 +108,7 @@ def percent(value: float | None) -> float | None:
 
 def number_text(value: float | None, digits: int = 1) -> str:
     """A number of a grid; an en dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001
+    return ABSENT if value is None else f"{value:.{digits}f}"
 
 
 def estimated(facts: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:

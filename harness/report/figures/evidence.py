@@ -8,6 +8,7 @@ import altair as alt
 from harness.report.answers import Answers
 from harness.report.companions import Companions, Diagnosis
 from harness.report.figures.drawing import (
+    Colours,
     Figure,
     Values,
     chart_of,
@@ -24,8 +25,6 @@ from harness.report.figures.drawing import (
 from harness.report.metrics import HEADLINE
 from harness.report.sections import Grid
 from harness.report.tables import Table
-
-Colours = Mapping[str, str]
 
 
 def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure | None:
@@ -70,21 +69,20 @@ def cost(table: Table, seconds: Mapping[str, float], colours: Colours) -> Figure
     )
 
 
-def execution(answers: Sequence[Answers], outcomes: Mapping[str, Mapping[str, str]]) -> Figure | None:
-    """What executions say of answers that match the target, and of those that do not; None where nothing was executed.
+def execution(answers: Sequence[Answers]) -> Figure | None:
+    """What executions say of the first seed's answers, those that match the target and those that do not.
 
-    Args:
-        answers: of the methods.
-        outcomes: of the first seed's executions: by method, then by task.
+    None where nothing was executed.
     """
     values: Values = []
     rows = []
     for one in answers:
-        counts: Counter[tuple[str, str]] = Counter()
-        for score in one.scores[0]:
-            outcome = outcomes.get(one.method.name, {}).get(score.task_id)
-            if outcome is not None:
-                counts["matches" if score.em_strict else "does not match", outcome] += 1
+        executed = one.method.runs[0].executed()
+        counts = Counter(
+            ("matches" if score.em_strict else "does not match", executed[score.task_id].outcome.value)
+            for score in one.scores[0]
+            if score.task_id in executed
+        )
         for (match, outcome), count in sorted(counts.items()):
             answer = f"{one.method.name}, {match}"
             values.append({"answer": answer, "outcome": outcome, "tasks": count})
@@ -118,27 +116,34 @@ def conditioning(found: Mapping[str, Companions]) -> tuple[Figure, ...]:
     figures: list[Figure] = []
     for number, (method, companions) in enumerate(sorted(found.items())):
         if companions.diagnosis is not None:
-            figures += _similarity(method, companions.diagnosis, number)
+            cosines = companions.diagnosis.similarity
+            if cosines is not None:
+                name = f"adapter-similarity-{number}"
+                figures.append(similarity(method, cosines.labels, cosines.cosine, name=name))
             figures += _controls(method, companions.diagnosis, number)
     return tuple(figures)
 
 
-def _similarity(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
-    similarity = diagnosis.similarity
-    if similarity is None:
-        return []
-    labels = list(similarity.labels)
+def similarity(method: str, labels: Sequence[str], cosine: Sequence[Sequence[float]], *, name: str) -> Figure:
+    """The cosine of the adapters of every two repositories.
+
+    Args:
+        method: whose adapters.
+        labels: the repositories.
+        cosine: a row for each of them, in [-1, 1].
+        name: of the figure.
+    """
     values: Values = [
         {"one": one, "other": other, "cosine": round(value, 4)}
-        for one, line in zip(labels, similarity.cosine, strict=True)
+        for one, line in zip(labels, cosine, strict=True)
         for other, value in zip(labels, line, strict=True)
     ]
     chart = (
         chart_of(values)
         .mark_rect()
         .encode(
-            x=alt.X("other:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-45, labelLimit=140)),
-            y=alt.Y("one:N", sort=labels, title=None),
+            x=alt.X("other:N", sort=list(labels), title=None, axis=alt.Axis(labelAngle=-45, labelLimit=140)),
+            y=alt.Y("one:N", sort=list(labels), title=None),
             color=alt.Color(
                 "cosine:Q", scale=alt.Scale(scheme="blueorange", domain=[-1, 1]), legend=alt.Legend(title="cosine")
             ),
@@ -147,23 +152,18 @@ def _similarity(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:
     )
     between = [value["cosine"] for value in values if value["one"] != value["other"]]
     mean = f" The mean between two repositories is {sum(between) / len(between):.3f}." if between else ""
-    return [
-        Figure(
-            name=f"adapter-similarity-{number}",
-            title=f"Similarity of adapters: {method}",
-            caption="The cosine of the adapters of every two repositories: where all are 1, the adapter does not "
-            f"depend on the repository.{mean}",
-            grid=Grid(
-                title="",
-                headings=("Repository", *labels),
-                rows=tuple(
-                    (one, *(f"{value:.3f}" for value in line))
-                    for one, line in zip(labels, similarity.cosine, strict=True)
-                ),
-            ),
-            spec=finished(chart, height=max(160, min(620, 24 * len(labels)))),
-        )
-    ]
+    return Figure(
+        name=name,
+        title=f"Similarity of adapters: {method}",
+        caption="The cosine of the adapters of every two repositories: where all are 1, the adapter does not "
+        f"depend on the repository.{mean}",
+        grid=Grid(
+            title="",
+            headings=("Repository", *labels),
+            rows=tuple((one, *(f"{value:.3f}" for value in line)) for one, line in zip(labels, cosine, strict=True)),
+        ),
+        spec=finished(chart, height=max(160, min(620, 24 * len(labels)))),
+    )
 
 
 def _controls(method: str, diagnosis: Diagnosis, number: int) -> list[Figure]:

@@ -14,6 +14,7 @@ _THEME = {
     "view": {"stroke": None},
     "axis": {"gridColor": "#e4e6ea", "domainColor": "#9aa1ab", "tickColor": "#9aa1ab", "labelColor": "#333944"},
     "legend": {"columns": 3},
+    "boxplot": {"median": {"color": "black"}},
     "title": {"anchor": "start", "fontSize": 15},
 }
 

@@ -1,11 +1,12 @@
 """Figures of how good methods are: exact matches, along the history, in slices, and kinds of mistakes. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import altair as alt
 
 from harness.pairing import FEWEST_REPOSITORIES
 from harness.report.figures.drawing import (
+    Colours,
     Figure,
     Values,
     chart_of,
@@ -27,7 +28,6 @@ from harness.slices import SLICES
 from harness.stats import Estimate
 from harness.taxonomy import ErrorClass
 
-Colours = Mapping[str, str]
 _EXACT = {"em_strict": "EM", "em_ast": "EM AST", "em_paper": "EM paper"}
 
 

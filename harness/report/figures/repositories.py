@@ -8,6 +8,7 @@ import altair as alt
 
 from harness.report.answers import Answers
 from harness.report.figures.drawing import (
+    Colours,
     Figure,
     Values,
     chart_of,
@@ -25,7 +26,6 @@ from harness.report.metrics import HEADLINE
 from harness.report.sections import Grid
 from harness.stats import estimate_share, total
 
-Colours = Mapping[str, str]
 _TRAIN_BOUNDS = (1, 30, 100, 300, 1_000)
 _TOOLTIP = ("method:N", "repository:N", "em:Q", "tasks:Q")
 
@@ -68,17 +68,33 @@ def _shares(answers: Answers) -> Values:
 def _spread(values: Values, grid: Grid, methods: Sequence[str], count: int, colours: Colours) -> Figure:
     colour = method_colour(colours, methods, legend=False)
     y, x = methods_down(methods), percent_across("em", "Exact match of a repository, %")
-    box = chart_of(values).mark_boxplot(size=16, opacity=0.35, outliers=False, extent="min-max")
-    offset = alt.YOffset("offset:Q", scale=alt.Scale(domain=[-0.6, 1.6]))
-    strip = chart_of(values).mark_circle(size=26, opacity=0.65)
-    chart = box.encode(y=y, x=x, color=colour) + strip.encode(
-        y=y, x=x, yOffset=offset, color=colour, tooltip=list(_TOOLTIP)
+    offset = alt.YOffset("offset:Q", scale=alt.Scale(domain=[-0.1, 1.1]))
+    most = max(1.0, *(value["em"] for value in values))
+    # The outline is walked along its lower side and back along its upper one.
+    violin = (
+        chart_of(values)
+        .transform_density("em", groupby=["method"], extent=[0, most], steps=100, as_=["em", "density"])
+        .transform_joinaggregate(highest="max(density)", groupby=["method"])
+        .transform_calculate(side="[-1, 1]")
+        .transform_flatten(["side"])
+        .transform_calculate(
+            offset="0.5 + datum.side * datum.density / datum.highest / 2", walk="datum.side * datum.em"
+        )
+        .mark_line(filled=True, opacity=0.25, strokeWidth=0)
+        .encode(order="walk:Q")
+    )
+    box = chart_of(values).mark_boxplot(size=6, opacity=0.8, outliers=False, extent="min-max")
+    strip = chart_of(values).mark_circle(size=26, opacity=0.65).encode(tooltip=list(_TOOLTIP))
+    chart = (
+        violin.encode(y=y, x=x, yOffset=offset, color=colour)
+        + box.encode(y=y, x=x, color=colour)
+        + strip.encode(y=y, x=x, yOffset=offset, color=colour)
     )
     return Figure(
         name="repositories",
         title="Repositories differ",
-        caption=f"The exact match of each method in each of {count:,} repositories: a point is a repository, a box "
-        "holds the middle half of them, the line in it is the median.",
+        caption=f"The exact match of each method in each of {count:,} repositories: a point is a repository, the width "
+        "of a shape says how many are near, a bar holds the middle half of them, the line in it is the median.",
         grid=grid,
         spec=finished(chart, height=row_height(len(methods)) + 20),
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.probing.records import Execution
 from harness.records import Prediction, Score, Unscored
 from harness.report.answers import TableKey
 from harness.report.html.answers_on_disk import StoredPredictions
@@ -39,12 +40,11 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocatedRun:
-    """A finished run, the folder it was read from, what the page calls it, and outcomes of executions by task."""
+    """A finished run, the folder it was read from, and what the page calls it."""
 
     folder: Path
     run: ScoredRun
     label: str
-    outcomes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,7 @@ def write_details(
     written = 0
     with ExitStack() as held:
         stored = [held.enter_context(StoredPredictions(one.folder, len(one.run.scores))) for one in runs]
+        executions = [one.run.executed() for one in runs]
         for number, key in enumerate(tables):
             links = _locations(datasets.get(key[0]))
             for row in _rows(runs, datasets.get(key[0]), key):
@@ -96,7 +97,7 @@ def write_details(
                 predictions = [
                     None if place is None else source[place] for source, place in zip(stored, row.places, strict=True)
                 ]
-                chunk.append(_detail(row, predictions, [one.outcomes for one in runs], links))
+                chunk.append(_detail(row, predictions, executions, links))
                 if len(chunk) == CHUNK_TASKS:
                     _write_chunk(folder, report_id, written, chunk)
                     written, chunk = written + 1, []
@@ -145,7 +146,7 @@ def _fields(dataset: Dataset, key: TableKey) -> Iterator[dict[str, Any]]:
 def _detail(
     row: _Row,
     predictions: Sequence[Prediction | None],
-    outcomes: Sequence[Mapping[str, str]],
+    executions: Sequence[Mapping[str, Execution]],
     links: Mapping[str, str],
 ) -> dict[str, Any]:
     score = next(answer for answer in row.scores if answer is not None)
@@ -154,10 +155,8 @@ def _detail(
         "repository": score.repo_id,
         "target": score.target,
         "answers": [
-            None
-            if answer is None or prediction is None
-            else _answer(answer, prediction) | {"outcome": executed.get(answer.task_id)}
-            for answer, prediction, executed in zip(row.scores, predictions, outcomes, strict=True)
+            None if answer is None or prediction is None else _answer(answer, prediction, executed.get(answer.task_id))
+            for answer, prediction, executed in zip(row.scores, predictions, executions, strict=True)
         ],
     }
     fields = row.fields
@@ -181,7 +180,7 @@ def _detail(
     return detail
 
 
-def _answer(score: Score, prediction: Prediction) -> dict[str, Any]:
+def _answer(score: Score, prediction: Prediction, execution: Execution | None) -> dict[str, Any]:
     values: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for name, metric in METRICS.items():
@@ -196,4 +195,5 @@ def _answer(score: Score, prediction: Prediction) -> dict[str, Any]:
         "error": prediction.error,
         "values": values,
         "reasons": reasons,
+        "outcome": None if execution is None else execution.outcome.value,
     }

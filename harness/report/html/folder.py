@@ -13,7 +13,6 @@ from typing import Any
 
 from harness.report.answers import Answers, group_answers
 from harness.report.companions import Companions, read_companions
-from harness.report.costs import read_cost
 from harness.report.exports import table_stem
 from harness.report.figures import evidence, quality, repositories
 from harness.report.figures.drawing import Figure, method_colours
@@ -22,8 +21,8 @@ from harness.report.html.details import LocatedRun, write_details
 from harness.report.html.leaderboard import page_tables
 from harness.report.html.page import PageContent, render_page
 from harness.report.html.task_index import TaskIndex
-from harness.report.methods import Method, ScoredRun, combine_seeds
-from harness.report.sections import Grid
+from harness.report.methods import Method, ScoredRun, combine_seeds, seed_of
+from harness.report.sections import ABSENT, Grid
 from harness.report.tables import Report
 from harness.run_store import COMPLETE
 from repopeftbench import __version__
@@ -107,21 +106,19 @@ def _arranged(runs: Sequence[tuple[Path, ScoredRun]]) -> _Runs:
         LocatedRun(
             folder=folders[id(run)],
             run=run,
-            label=method.name if len(method.runs) == 1 else f"{method.name}, seed {run.manifest.seed}",
-            # Those of a method are of its first seed.
-            outcomes=companions[method.name].outcomes if run is method.runs[0] else {},
+            label=method.name if len(method.runs) == 1 else f"{method.name}, seed {seed_of(run)}",
         )
         for method in methods
         for run in method.runs
     )
-    costs = {method.name: [read_cost(folders[id(run)]) for run in method.runs] for method in methods}
+    paces = {method.name: [run.pace for run in method.runs if run.pace is not None] for method in methods}
     return _Runs(
         located=located,
         methods=methods,
         seconds={
-            name: round(sum(cost.seconds for cost in found if cost) / sum(cost.tasks for cost in found if cost), 6)
-            for name, found in costs.items()
-            if any(found)
+            name: round(sum(pace.seconds for pace in found) / sum(pace.tasks for pace in found), 6)
+            for name, found in paces.items()
+            if found
         },
         companions=companions,
     )
@@ -158,7 +155,6 @@ def _figures(
     colours: Mapping[str, str],
 ) -> list[Figure]:
     table = report.tables[place]
-    outcomes = {name: found.outcomes for name, found in runs.companions.items()}
     train = _train_tasks(datasets.get(table.dataset), table.track)
     figures = [
         quality.ranking(table, colours),
@@ -168,7 +164,7 @@ def _figures(
         quality.reliability(table),
         quality.mistakes(table),
         evidence.cost(table, runs.seconds, colours),
-        evidence.execution(answers, outcomes),
+        evidence.execution(answers),
     ]
     return [figure for figure in figures if figure is not None]
 
@@ -236,12 +232,12 @@ def _run_grid(runs: _Runs) -> Grid:
             (
                 one.label,
                 settings.backbone,
-                settings.checkpoint or "–",  # noqa: RUF001
+                settings.checkpoint or ABSENT,
                 settings.state.value,
-                str(manifest.seed),
+                str(seed_of(one.run)),
                 f"{manifest.task_count:,}",
-                "–" if seconds is None else f"{seconds:.4f}",  # noqa: RUF001
-                (manifest.weights_sha256 or "–")[:12],  # noqa: RUF001
+                ABSENT if seconds is None else f"{seconds:.4f}",
+                (manifest.weights_sha256 or ABSENT)[:12],
                 manifest.dataset_sha256[:12],
                 manifest.tool_version,
             )

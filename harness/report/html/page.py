@@ -23,7 +23,7 @@ from harness.report.html.details import CHUNK_TASKS
 from harness.report.html.leaderboard import page_notes
 from harness.report.html.packing import pack
 from harness.report.metrics import HEADLINE, METRICS
-from harness.report.sections import Grid, sections
+from harness.report.sections import Grid, Section, sections
 from harness.report.tables import Report
 from repopeftbench import __version__
 
@@ -65,6 +65,7 @@ def render_page(report: Report, content: PageContent) -> str:
         lstrip_blocks=True,
     )
     program = _enclosed("\n".join(_own(name) for name in _PROGRAM))
+    shown = sections(report, ())
     library = _enclosed(vl_convert.javascript_bundle(_GLOBALS))
     return environment.get_template("page.html.j2").render(
         title=_TITLE,
@@ -74,14 +75,14 @@ def render_page(report: Report, content: PageContent) -> str:
         style=Markup(_own("style.css")),
         library=Markup(library),
         program=Markup(program),
-        payload=pack(_document(report, content)),
-        sections=sections(report, ()),
+        payload=pack(_document(report, content, shown)),
+        sections=shown,
         notes=[*page_notes(report), *content.remarks],
         runs=content.run_grid,
     )
 
 
-def _document(report: Report, content: PageContent) -> dict[str, Any]:
+def _document(report: Report, content: PageContent, shown: Sequence[Section]) -> dict[str, Any]:
     """What the page's program reads."""
     places = {sha256: place for place, sha256 in enumerate(content.datasets)}
     return {
@@ -93,8 +94,13 @@ def _document(report: Report, content: PageContent) -> dict[str, Any]:
         "datasets": [{"name": name} for name in content.datasets.values()],
         "runs": [{**run, "dataset": places[run["dataset"]]} for run in content.runs],
         "tables": [
-            {**table, "dataset": places[table["dataset"]], "figures": [_plain(figure) for figure in figures]}
-            for table, figures in zip(content.tables, content.figures, strict=True)
+            {
+                **table,
+                "dataset": places[table["dataset"]],
+                "costs": None if section.costs is None else _cells(section.costs),
+                "figures": [_plain(figure) for figure in figures],
+            }
+            for table, figures, section in zip(content.tables, content.figures, shown, strict=True)
         ],
         "conditioning": [_plain(figure) for figure in content.conditioning],
         "tasks": dict(content.tasks),
@@ -107,11 +113,13 @@ def _plain(figure: Figure) -> dict[str, Any]:
     return {
         "title": figure.title,
         "caption": figure.caption,
-        "headings": list(figure.grid.headings),
-        "rows": [list(row) for row in figure.grid.rows],
-        "texts": figure.grid.texts,
+        **_cells(figure.grid),
         "spec": dict(figure.spec),
     }
+
+
+def _cells(grid: Grid) -> dict[str, Any]:
+    return {"headings": list(grid.headings), "rows": [list(row) for row in grid.rows], "texts": grid.texts}
 
 
 def _own(name: str) -> str:

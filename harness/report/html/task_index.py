@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.records import Score
+from harness.report.sections import shortened
 from harness.slices import position
 
 ID_CHARACTERS = 12
@@ -68,7 +69,7 @@ class TaskIndex:
         score = next(answer for answer in answers if answer is not None)
         self._tables.append(table)
         self._ids.append(score.task_id[:ID_CHARACTERS])
-        self._targets.append(shortened(score.target))
+        self._targets.append(shortened(score.target, _MOST_CHARACTERS))
         self._positions.append(round(100 * position(score)))
         self._lines.append(line)
         for verdicts, answer in zip(self._verdicts, answers, strict=True):
@@ -96,9 +97,3 @@ class TaskIndex:
             "verdicts": ["".join(verdicts) for verdicts in self._verdicts],
             **{name: column.packed() for name, column in self._coded.items()},
         }
-
-
-def shortened(text: str) -> str:
-    """The text as one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= _MOST_CHARACTERS else line[: _MOST_CHARACTERS - 1] + "…"

@@ -70,7 +70,8 @@ function startLeaderboard(report) {
       h("p", { class: "soft" }, `${plural(cells.tasks, "task", "tasks")} of ${plural(cells.repositories, "repository", "repositories")}`,
         chosen.family ? ` · family ${chosen.family}` : "", chosen.event ? ` · event ${chosen.event}` : "",
         cells.repositories < report.fewest ? ` · too few repositories for verdicts, which need ${report.fewest}` : ""),
-      sortableTable(columns, rows, { label: name, sort: [1, true] }));
+      sortableTable(columns, rows, { label: name, sort: [1, true] }),
+      table.costs ? h("details", {}, h("summary", {}, "Costs"), plainTable(table.costs.headings, table.costs.rows, table.costs.texts)) : null);
   }
 
   function intervalCell(interval, metric, most, colour) {
