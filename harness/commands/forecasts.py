@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from harness.console import duration, record, show
+from harness.console import duration, record, repository_count, show
 from harness.forecasting import TrainingForecast, forecast_run
 from harness.predictors.protocol import Predictor
 from repopeftbench.schema import HistoryView, Task
@@ -116,8 +116,10 @@ def show_probe_forecast(found: "ProbeForecast", machine: "Machine") -> int:
     from sandboxes.shelf import disk_bytes
 
     used = disk_bytes(machine.store)
-    repositories = "1 repository" if found.repositories == 1 else f"{found.repositories:,} repositories"
-    show(f"{found.tasks:,} tasks of {repositories}: {found.test_functions:,} test functions in {found.trees:,} trees")
+    show(
+        f"{found.tasks:,} tasks of {repository_count(found.repositories)}: {found.test_functions:,} test functions in "
+        f"{found.trees:,} trees"
+    )
     show(
         f"at most {found.executions:,} executions: {found.originals:,} of tests as they are, {found.mutants:,} with "
         f"another value, {found.predictions:,} of predictions and their tripwires; what the store has of them costs "
