@@ -12,9 +12,9 @@ ARG EXTRAS=report
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 # Not root; whoever runs the container can be named with --user.
-RUN useradd --uid 1000 --create-home bench && mkdir /work && chown bench /work
-ENV PATH=/opt/venv/bin:$PATH OMP_NUM_THREADS=1 HF_HOME=/work/.cache/huggingface XDG_CACHE_HOME=/work/.cache
+RUN useradd --uid 1000 --create-home bench && mkdir /data && chown bench /data
+ENV PATH=/opt/venv/bin:$PATH OMP_NUM_THREADS=1 HF_HOME=/data/.cache/huggingface XDG_CACHE_HOME=/data/.cache
 USER bench
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["repobench"]
 CMD ["--help"]

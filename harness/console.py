@@ -87,6 +87,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
 
 
+def repository_count(count: int) -> str:
+    """A number of repositories for people."""
+    return f"{count:,} {'repository' if count == 1 else 'repositories'}"
+
+
 @dataclass(slots=True, kw_only=True)
 class _Bar:
     """Progress of one name: where it began, where it is, when, and its bar on the screen."""

@@ -29,7 +29,7 @@ FLAGS = {
     "score": "--codebleu-backend --data --workers",
     "report": "--by --data --html --no-html --out --seed",
     "serve": "--data --host --port",
-    "probe": "--cache --check --data --disk-budget --driver --limit --out --prepare --retry --runtime --seed "
+    "probe": "--cache --check --data --disk-budget --driver --dry-run --limit --out --prepare --retry --runtime --seed "
     "--store --track --unsafe-local --workers",
     "compare": "--limit --metric --seed",
     "publish": "--create-pr --dry-run --message --private --repo-id --revision --tombstones",

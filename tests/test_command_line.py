@@ -129,7 +129,7 @@ def test_json_of_every_command_is_one_document_alone_on_stdout(place, tmp_path, 
 
 def test_json_of_a_failure_is_one_document_with_the_sentence(tmp_path, capsys):
     document = documents(capsys, "score", tmp_path, code=2)
-    assert "holds no run" in document["error"] or "no run" in document["error"]
+    assert document["error"] == f"{tmp_path} is no run folder: it has no manifest.json."
     document = documents(capsys, "run", "--methud", "copy-prefix", code=2)
     assert "--help" in document["error"]
 

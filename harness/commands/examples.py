@@ -50,6 +50,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "score": ("repobench score repobench-out/runs/copy-prefix --data data --workers 2",),
         "probe": (
             "repobench probe --check",
+            "repobench probe repobench-out/runs/copy-prefix --data data --dry-run",
             "repobench probe repobench-out/runs/copy-prefix --data data",
         ),
         "diagnose": (

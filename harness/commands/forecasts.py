@@ -1,4 +1,7 @@
-"""`--dry-run` of `run` and `train`: what they would take, from a rate that is measured on a small part."""
+"""`--dry-run` of `run`, `train` and `probe`: what they would take, from a rate that was measured.
+
+`run` and `train` measure it on a small part; `probe` takes it from the executions that its store keeps.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +11,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from harness.console import duration, record, show
+from harness.console import duration, record, repository_count, show
 from harness.forecasting import TrainingForecast, forecast_run
 from harness.predictors.protocol import Predictor
 from repopeftbench.schema import HistoryView, Task
@@ -16,8 +19,11 @@ from repopeftbench.schema import HistoryView, Task
 if TYPE_CHECKING:
     from code2lora.training.nano_recipe import TrainingProgress
     from code2lora.training.session import TrainingSession
+    from harness.probing.forecast import ProbeForecast
+    from harness.probing.opening import Machine
 
 MEASURED_STEPS = 3
+RECENT_EXECUTIONS = 1_000
 
 
 def show_run_forecast(
@@ -103,3 +109,55 @@ def _measured(session: "TrainingSession") -> TrainingForecast:
 def _hours(seconds: float, device: str) -> str:
     kind = "GPU" if device.startswith("cuda") else "processor"
     return f"{duration(seconds)} ({seconds / 3600:.2g} {kind} hours)"
+
+
+def show_probe_forecast(found: "ProbeForecast", machine: "Machine") -> int:
+    """Shows what executing would take at most."""
+    from sandboxes.shelf import disk_bytes
+
+    used = disk_bytes(machine.store)
+    show(
+        f"{found.tasks:,} tasks of {repository_count(found.repositories)}: {found.test_functions:,} test functions in "
+        f"{found.trees:,} trees"
+    )
+    show(
+        f"at most {found.executions:,} executions: {found.originals:,} of tests as they are, {found.mutants:,} with "
+        f"another value, {found.predictions:,} of predictions and their tripwires; what the store has of them costs "
+        "nothing"
+    )
+    times = _recent_seconds(machine)
+    rate = sum(times) / len(times) if times else None
+    seconds = None if rate is None else found.executions * rate / machine.workers
+    if rate is None or seconds is None:
+        show(f"{machine.store} has no execution by {machine.driver} to take a rate from: --limit 1 makes some")
+    else:
+        show(
+            f"at most about {_hours(seconds, 'cpu')} with --workers {machine.workers}: the last {len(times):,} "
+            f"executions of the store took {rate:,.2g} s each; building environments and opening boxes come on top"
+        )
+    show(
+        f"the store takes {used / 1e6:,.1f} MB; trees and environments may take {machine.budget / 1e6:,.1f} MB, and "
+        "nothing was written"
+    )
+    record(
+        dry_run=True,
+        **asdict(found),
+        executions=found.executions,
+        seconds=seconds,
+        measured_executions=len(times),
+        workers=machine.workers,
+        store_bytes=used,
+        budget_bytes=machine.budget,
+    )
+    return 0
+
+
+def _recent_seconds(machine: "Machine") -> list[float]:
+    from harness.probing.opening import EXECUTIONS
+    from harness.probing.remembering import ExecutionStore
+
+    file = machine.store / EXECUTIONS
+    if not file.is_file():  # opening it would make it
+        return []
+    with ExecutionStore(file) as store:
+        return store.recent_seconds(machine.driver, RECENT_EXECUTIONS)

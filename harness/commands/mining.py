@@ -1,7 +1,7 @@
 """`repobench mine`: histories to datasets."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from harness.commands.folders import DATA_FOLDER
-from harness.console import Tracker, record, say, show
+from harness.commands.refusing import refuse_options
+from harness.console import Tracker, record, repository_count, say, show
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
 from repopeftbench.schema import Family, Track
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
@@ -147,7 +148,7 @@ def _verify(repo_list: str | None, options: MineOptions) -> int:
     from repopeftbench.verify import read_recorded
 
     fixed = ("cutoff", "seed", "mock", "prefix_bytes", "no_snapshots", "protocol", "compare_protocols", "dry_run")
-    _refuse(options, fixed, "with --verify, which goes by the manifest")
+    refuse_options(options, _DEFAULT_MINE, fixed, "with --verify, which goes by the manifest")
     listed = listed_tombstones(options.tombstones)
     for entry in read_recorded(options.out).repositories:
         tombstone = tombstone_of(listed, entry.repo_id, entry.location)
@@ -191,7 +192,8 @@ def _build_options(repositories: "RepositoryList", options: MineOptions, engine:
 def _paper_options(repositories: "RepositoryList", options: MineOptions, engine: "Engine") -> "PaperOptions":
     from repopeftbench.paper.build import PaperOptions
 
-    _refuse(options, ("seed", "mock", "prefix_bytes", "no_snapshots"), "in the paper protocol, which fixes it")
+    fixed = ("seed", "mock", "prefix_bytes", "no_snapshots")
+    refuse_options(options, _DEFAULT_MINE, fixed, "in the paper protocol, which fixes it")
     return PaperOptions(folder=options.out, cutoff=_cutoff(repositories, options), engine=engine, cache=_cache(options))
 
 
@@ -212,20 +214,13 @@ def _cache(options: MineOptions) -> Path:
     return (options.cache or default_cache()).absolute()
 
 
-def _refuse(options: MineOptions, names: Sequence[str], reason: str) -> None:
-    for name in names:
-        value, flag = getattr(options, name), f"--{name.replace('_', '-')}"
-        if value != getattr(_DEFAULT_MINE, name):
-            raise ConfigError(f"{flag} {value} has no meaning {reason}: leave {flag} out")
-
-
 def show_counts(manifest: "Manifest", folder: Path) -> None:
     """Shows the tasks of a new dataset by track and split, and its ledgers."""
     from repopeftbench.dataset.store import Dataset
 
     dataset = Dataset(folder)
     rows = {entry.path: entry.rows for entry in manifest.files}
-    table = Table(title=f"{_repositories(len(manifest.repositories))} in {folder}", title_justify="left")
+    table = Table(title=f"{repository_count(len(manifest.repositories))} in {folder}", title_justify="left")
     table.add_column("track")
     table.add_column("split")
     table.add_column("tasks", justify="right")
@@ -249,10 +244,6 @@ def _record_counts(manifest: "Manifest", folder: Path) -> None:
         ledgers={track: ledger.model_dump() for track, ledger in ledgers.items()},
         notes=list(manifest.notes),
     )
-
-
-def _repositories(count: int) -> str:
-    return f"{count} {'repository' if count == 1 else 'repositories'}"
 
 
 def _ledger_line(ledger: "LedgerEntry") -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from harness.console import Tracker, record, say, show
+from harness.console import Tracker, record, repository_count, say, show
 from repopeftbench.paper.build import PaperOptions, build_paper_dataset, compare_protocols
 from repopeftbench.paper.compare import Comparison, Counts
 from repopeftbench.pool import Engine
@@ -18,7 +18,7 @@ def mine_paper(repositories: RepositoryList, options: PaperOptions) -> int:
     """Rebuilds the published benchmark from a list; 1 where something was left out, which is named."""
     with Tracker("commits") as tracker:
         manifest = build_paper_dataset(repositories, options, tracker.update)
-    title = f"{len(manifest.repositories)} repositories in {options.folder}, paper protocol"
+    title = f"{repository_count(len(manifest.repositories))} in {options.folder}, paper protocol"
     table = Table(title=title, title_justify="left")
     table.add_column("file")
     table.add_column("rows", justify="right")

@@ -63,6 +63,8 @@ class ProbeOptions:
     """Make the base image where it is missing, and end."""
     check: bool = False
     """Say what this machine has and lacks, and end; 1 where something is missing."""
+    dry_run: bool = False
+    """Execute and write nothing; show what it would take at most, at the rate of the store's executions."""
     cache: Path | None = None
     """Folder of the clones, if `mine` was given one."""
     store: Path | None = None
@@ -112,6 +114,8 @@ def _probe_dataset(dataset: Dataset, machine: "Machine", options: ProbeOptions) 
     sites = read_sites(dataset, options.track, tuple(Split))
     drawn = draw_sites(sites, options.limit, options.seed)
     sites = [site for site in sites if site.task_id in drawn]
+    if options.dry_run:
+        return _forecast(sites, None, dataset, machine, options)
     _make_folder(options.out)
     probed, manifest = _probe(sites, None, dataset, machine, options)
     yields = count_yields(sites, probed.runnable)
@@ -152,6 +156,8 @@ def _probe_run(folder: Path, dataset: Dataset, machine: "Machine", options: Prob
         sites = [by_id[task_id] for task_id in answers]
         drawn = draw_sites([site for site in sites if site.track in options.track], options.limit, options.seed)
         looked_at = [site for site in sites if site.task_id in drawn]
+        if options.dry_run:
+            return _forecast(looked_at, answers, dataset, machine, options, run=folder)
         probed, manifest = _probe(looked_at, answers, dataset, machine, options, run=folder)
         executions = all_executions(sites, probed.executions)
         path = write_executions(folder, executions, manifest)
@@ -160,6 +166,32 @@ def _probe_run(folder: Path, dataset: Dataset, machine: "Machine", options: Prob
     record(**json.loads(outcomes_json(executions, yields, manifest.model_dump(mode="json"))))
     say(f"written to {path}; repobench report {folder} compares")
     return _end(probed)
+
+
+def _forecast(
+    sites: Sequence["Site"],
+    texts: "Texts | None",
+    dataset: Dataset,
+    machine: "Machine",
+    options: ProbeOptions,
+    *,
+    run: Path | None = None,
+) -> int:
+    """What `_probe` would take.
+
+    Raises:
+        ConfigError: there is no task.
+    """
+    from harness.commands.forecasts import show_probe_forecast
+    from harness.probing.forecast import forecast_probe
+
+    _check_sites(sites, run or dataset.folder, options)
+    return show_probe_forecast(forecast_probe(sites, texts), machine)
+
+
+def _check_sites(sites: Sequence["Site"], folder: Path, options: ProbeOptions) -> None:
+    if not sites:
+        raise ConfigError(f"{folder} has no task in {', '.join(options.track)}: choose another --track")
 
 
 def _probe(
@@ -179,8 +211,7 @@ def _probe(
     from harness.probing.opening import open_prober
     from harness.probing.results import describe_execution
 
-    if not sites:
-        raise ConfigError(f"{run or dataset.folder} has no task in {', '.join(options.track)}: choose another --track")
+    _check_sites(sites, run or dataset.folder, options)
     with open_prober(machine, dataset.manifest) as opened, Tracker("tasks") as tracker:
         probed = opened.prober.probe(sites, texts, lambda done, total: tracker.update("probe", done, total))
         say(f"{opened.sandbox.executed:,} executions; {opened.sandbox.remembered:,} were known")

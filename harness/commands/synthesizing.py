@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from harness.commands.mining import show_counts
-from harness.console import Tracker, record, show
+from harness.commands.refusing import refuse_options
+from harness.console import Tracker, record, repository_count, show
 from repopeftbench.errors import ConfigError
 
 _COUNT, _COMMITS = 6, 40
@@ -51,11 +52,13 @@ def synth(folder: Path | None = None, /, options: SynthOptions = _DEFAULT_SYNTH)
         options: Options.
     """
     if options.repos is None:
-        _refuse(options, ("out", "templates", "role", "workers"), "without --repos, which makes a benchmark")
+        of_benchmarks = ("out", "templates", "role", "workers")
+        refuse_options(options, _DEFAULT_SYNTH, of_benchmarks, "without --repos, which makes a benchmark")
         if folder is None:
             raise ConfigError("there is nowhere to write to: name a folder for histories, or --repos and -o")
         return _histories(folder, options)
-    _refuse(options, ("count", "commits"), "with --repos, which says how many; every repository has 8 commits")
+    reason = "with --repos, which says how many; every repository has 8 commits"
+    refuse_options(options, _DEFAULT_SYNTH, ("count", "commits"), reason)
     if folder is not None or options.out is None:
         raise ConfigError("a benchmark goes to a dataset folder, and to no other: name it with -o")
     if options.workers < 0:
@@ -77,7 +80,7 @@ def _histories(folder: Path, options: SynthOptions) -> int:
         write_history(target, [(c.message, c.committer_time, c.files) for c in repository.commits])
         entries.append(f'[[repository]]\nsource = "{repository.name}"\nlicence = "{repository.licence}"\n')
     (folder / "repos.toml").write_text("\n".join(entries), "utf-8")
-    show(f"{count} {'repository' if count == 1 else 'repositories'} and {folder / 'repos.toml'}")
+    show(f"{repository_count(count)} and {folder / 'repos.toml'}")
     record(repositories=count, list=folder / "repos.toml")
     return 0
 
@@ -121,10 +124,3 @@ def _show_strata(folder: Path) -> None:
         share = f"{100 * tasks[stratum] / tasks.total():.1f} %"
         table.add_row(stratum, f"{tasks[stratum]:,}", share, *scores)
     show(table)
-
-
-def _refuse(options: SynthOptions, names: tuple[str, ...], reason: str) -> None:
-    for name in names:
-        value = getattr(options, name)
-        if value != getattr(_DEFAULT_SYNTH, name):
-            raise ConfigError(f"--{name} {value} has no meaning {reason}: leave --{name} out")

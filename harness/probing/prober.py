@@ -103,17 +103,14 @@ class Prober:
         return probed
 
     def _units(self, sites: Iterable[Site], probed: Probed) -> list[list[Site]]:
-        """The tasks by commit and test function, in history order; repositories without a clone are noted."""
-        groups: dict[tuple[str, int, str, str], list[Site]] = {}
-        for site in sorted(sites, key=lambda one: (one.target_start_byte, one.task_id)):
-            key = (site.repo_id, site.committer_time, site.commit_sha, site.test)
-            groups.setdefault(key, []).append(site)
-        for repo_id in sorted({key[0] for key in groups}):
+        """The tasks by test function; repositories without a clone are noted."""
+        units = units_of(sites)
+        for repo_id in sorted({unit[0].repo_id for unit in units}):
             try:
                 self._repositories[repo_id] = GitRepository(self._clones[repo_id])
             except SourceError as error:
                 probed.missing[repo_id] = str(error)
-        return [groups[key] for key in sorted(groups)]
+        return units
 
     def _probe_unit(self, unit: Sequence[Site], texts: Texts) -> Probed:
         """All tasks of one test function at one commit."""
@@ -143,6 +140,15 @@ class Prober:
                 return _execute(_collected(bench, site), unit, texts)
         except EnvironmentFailedError as error:
             return _all(unit, _environment_reason(error.code), error.reason)
+
+
+def units_of(sites: Iterable[Site]) -> list[list[Site]]:
+    """The tasks by commit and test function, in history order."""
+    groups: dict[tuple[str, int, str, str], list[Site]] = {}
+    for site in sorted(sites, key=lambda one: (one.target_start_byte, one.task_id)):
+        key = (site.repo_id, site.committer_time, site.commit_sha, site.test)
+        groups.setdefault(key, []).append(site)
+    return [groups[key] for key in sorted(groups)]
 
 
 def import_paths(folder: Path) -> tuple[str, ...]:

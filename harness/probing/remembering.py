@@ -54,7 +54,7 @@ class ExecutionStore:
                 row = self._database.execute("SELECT result FROM executions WHERE key = ?", (key,)).fetchone()
             return None if row is None else _read(row[0])
         except (sqlite3.Error, zlib.error, ValueError, KeyError, TypeError) as error:
-            raise ProbeError(f"{self._file} is damaged: {error}: delete it, or name another --store") from error
+            raise self._damaged(error) from error
 
     def put(self, key: str, result: ExecResult) -> None:
         """Keeps a result; once this returns a kill does not lose it. One that is there stays.
@@ -73,6 +73,25 @@ class ExecutionStore:
         """The number of results."""
         with self._lock:
             return int(self._database.execute("SELECT COUNT(*) FROM executions").fetchone()[0])
+
+    def recent_seconds(self, driver: str, most: int) -> list[float]:
+        """Seconds that the tests of the last `most` results took in their processes, those of another driver left out.
+
+        Raises:
+            ProbeError: the file is damaged.
+        """
+        try:
+            with self._lock:
+                rows = self._database.execute(
+                    "SELECT result FROM executions ORDER BY rowid DESC LIMIT ?", (most,)
+                ).fetchall()
+            results = [_read(row[0]) for row in rows]
+        except (sqlite3.Error, zlib.error, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from error
+        return [result.seconds for result in results if result.driver == driver]
+
+    def _damaged(self, error: Exception) -> ProbeError:
+        return ProbeError(f"{self._file} is damaged: {error}: delete it, or name another --store")
 
     def close(self) -> None:
         """Closes the file."""

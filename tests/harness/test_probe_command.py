@@ -8,15 +8,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from probe_driver import arguments
-from probing_cases import make_history
+from probing_cases import PASSED, make_history
 
 from harness.cli import run_command
 from harness.commands.probing import ProbeOptions, _machine
+from harness.probing.remembering import ExecutionStore
 from harness.run_store import COMPLETE, EXECUTION, EXECUTION_MANIFEST, PREDICTIONS
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Split, Track
@@ -123,6 +125,51 @@ def test_dataset_alone_gives_the_funnel(mined, tmp_path, capsys):
     assert document["yields"][0]["reached"]["tasks"] == 1
     assert pq.read_table(tmp_path / "out" / "runnable.parquet").num_rows == 1
     assert "Runnable" in capsys.readouterr().out
+
+
+def test_dry_run_counts_without_engine_and_store_and_writes_nothing(mined, run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'no.sock'}")
+    before = {path: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    options = ["--data", str(mined / "data"), "--store", str(tmp_path / "store"), "--dry-run", "--json"]
+    assert run_command(["probe", str(run), *options]) == 0
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    assert [document[name] for name in ("tasks", "repositories", "trees", "test_functions")] == [4, 1, 1, 4]
+    # Each test has one task, whose target is a number: three other values.
+    assert [document[name] for name in ("originals", "mutants", "predictions", "executions")] == [12, 12, 8, 32]
+    assert (document["seconds"], document["measured_executions"], document["store_bytes"]) == (None, 0, 0)
+    assert "has no execution by docker to take a rate from" in told.err
+    assert run_command(["probe", *options, "--track", "static", "--limit", "1", "-o", str(tmp_path / "out")]) == 0
+    assert json.loads(capsys.readouterr().out)["executions"] == 6
+    assert not (tmp_path / "store").exists() and not (tmp_path / "out").exists()
+    assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_dry_run_takes_its_rate_from_the_executions_of_its_driver(mined, tmp_path, capsys):
+    with ExecutionStore(tmp_path / "store" / "executions.sqlite") as store:
+        store.put("a", replace(PASSED, seconds=2.0, driver="docker"))
+        store.put("b", replace(PASSED, seconds=4.0, driver="docker"))
+        store.put("c", replace(PASSED, seconds=60.0, driver="local"))
+    options = ["--data", str(mined / "data"), "--track", "static", "--store", str(tmp_path / "store"), "--dry-run"]
+    assert run_command(["probe", *options, "--workers", "2", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["executions"], document["measured_executions"]) == (24, 2)
+    assert document["seconds"] == 24 * 3.0 / 2
+    (tmp_path / "store" / "executions.sqlite").write_bytes(b"no database" * 100)
+    assert run_command(["probe", *options]) == 2
+    assert "delete it, or name another --store" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_no_more_is_executed_than_the_dry_run_says(mined, run, tmp_path, capsys):
+    command = arguments(mined / "data", run, tmp_path / "store")
+    assert run_command([*command, "--dry-run", "--json"]) == 0
+    most = json.loads(capsys.readouterr().out)["executions"]
+    assert run_command(command) == 0
+    assert 0 < executed(tmp_path / "store") <= most
+    capsys.readouterr()
+    assert run_command([*command, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] > 0
 
 
 def test_missing_clone_is_one_sentence_and_never_a_snapshot(mined, tmp_path, capsys):
