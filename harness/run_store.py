@@ -16,7 +16,6 @@ It does not know what a prediction is worth, nor how one is made.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,7 @@ from harness.manifest import RunManifest, ScorersManifest, first_difference
 from harness.records import Prediction, Score
 from harness.score_table import scores_from_parquet, scores_to_parquet
 from repopeftbench.atomic import write_atomically
+from repopeftbench.dataset.manifest import file_sha256
 
 MANIFEST = "manifest.json"
 PREDICTIONS = "predictions.jsonl"
@@ -114,7 +114,7 @@ class RunFolder:
         path = self.folder / PREDICTIONS
         path.touch()  # a run of no tasks has the file too
         write_atomically(self.folder / SCORES, scores_to_parquet(scores, self.manifest.metric_versions))
-        hashes = {name: _sha256(self.folder / name) for name in _HASHED}
+        hashes = {name: file_sha256(self.folder / name) for name in _HASHED}
         write_atomically(self.folder / COMPLETE, _json_bytes(hashes))
 
     def rescore(self, scores: Sequence[Score], metric_versions: dict[str, int], scorers: ScorersManifest) -> None:
@@ -234,11 +234,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _changed_files(folder: Path, hashes: dict[str, str]) -> list[str]:
-    return [name for name in _HASHED if not (folder / name).is_file() or _sha256(folder / name) != hashes.get(name)]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return [name for name in _HASHED if not (folder / name).is_file() or file_sha256(folder / name) != hashes.get(name)]
 
 
 def _manifest_bytes(manifest: RunManifest) -> bytes:

@@ -89,7 +89,8 @@ def _clause_admits(clause: str, python: tuple[int, ...]) -> bool:
             # A bare 3.8 in Poetry's notation means the 3.8 series, and so do people who write ==3.8.
             return ours == wanted
         case "!=":
-            return not (found[3] and ours == wanted)
+            # Without a star it is one version: 3.11 is 3.11.0, which no image has.
+            return not (ours == wanted and (found[3] or len(wanted) > 2))
         case ">=":
             return python >= wanted
         case "<=":

@@ -38,6 +38,8 @@ OURS = (3, 11, 2)
         "",
         "nonsense",
         ">=3.11.2",
+        "!=3.11",
+        "!=3.11.9",
     ],
 )
 def test_constraint_admits_python_3_11(constraint):
@@ -56,6 +58,7 @@ def test_constraint_admits_python_3_11(constraint):
         "~3.8",
         "~=3.8.0",
         "!=3.11.*",
+        f"!={'.'.join(map(str, OURS))}",
         "==3.9",
         ">3.11",
         "~2.7 || 2.6",
