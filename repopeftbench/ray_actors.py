@@ -4,15 +4,14 @@ A worker does the items of a shard in order, and then those of the next shard th
 started again elsewhere and its item done again. It knows neither what is loaded nor what is done.
 """
 
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from typing import Any, TypeVar
 
 from repopeftbench.dataset.manifest import Versions, current_versions
-from repopeftbench.errors import ConfigError, SourceError
-from repopeftbench.ray_engine import RETRIES, different_worker
+from repopeftbench.errors import ConfigError
+from repopeftbench.ray_engine import RETRIES, different_worker, fetched
 
 _I = TypeVar("_I")
 _T = TypeVar("_T")
@@ -32,7 +31,7 @@ def serve(
 
     Raises:
         ConfigError: a worker has other versions or lacks this package, or there is no GPU.
-        SourceError: a worker was lost too often over the same item.
+        SourceError: a worker could not read or write, or was lost too often over the same item.
     """
     import ray
 
@@ -64,7 +63,7 @@ def serve(
             while running:
                 done, _ = ray.wait(list(running), num_returns=1)
                 worker, shard, place = running.pop(done[0])
-                outcome = _fetched(done[0])
+                outcome = fetched(done[0])
                 left[worker] -= 1
                 if not left[worker]:
                     begin(worker)
@@ -82,26 +81,3 @@ class _Worker:
 
     def do(self, work: Callable[[_I], _T], item: _I) -> _T | ConfigError:
         return work(item) if self._refusal is None else self._refusal
-
-
-def _fetched(reference: Any) -> Any:
-    import ray
-    from ray.exceptions import RayError, RayTaskError
-
-    try:
-        outcome = ray.get(reference)
-    except RayTaskError as error:
-        absent = re.search(r"No module named '([\w.]+)'", str(error))
-        if absent is not None:
-            raise ConfigError(
-                f"a Ray worker has no module {absent[1]}: install the same repopeftbench on every node"
-            ) from error
-        raise
-    except RayError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise SourceError(
-            f"a Ray worker was lost {RETRIES + 1} times over the same work, perhaps for want of memory: {reason}"
-        ) from error
-    if isinstance(outcome, ConfigError):
-        raise outcome
-    return outcome

@@ -131,7 +131,7 @@ class RayEngine:
                     return
                 done, _ = ray.wait(list(running), num_returns=1)
                 index = running.pop(done[0])
-                answer = _fetched(done.pop())
+                answer: _Answer[_I, _T] = fetched(done.pop())
                 for name, (count, total) in answer.reports.items():
                     report(name, count, total)
                 yield index, answer.outcome
@@ -180,15 +180,23 @@ def _at_worker(item: _I, work: Work[_I, _T], versions: Versions) -> "_Answer[_I,
     return _Answer(guarded(item, work, remember), reports)
 
 
-def _fetched(reference: Any) -> _Answer[Any, Any]:
+def fetched(reference: Any) -> Any:
+    """What a worker made, by its reference.
+
+    Raises:
+        ConfigError: the worker refused, or lacks a module.
+        SourceError: it could not read or write, or was lost too often over the same work.
+    """
     import ray
     from ray.exceptions import RayError, RayTaskError
 
     try:
-        answer = ray.get(reference)
+        outcome = ray.get(reference)
     except RayTaskError as error:
         if isinstance(error.cause, OSError):
-            raise SourceError(f"a Ray worker failed: {error.cause}: look at its disk and mine again") from error
+            raise SourceError(
+                f"a Ray worker failed: {error.cause}: look at its disk and run the command again"
+            ) from error
         # Ray has no type for it, neither for work nor for an item that cannot be unpickled.
         absent = re.search(r"No module named '([\w.]+)'", str(error))
         if absent is not None:
@@ -201,10 +209,9 @@ def _fetched(reference: Any) -> _Answer[Any, Any]:
         raise SourceError(
             f"a Ray worker was lost {RETRIES + 1} times over the same work, perhaps for want of memory: {reason}"
         ) from error
-    if isinstance(answer, ConfigError):
-        raise answer
-    found: _Answer[Any, Any] = answer
-    return found
+    if isinstance(outcome, ConfigError):
+        raise outcome
+    return outcome
 
 
 def _filled(write: Write[_F], item: _F, report: Report) -> dict[str, bytes]:
