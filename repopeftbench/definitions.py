@@ -12,13 +12,11 @@ from enum import StrEnum
 from tree_sitter import Node
 
 from repopeftbench.mining.source import parse_copy
-from repopeftbench.mining.validity import is_valid
+from repopeftbench.mining.validity import quickly_read
 from repopeftbench.syntax import operands, parse
 
 MOST_CHARACTERS = 1_000_000
 """A longer file is taken to be data, and has no definitions."""
-MOST_BROKEN_CHARACTERS = 131_072
-"""Of a longer file that is no valid Python, what is read: tree-sitter's time to recover grows with the square."""
 _HOLDERS = frozenset(
     {
         "if_statement", "elif_clause", "else_clause", "try_statement", "except_clause", "finally_clause",
@@ -64,22 +62,14 @@ def definitions_of(source: str) -> tuple[Definition, ...]:
     """The definitions of a file's module, in order; no two share a line."""
     if len(source) > MOST_CHARACTERS:
         return ()
-    source = quickly_read(source)
-    # As the grammar ends lines: a lone carriage return ends one, too.
-    text = source.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
+    text = "\n".join(lines_of(quickly_read(source))).encode("utf-8", "replace")
     lines = text.decode("utf-8").split("\n")
     return tuple(_apart(_definitions(parse(parse_copy(text)).root_node, lines, with_members=True)))
 
 
-def quickly_read(source: str) -> str:
-    """What of a file can be parsed in little time: all of it, but of a long one with errors the first lines alone."""
-    if len(source) <= MOST_BROKEN_CHARACTERS or is_valid(source):
-        return source
-    return source[: source.rfind("\n", 0, MOST_BROKEN_CHARACTERS) + 1]
-
-
 def lines_of(source: str) -> list[str]:
     """The lines that the rows of definitions count, without their ends."""
+    # As the grammar ends lines: a lone carriage return ends one, too.
     return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 

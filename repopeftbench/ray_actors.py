@@ -31,7 +31,7 @@ def serve(
 
     Raises:
         ConfigError: a worker has other versions or lacks this package, or there is no GPU.
-        SourceError: a worker was lost too often over the same item.
+        SourceError: a worker could not read or write, or was lost too often over the same item.
     """
     import ray
 

@@ -171,21 +171,21 @@ def _at_worker(item: _I, work: Work[_I, _T], versions: Versions) -> "_Answer[_I,
 
 
 def fetched(reference: Any) -> Any:
-    """What a worker answered.
+    """What a worker made, by its reference.
 
     Raises:
-        ConfigError: the worker has other versions, or lacks this package or one of its modules.
-        SourceError: the worker was lost too often, or its machine failed.
+        ConfigError: the worker refused, or lacks a module.
+        SourceError: it could not read or write, or was lost too often over the same work.
     """
     import ray
     from ray.exceptions import RayError, RayTaskError
 
     try:
-        answer = ray.get(reference)
+        outcome = ray.get(reference)
     except RayTaskError as error:
         if isinstance(error.cause, OSError):
             raise SourceError(
-                f"a Ray worker failed: {error.cause}: look at its disk and start the same command again"
+                f"a Ray worker failed: {error.cause}: look at its disk and run the command again"
             ) from error
         # Ray has no type for it, neither for work nor for an item that cannot be unpickled.
         absent = re.search(r"No module named '([\w.]+)'", str(error))
@@ -199,9 +199,9 @@ def fetched(reference: Any) -> Any:
         raise SourceError(
             f"a Ray worker was lost {RETRIES + 1} times over the same work, perhaps for want of memory: {reason}"
         ) from error
-    if isinstance(answer, ConfigError):
-        raise answer
-    return answer
+    if isinstance(outcome, ConfigError):
+        raise outcome
+    return outcome
 
 
 def _filled(write: Write[_F], item: _F, report: Report) -> dict[str, bytes]:

@@ -12,15 +12,13 @@ from typing import NamedTuple
 from tree_sitter import Node
 
 from repopeftbench.mining.source import parse_copy
-from repopeftbench.mining.validity import is_valid
+from repopeftbench.mining.validity import quickly_read
 from repopeftbench.schema import SymbolKind
 from repopeftbench.symbol_text import cut, one_line
 from repopeftbench.syntax import captured, operands, parse, unparenthesised
 
 MOST_BYTES = 1_500_000
 """A longer text (in UTF-8) defines nothing: it is a generated table. Datasets keep the texts of all shorter files."""
-MOST_BROKEN_BYTES = 131_072
-"""Of a longer text that is no valid Python, what is read: tree-sitter's time to recover grows with the square."""
 MOST_DEFINITIONS = 2_000
 """Definitions of a file that are kept: the first ones in the text."""
 MOST_KEYS = 100
@@ -102,11 +100,9 @@ def file_symbols(text: str) -> FileSymbols:
     Names are qualified (`Class.method`). Values are one line, long ones cut (`symbol_text`). Docstrings are no values.
     Time and memory grow with the text's length; what bounds them are the constants above.
     """
-    source = text.encode("utf-8", "replace")
-    if len(source) > MOST_BYTES:
+    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         return FileSymbols((), 0)
-    if len(source) > MOST_BROKEN_BYTES and not is_valid(text):
-        source = source[: source.rfind(b"\n", 0, MOST_BROKEN_BYTES) + 1]
+    source = quickly_read(text).encode("utf-8", "replace")
     reader = _Reader(source)
     reader.read(parse(parse_copy(source)).root_node)
     return FileSymbols(tuple(sorted(reader.found)), reader.left_out)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from repopeftbench.gitrepo import GitRepository
 
 
-class _DatasetHistory(ABC):
-    """The part of a `HistoryView` that a dataset's commits tell, wherever files are read from."""
+class _DatasetView(ABC):
+    """A `HistoryView` of a dataset's commit, wherever its files are read from."""
 
     def __init__(
         self, repo_id: str, commit_sha: str, histories: CommitHistories | None, symbols: SymbolSource | None
@@ -42,22 +42,21 @@ class _DatasetHistory(ABC):
         self._symbols = symbols or ExtractedSymbols()
 
     @abstractmethod
-    def production_files(self) -> tuple[str, ...]: ...
-
-    @abstractmethod
-    def read(self, path: str) -> str: ...
-
-    @abstractmethod
-    def blobs(self) -> Mapping[str, str]: ...
-
-    @abstractmethod
     def at(self, commit_sha: str) -> HistoryView: ...
 
+    @property
     @abstractmethod
-    def metadata_files(self) -> tuple[str, ...]: ...
+    def _production(self) -> dict[str, str]:
+        """The content id of each production file, by path, in order of path."""
+
+    @property
+    @abstractmethod
+    def _metadata(self) -> dict[str, str]:
+        """The content id of each metadata file, by path, in order of path."""
 
     @abstractmethod
-    def read_metadata(self, path: str) -> str: ...
+    def _text(self, path: str, blob: str) -> str:
+        """The text of a content, which stands at `path`."""
 
     @property
     def repo_id(self) -> str:
@@ -68,6 +67,51 @@ class _DatasetHistory(ABC):
     def commit_sha(self) -> str:
         """The commit whose tree is shown."""
         return self._commit_sha
+
+    def blobs(self) -> Mapping[str, str]:
+        """The content id of each production file, by path, in order of path.
+
+        Raises:
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+            GitObjectError: the repository is not where it was mined from.
+        """
+        return MappingProxyType(self._production)
+
+    def production_files(self) -> tuple[str, ...]:
+        """Paths of the production `.py` files, sorted.
+
+        Raises:
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+            GitObjectError: the repository is not where it was mined from.
+        """
+        return tuple(self._production)
+
+    def read(self, path: str) -> str:
+        """The text of one production file.
+
+        Raises:
+            GitObjectError: `path` is no production file of this tree, or has no text.
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+        """
+        return self._read(path, self._production.get(path), "production")
+
+    def metadata_files(self) -> tuple[str, ...]:
+        """Paths of the project's metadata (`mining.metadata`), sorted; beyond what every `RepositoryView` shows.
+
+        Raises:
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+            GitObjectError: the repository is not where it was mined from.
+        """
+        return tuple(self._metadata)
+
+    def read_metadata(self, path: str) -> str:
+        """The text of one metadata file.
+
+        Raises:
+            GitObjectError: `path` is no metadata file of this tree, or has no text.
+            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+        """
+        return self._read(path, self._metadata.get(path), "metadata")
 
     def kept_commits(self) -> tuple[KeptCommit, ...]:
         """The kept commits up to and including this one, oldest first.
@@ -91,6 +135,7 @@ class _DatasetHistory(ABC):
 
         Raises:
             DatasetError: the dataset has no snapshot of this commit, or cannot be read.
+            GitObjectError: the repository is not where it was mined from.
         """
         return described({path: partial(self.read_metadata, path) for path in self.metadata_files()})
 
@@ -113,6 +158,11 @@ class _DatasetHistory(ABC):
         view = self.at(commit_sha)
         return self._symbols.changes(_before(view), view)
 
+    def _read(self, path: str, blob: str | None, kind: str) -> str:
+        if blob is None:
+            raise GitObjectError(f"{path} is not a {kind} file of {self._repo_id} at {self._commit_sha}")
+        return self._text(path, blob)
+
     @property
     def _known(self) -> CommitHistories:
         if self._histories is None:
@@ -124,7 +174,7 @@ class _DatasetHistory(ABC):
             raise DatasetError(f"{commit_sha} of {self._repo_id} is no kept commit up to {self._commit_sha}")
 
 
-class DatasetRepositoryView(_DatasetHistory):
+class DatasetRepositoryView(_DatasetView):
     """The production files of one commit, read from a dataset's snapshots (a `HistoryView`).
 
     A file is shown only if its path is production code's and its content was met at some path outside the tests.
@@ -155,51 +205,7 @@ class DatasetRepositoryView(_DatasetHistory):
         self._check_earlier(commit_sha)
         return DatasetRepositoryView(self._repo_id, commit_sha, self._store, self._histories, self._symbols)
 
-    def blobs(self) -> Mapping[str, str]:
-        """The content id of each production file, by path, in order of path.
-
-        Raises:
-            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
-        """
-        return MappingProxyType(self._production)
-
-    def production_files(self) -> tuple[str, ...]:
-        """Paths of the production `.py` files, sorted.
-
-        Raises:
-            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
-        """
-        return tuple(self._production)
-
-    def read(self, path: str) -> str:
-        """The text of one production file.
-
-        Raises:
-            GitObjectError: `path` is no production file of this tree, or has no text in the dataset.
-            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
-        """
-        return self._read(path, self._production.get(path), "production")
-
-    def metadata_files(self) -> tuple[str, ...]:
-        """Paths of the project's metadata (`mining.metadata`), sorted; beyond what every `RepositoryView` shows.
-
-        Raises:
-            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
-        """
-        return tuple(self._metadata)
-
-    def read_metadata(self, path: str) -> str:
-        """The text of one metadata file.
-
-        Raises:
-            GitObjectError: `path` is no metadata file of this tree, or has no text in the dataset.
-            DatasetError: the dataset has no snapshot of this commit, or cannot be read.
-        """
-        return self._read(path, self._metadata.get(path), "metadata")
-
-    def _read(self, path: str, blob: str | None, kind: str) -> str:
-        if blob is None:
-            raise GitObjectError(f"{path} is not a {kind} file of {self._repo_id} at {self._commit_sha}")
+    def _text(self, path: str, blob: str) -> str:
         try:
             return self._store.read(blob)
         except GitObjectError as error:
@@ -218,7 +224,7 @@ class DatasetRepositoryView(_DatasetHistory):
         return {path: tree[path] for path in sorted(tree) if rule(path) and not self._store.is_test(tree[path])}
 
 
-class GitRepositoryView(_DatasetHistory):
+class GitRepositoryView(_DatasetView):
     """The production files of one commit, read from git (a `HistoryView`)."""
 
     def __init__(
@@ -246,49 +252,7 @@ class GitRepositoryView(_DatasetHistory):
         self._check_earlier(commit_sha)
         return GitRepositoryView(self._repo_id, commit_sha, self._location, self._histories, self._symbols)
 
-    def blobs(self) -> Mapping[str, str]:
-        """The content id of each production file, by path, in order of path.
-
-        Raises:
-            GitObjectError: the repository is not where it was mined from.
-        """
-        return MappingProxyType(self._blobs)
-
-    def production_files(self) -> tuple[str, ...]:
-        """Paths of the production `.py` files, sorted.
-
-        Raises:
-            GitObjectError: the repository is not where it was mined from.
-        """
-        return tuple(self._blobs)
-
-    def read(self, path: str) -> str:
-        """The text of one production file.
-
-        Raises:
-            GitObjectError: `path` is no production file of this tree, or is not text.
-        """
-        return self._read(path, self._blobs.get(path), "production")
-
-    def metadata_files(self) -> tuple[str, ...]:
-        """Paths of the project's metadata (`mining.metadata`), sorted.
-
-        Raises:
-            GitObjectError: the repository is not where it was mined from.
-        """
-        return tuple(self._metadata)
-
-    def read_metadata(self, path: str) -> str:
-        """The text of one metadata file.
-
-        Raises:
-            GitObjectError: `path` is no metadata file of this tree, or is not text.
-        """
-        return self._read(path, self._metadata.get(path), "metadata")
-
-    def _read(self, path: str, blob: str | None, kind: str) -> str:
-        if blob is None:
-            raise GitObjectError(f"{path} is not a {kind} file of {self._repo_id} at {self._commit_sha}")
+    def _text(self, path: str, blob: str) -> str:
         raw = self._repository.read(blob)
         try:
             return decode_source(raw).utf8.decode("utf-8")
@@ -314,7 +278,7 @@ class GitRepositoryView(_DatasetHistory):
         }
 
     @cached_property
-    def _blobs(self) -> dict[str, str]:
+    def _production(self) -> dict[str, str]:
         files = self._repository.python_files(self._commit_sha)
         return {file.path: file.blob for file in files if file_kind(file.path) is FileKind.PRODUCTION}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from repopeftbench.dataset.snapshot_tables import open_table, read_group, shards
+from repopeftbench.dataset.snapshot_tables import read_groups, shards
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.schema import Split, Track
 
@@ -31,9 +31,7 @@ def shard_tables(folder: Path, schema: pa.Schema, columns: Sequence[str]) -> Ite
         DatasetError: a shard is missing, damaged or of another schema.
     """
     for path in shards(folder):
-        with open_table(path, schema) as file:
-            for group in range(file.num_row_groups):
-                yield read_group(file, path, group, list(columns))
+        yield from read_groups(path, schema, columns)
 
 
 def shown(value: str, most: int = 60) -> str:

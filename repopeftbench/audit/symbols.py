@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-import pyarrow as pa
-
 from repopeftbench.audit.findings import Findings, Problem, Severity
 from repopeftbench.audit.rows import rows, shown
 from repopeftbench.dataset.manifest import current_versions
-from repopeftbench.dataset.snapshot_tables import open_table, read_group
+from repopeftbench.dataset.snapshot_tables import read_groups
 from repopeftbench.dataset.snapshots import has_snapshots
 from repopeftbench.dataset.store import Dataset
 from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME, SymbolChange, has_symbols
@@ -21,6 +19,7 @@ SYMBOLS_CHECK = "symbols"
 SAMPLED_REPOSITORIES = 8
 """Repositories whose files are parsed again; of each the last commit, to which all changes lead."""
 _VALUES = {"change": SymbolChange, "kind": SymbolKind}
+_CHECKED = ("repo_id", "commit_sha", "path", *_VALUES)
 
 
 def symbols_of_production(dataset: Dataset) -> Findings:
@@ -44,7 +43,7 @@ def _wrong_rows(dataset: Dataset) -> Iterator[Problem]:
     tests, strangers = 0, 0
     first_test, first_stranger = "", ""
     values: dict[str, set[str]] = {name: set() for name in _VALUES}
-    for table in _tables(dataset):
+    for table in read_groups(dataset.folder / SYMBOLS_NAME, SYMBOLS, _CHECKED):
         for name, found in values.items():
             found.update(table.column(name).unique().to_pylist())
         for row in table.group_by(["repo_id", "commit_sha", "path"]).aggregate([([], "count_all")]).to_pylist():
@@ -86,13 +85,6 @@ def _wrong_records(dataset: Dataset) -> Iterator[Problem]:
                 f"{len(wrong):,} records of {entry.repo_id} at {entry.revision} are not what its files define, "
                 f"the first is {name}: {what}"
             )
-
-
-def _tables(dataset: Dataset) -> Iterator[pa.Table]:
-    path = dataset.folder / SYMBOLS_NAME
-    with open_table(path, SYMBOLS) as file:
-        for group in range(file.num_row_groups):
-            yield read_group(file, path, group, ["repo_id", "commit_sha", "change", "path", "kind"])
 
 
 def _error(message: str) -> Problem:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repopeftbench.dataset.snapshot_tables import open_table, read_group
+from repopeftbench.dataset.snapshot_tables import open_table, read_group, read_groups
 from repopeftbench.errors import DatasetError
 
 EMBEDDINGS_NAME = "embeddings.parquet"
@@ -50,13 +50,7 @@ def embedding_tables(folder: Path, columns: Sequence[str] = tuple(EMBEDDINGS.nam
     Raises:
         DatasetError: the dataset has none, or the file is damaged or of another schema.
     """
-    path = folder / EMBEDDINGS_NAME
-    if not path.is_file():
-        raise DatasetError(f"{folder} has no {EMBEDDINGS_NAME}: import published data that holds embeddings")
-    file = open_table(path, EMBEDDINGS)
-    for group in range(file.metadata.num_row_groups):
-        yield read_group(file, path, group, list(columns))
-    file.close()
+    yield from read_groups(_path_in(folder), EMBEDDINGS, columns)
 
 
 class PublishedEmbeddings:
@@ -68,9 +62,7 @@ class PublishedEmbeddings:
         Raises:
             DatasetError: the dataset has none.
         """
-        if not has_embeddings(folder):
-            raise DatasetError(f"{folder} has no {EMBEDDINGS_NAME}: import published data that holds embeddings")
-        self._path = folder / EMBEDDINGS_NAME
+        self._path = _path_in(folder)
         self._last: tuple[tuple[int, str], npt.NDArray[np.float32], list[bool]] | None = None
 
     def vector(self, column: str, repo_id: str, commit_sha: str) -> npt.NDArray[np.float32] | None:
@@ -108,3 +100,9 @@ class PublishedEmbeddings:
             for row, commit in enumerate(zip(*(column.to_pylist() for column in table.columns), strict=True)):
                 places[commit[0], commit[1]] = (group, row)
         return places
+
+
+def _path_in(folder: Path) -> Path:
+    if not has_embeddings(folder):
+        raise DatasetError(f"{folder} has no {EMBEDDINGS_NAME}: import published data that holds embeddings")
+    return folder / EMBEDDINGS_NAME

@@ -45,8 +45,8 @@ class CommitHistories:
         Raises:
             DatasetError: the dataset does not know the commit, or cannot be read.
         """
-        commits = self._commits.get(repo_id, ())
-        place = self._places.get((repo_id, commit_sha))
+        commits_of, places = self._read
+        commits, place = commits_of.get(repo_id, ()), places.get((repo_id, commit_sha))
         if place is not None:
             return commits[: place[0] + 1]
         if self._revisions.get(repo_id) == commit_sha:
@@ -62,7 +62,7 @@ class CommitHistories:
         Raises:
             DatasetError: the dataset does not know the commit, or cannot be read.
         """
-        place = self._places.get((repo_id, commit_sha))
+        place = self._read[1].get((repo_id, commit_sha))
         if place is None:
             raise DatasetError(f"{self._folder} has no kept commit {commit_sha} of {repo_id}: mine the dataset again")
         _, group, row = place
@@ -84,16 +84,8 @@ class CommitHistories:
         return file
 
     @cached_property
-    def _commits(self) -> dict[str, tuple[KeptCommit, ...]]:
-        return {repo_id: tuple(commits) for repo_id, commits in self._read[0].items()}
-
-    @cached_property
-    def _places(self) -> dict[tuple[str, str], tuple[int, int, int]]:
-        """Of each commit its number in its repository, its row group, and its row in that."""
-        return self._read[1]
-
-    @cached_property
-    def _read(self) -> tuple[dict[str, list[KeptCommit]], dict[tuple[str, str], tuple[int, int, int]]]:
+    def _read(self) -> tuple[dict[str, tuple[KeptCommit, ...]], dict[tuple[str, str], tuple[int, int, int]]]:
+        """The commits of each repository; of each commit its number there, its row group, and its row in that."""
         commits: dict[str, list[KeptCommit]] = {}
         places: dict[tuple[str, str], tuple[int, int, int]] = {}
         for group in range(self._file.metadata.num_row_groups):
@@ -102,4 +94,4 @@ class CommitHistories:
                 known = commits.setdefault(repo_id, [])
                 places[repo_id, sha] = (len(known), group, row)
                 known.append(KeptCommit(commit_sha=sha, split=member(Split, split, f"{self._path}, column split")))
-        return commits, places
+        return {repo_id: tuple(known) for repo_id, known in commits.items()}, places

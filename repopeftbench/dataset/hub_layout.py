@@ -30,8 +30,7 @@ from repopeftbench.dataset.snapshot_tables import (
     TREES_NAME,
     blob_keys,
     contained,
-    open_table,
-    read_group,
+    read_groups,
     shards,
 )
 from repopeftbench.dataset.snapshots import has_snapshots
@@ -206,9 +205,7 @@ def _embedding_rows(dataset: Dataset) -> _Rows:
 
 
 def _symbol_rows(dataset: Dataset) -> _Rows:
-    path = dataset.folder / SYMBOLS_NAME
-    with open_table(path, SYMBOLS) as file:
-        yield from _by_role(dataset, (read_group(file, path, group) for group in range(file.num_row_groups)))
+    return _by_role(dataset, read_groups(dataset.folder / SYMBOLS_NAME, SYMBOLS))
 
 
 def _by_role(dataset: Dataset, tables: Iterable[pa.Table]) -> _Rows:
@@ -248,10 +245,8 @@ def _blobs_by_split(dataset: Dataset) -> dict[str, npt.NDArray[np.bytes_]]:
 
 def _groups(folder: Path, schema: pa.Schema) -> Iterator[tuple[Path, pa.Table]]:
     for path in shards(folder):
-        file = open_table(path, schema)
-        for group in range(file.metadata.num_row_groups):
-            yield path, read_group(file, path, group)
-        file.close()
+        for table in read_groups(path, schema):
+            yield path, table
 
 
 class _Memory:

@@ -5,8 +5,9 @@ second copies row group by row group. What is in memory at a time is some 50 byt
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,7 @@ from repopeftbench.dataset.snapshot_tables import (
     TREES,
     TREES_NAME,
     blob_keys,
-    open_table,
-    read_group,
+    read_groups,
     run_starts,
     shard_name,
 )
@@ -80,7 +80,7 @@ def assemble_snapshots(parts: Sequence[Path], folder: Path) -> SnapshotSummary:
     choice = _choose(parts)
     rows, text_bytes = _write_files(parts, folder / FILES_NAME, choice)
     trees = _TreesWriter(folder / TREES_NAME)
-    for table in _groups([part_paths(part)[1] for part in parts], PART_TREES):
+    for table in chain.from_iterable(read_groups(part_paths(part)[1], PART_TREES) for part in parts):
         trees.add(table)
     rows.update(trees.finish())
     return SnapshotSummary(
@@ -96,14 +96,6 @@ def assemble_snapshots(parts: Sequence[Path], folder: Path) -> SnapshotSummary:
     )
 
 
-def _groups(paths: Sequence[Path], schema: pa.Schema, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    for path in paths:
-        file = open_table(path, schema)
-        for group in range(file.metadata.num_row_groups):
-            yield read_group(file, path, group, columns)
-        file.close()
-
-
 def _choose(parts: Sequence[Path]) -> _Choice:
     """Of each blob the first row stays, one with a missing blob only if no other has it; production code wins."""
     keys = [np.empty(0, dtype="S20")]
@@ -112,7 +104,7 @@ def _choose(parts: Sequence[Path]) -> _Choice:
     problems: list[str | None] = []
     for part in parts:
         path = part_paths(part)[0]
-        for table in _groups([path], FILES, ["blob", "is_test", "problem"]):
+        for table in read_groups(path, FILES, ("blob", "is_test", "problem")):
             keys.append(blob_keys(table.column("blob"), path))
             tests.append(table.column("is_test").to_numpy())
             found = table.column("problem").to_pylist()
@@ -139,7 +131,7 @@ def _write_files(parts: Sequence[Path], folder: Path, choice: _Choice) -> tuple[
     )
     position, text_bytes = 0, 0
     is_test_column = FILES.get_field_index("is_test")
-    for table in _groups([part_paths(part)[0] for part in parts], FILES):
+    for table in chain.from_iterable(read_groups(part_paths(part)[0], FILES) for part in parts):
         rows = slice(position, position + table.num_rows)
         position += table.num_rows
         stays = choice.stays[rows]

@@ -4,6 +4,7 @@
 since the kept commit before; the first one of a repository in full. Every row group of `trees` is of one repository.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,32 @@ def read_group(file: pq.ParquetFile, path: Path, group: int, columns: list[str] 
         return file.read_row_group(group, columns=columns, use_threads=False)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error}: mine the dataset again") from error
+
+
+def read_groups(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """All row groups of a table, or some columns of them, one in memory at a time.
+
+    Raises:
+        DatasetError: the file is missing, damaged or of another schema.
+    """
+    with open_table(path, schema) as file:
+        for group in range(file.num_row_groups):
+            yield read_group(file, path, group, None if columns is None else list(columns))
+
+
+def groups_by_repository(file: pq.ParquetFile, path: Path) -> dict[str, list[int]]:
+    """The row groups of each repository of an opened table, in order.
+
+    Raises:
+        DatasetError: a row group is not of one repository, or is damaged; `path` names the file.
+    """
+    found: dict[str, list[int]] = {}
+    for group in range(file.num_row_groups):
+        repo_ids = read_group(file, path, group, ["repo_id"]).column("repo_id").unique().to_pylist()
+        if len(repo_ids) != 1:
+            raise DatasetError(f"{path} mixes repositories in a row group: mine the dataset again")
+        found.setdefault(repo_ids[0], []).append(group)
+    return found
 
 
 def blob_keys(blobs: pa.ChunkedArray, path: Path) -> npt.NDArray[np.bytes_]:

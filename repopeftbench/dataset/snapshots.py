@@ -21,6 +21,7 @@ from repopeftbench.dataset.snapshot_tables import (
     TREES,
     TREES_NAME,
     blob_keys,
+    groups_by_repository,
     open_table,
     read_group,
     run_starts,
@@ -94,13 +95,9 @@ class SnapshotStore:
         """The row groups of each repository, in order; a row group is of one repository."""
         found: dict[str, list[tuple[Path, int]]] = {}
         for path in shards(self._folder / TREES_NAME):
-            file = open_table(path, TREES)
-            for group in range(file.metadata.num_row_groups):
-                repo_ids = read_group(file, path, group, ["repo_id"]).column("repo_id").unique().to_pylist()
-                if len(repo_ids) != 1:
-                    raise DatasetError(f"{path} mixes repositories in a row group: mine the dataset again")
-                found.setdefault(repo_ids[0], []).append((path, group))
-            file.close()
+            with open_table(path, TREES) as file:
+                for repo_id, groups in groups_by_repository(file, path).items():
+                    found.setdefault(repo_id, []).extend((path, group) for group in groups)
         return found
 
     def _history(self, repo_id: str) -> "_History":

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from repopeftbench.dataset.manifest import FileEntry, file_sha256
 from repopeftbench.dataset.snapshot_parts import DATASET_LEVEL, GROUP_ROWS, PART_LEVEL, RowGroupWriter
-from repopeftbench.dataset.snapshot_tables import open_table, read_group
+from repopeftbench.dataset.snapshot_tables import read_groups
 from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME, SymbolChange
 from repopeftbench.errors import GitObjectError
 from repopeftbench.gitrepo import GitRepository
@@ -84,17 +84,14 @@ def join_symbols(parts: Sequence[Path], folder: Path) -> FileEntry:
     writer = _table_writer(path, DATASET_LEVEL)
     last: str | None = None
     for part in parts:
-        source = part / SYMBOLS_NAME
-        with open_table(source, SYMBOLS) as file:
-            for group in range(file.num_row_groups):
-                table = read_group(file, source, group)
-                if table.num_rows == 0:
-                    continue
-                repo_id = table.column("repo_id")[0].as_py()
-                if repo_id != last:
-                    writer.end_group()
-                last = repo_id
-                writer.add(table, [1] * table.num_rows)
+        for table in read_groups(part / SYMBOLS_NAME, SYMBOLS):
+            if table.num_rows == 0:
+                continue
+            repo_id = table.column("repo_id")[0].as_py()
+            if repo_id != last:
+                writer.end_group()
+            last = repo_id
+            writer.add(table, [1] * table.num_rows)
     writer.finish()
     return FileEntry(path=SYMBOLS_NAME, rows=writer.rows[path], sha256=file_sha256(path))
 

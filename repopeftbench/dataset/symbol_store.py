@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from repopeftbench.dataset.snapshot_tables import open_table, read_group, run_starts
+from repopeftbench.dataset.snapshot_tables import groups_by_repository, open_table, read_group, run_starts
 from repopeftbench.dataset.symbol_tables import SYMBOLS, SYMBOLS_NAME, SymbolChange
 from repopeftbench.dataset.tables import member
 from repopeftbench.errors import DatasetError
@@ -61,14 +61,7 @@ class StoredSymbols:
 
     @cached_property
     def _groups(self) -> dict[str, list[int]]:
-        """The row groups of each repository, in order; a row group is of one repository."""
-        found: dict[str, list[int]] = {}
-        for group in range(self._file.metadata.num_row_groups):
-            repo_ids = read_group(self._file, self._path, group, ["repo_id"]).column("repo_id").unique().to_pylist()
-            if len(repo_ids) != 1:
-                raise DatasetError(f"{self._path} mixes repositories in a row group: mine the dataset again")
-            found.setdefault(repo_ids[0], []).append(group)
-        return found
+        return groups_by_repository(self._file, self._path)
 
     def _history(self, repo_id: str) -> "_History":
         found = self._histories.get(repo_id)

@@ -8,6 +8,9 @@ the tree to Python objects. It can go when `ast` offers a check that builds none
 
 import warnings
 
+MOST_BROKEN_BYTES = 131_072
+"""Of a longer text that is no valid Python, what is read: tree-sitter's time to recover grows with the square."""
+
 _PROBE = "from __future__ import repobench_probe\n"
 _STOPPED = "future feature repobench_probe is not defined"
 
@@ -23,3 +26,11 @@ def is_valid(text: str) -> bool:
     except (ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def quickly_read(text: str) -> str:
+    """What of a text can be parsed in little time: all of it, but of a long one with errors the first lines alone."""
+    source = text.encode("utf-8", "replace")
+    if len(source) <= MOST_BROKEN_BYTES or is_valid(text):
+        return text
+    return source[: source.rfind(b"\n", 0, MOST_BROKEN_BYTES) + 1].decode("utf-8")

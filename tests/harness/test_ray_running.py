@@ -1,5 +1,6 @@
 """Runs on a Ray cluster of this machine: the bytes of a run in one process, also where a worker is lost."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -119,6 +120,19 @@ def die_once(item):
         died.write_text("")
         os._exit(1)
     return item.name
+
+
+def test_a_worker_whose_disk_fails_is_one_sentence(cluster):
+    from repopeftbench.errors import SourceError
+    from repopeftbench.ray_actors import serve
+
+    with pytest.raises(SourceError, match=r"a Ray worker failed: .*No space left on device.*: look at its") as told:
+        list(serve(fill_disk, [[0]], on_gpus=False))
+    assert "\n" not in str(told.value)
+
+
+def fill_disk(_item):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_cluster_without_gpus_is_one_sentence(cluster):

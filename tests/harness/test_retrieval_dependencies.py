@@ -201,8 +201,11 @@ def test_an_outline_has_the_members_that_are_named():
     "text",
     [CLASS, "def f(): return 1", "class C: pass", "@d\ndef f(a,\n      b=':'):\n  'Doc.'\n  return a", "X = [1,\n 2]"],
 )
-def test_what_is_shown_is_python(text, detail):
-    ast.parse(shown(passage(text).definition, names_of("box.open("), detail))
+def test_what_is_shown_is_python_that_defines_the_name(text, detail):
+    definition = passage(text).definition
+    (statement,) = ast.parse(shown(definition, names_of("box.open("), detail)).body
+    name = statement.targets[0].id if isinstance(statement, ast.Assign) else statement.name
+    assert name == definition.name
 
 
 def test_every_definition_gets_an_outline_before_any_gets_a_body():

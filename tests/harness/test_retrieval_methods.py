@@ -95,6 +95,13 @@ def test_a_recipe_that_is_nowhere_and_weights_that_saw_context_are_refused(tmp_p
         load_retrieval(str(path), "fft-rag")
 
 
+def test_definitions_and_compression_by_use_do_not_go_together(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text((RECIPE_FOLDER / "clean.toml").read_text().replace('"whole"', '"by-use"'))
+    with pytest.raises(PredictorError, match=r"rag\.compression: by-use goes with published chunks alone"):
+        load_retrieval(str(path), "rag")
+
+
 @pytest.mark.parametrize("options", [{"k": 0}, {"context_tokens": -1}])
 def test_numbers_that_leave_nothing_are_refused(options):
     with pytest.raises(PredictorError, match="greater than or equal to 1"):

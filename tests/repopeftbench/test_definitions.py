@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repopeftbench import definitions
 from repopeftbench.definitions import MOST_CHARACTERS, DefinitionKind, definitions_of, lines_of
+from repopeftbench.mining import validity
 
 SOURCE = '''"""The module."""
 import os
@@ -111,7 +111,7 @@ def test_many_comments_take_no_long_time():
 
 
 def test_of_a_long_text_with_errors_the_beginning_is_read(monkeypatch):
-    monkeypatch.setattr(definitions, "MOST_BROKEN_CHARACTERS", 40)
+    monkeypatch.setattr(validity, "MOST_BROKEN_BYTES", 40)
     lines = "".join(f"a{n} = {n}\n" for n in range(9))
     assert len(definitions_of(lines)) == 9
     assert [one.name for one in definitions_of(lines + "def (:\n")] == [f"a{n}" for n in range(5)]

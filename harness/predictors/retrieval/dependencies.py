@@ -11,8 +11,9 @@ from functools import lru_cache
 from harness.lexing import Kind, Lexer
 from harness.predictors.retrieval.compression import NamesOfPrefix, Passage, names_of
 from harness.predictors.retrieval.imports import Binding, ModulePaths, bindings_of
-from repopeftbench.definitions import Definition, definitions_of, quickly_read
+from repopeftbench.definitions import Definition, definitions_of
 from repopeftbench.errors import GitObjectError
+from repopeftbench.mining.validity import quickly_read
 from repopeftbench.schema import HistoryView, TaskInput
 
 _MOST_STEPS = 8  # from a package to what it re-exports, and on

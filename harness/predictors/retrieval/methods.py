@@ -21,6 +21,7 @@ from harness.predictors.adapted import AdaptedPredictor, build_fft, build_shared
 from harness.predictors.causal import CausalPredictor, build_pretrained
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
 from harness.predictors.retrieval.compression import CountTokens
+from harness.predictors.retrieval.dense import TextVectors
 from harness.predictors.retrieval.examples import Examples
 from harness.predictors.retrieval.passages import DependencyPassages, RetrievedPassages
 from harness.predictors.retrieval.prompts import PromptBuilder
@@ -156,7 +157,7 @@ def _own(method: str, settings: PredictorSettings, kind: type[_Settings]) -> _Se
 def _with_passages(method: str, continuer: Continuer, settings: PredictorSettings) -> RetrievalPredictor:
     own = _own(method, settings, RagSettings)
     if not own.dense_tokens:
-        return _predictor(continuer, RetrievedPassages(own, None, None), own, settings)
+        return _predictor(continuer, RetrievedPassages(own, None), own, settings)
     try:
         encoder = _encoder(settings, continuer.backbone)
         path = hypernetworks.vector_store_path()
@@ -164,7 +165,8 @@ def _with_passages(method: str, continuer: Continuer, settings: PredictorSetting
         store = SqliteVectorStore(path)
     except (Code2LoRAError, OSError) as error:
         raise PredictorError(str(error)) from error
-    source = RetrievedPassages(own, hypernetworks.keyed_encoder(encoder), store)
+    vectors = TextVectors(hypernetworks.keyed_encoder(encoder), store, own.dense_tokens)
+    source = RetrievedPassages(own, vectors)
     predictor = _predictor(continuer, source, own, settings, None if settings.encoder is None else encoder)
     weakref.finalize(predictor, store.close)
     return predictor

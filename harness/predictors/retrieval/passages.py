@@ -1,7 +1,5 @@
 """`rag` and `drc` as texts for prompts: production code that is found by likeness, or by following imports."""
 
-from code2lora.encoder import WindowEncoder
-from code2lora.vector_store import SqliteVectorStore
 from harness.predictors.retrieval.chunks import Chunk, cutter
 from harness.predictors.retrieval.compression import CountTokens, Passage, by_use, names_of, nearest_first
 from harness.predictors.retrieval.dense import TextVectors
@@ -16,12 +14,9 @@ _DRC_HEADINGS = {"code": "# {path}\n", "published": "# Source: {path}\n"}
 class RetrievedPassages:
     """Chunks that are most like the end of the prefix."""
 
-    def __init__(self, settings: RagSettings, encoder: WindowEncoder | None, store: SqliteVectorStore | None) -> None:
-        """Takes what encodes chunks and where their vectors are kept; None of either does without vectors."""
+    def __init__(self, settings: RagSettings, vectors: TextVectors | None) -> None:
+        """Takes what makes vectors of texts; None does without."""
         self._settings = settings
-        vectors = None
-        if encoder is not None and store is not None and settings.dense_tokens:
-            vectors = TextVectors(encoder, store, settings.dense_tokens)
         self._indexes = SnapshotIndexes(cutter(settings.chunks, settings.chunk_characters), settings, vectors)
 
     def blocks(self, request: PredictionRequest, budget: int, count_tokens: CountTokens) -> list[str]:

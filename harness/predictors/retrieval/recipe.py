@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from harness.errors import PredictorError
 
@@ -59,7 +60,7 @@ class RagSettings(Shared, Bm25):
         candidates: Chunks that each ranking contributes.
         fusion: The constant of reciprocal rank fusion: a chunk gets 1 / (fusion + rank) of each ranking.
         compression: `whole` takes chunks as they are or not at all; `by-use` shortens those whose names the prefix uses
-            less, as published.
+            less, as published, and goes with `published` chunks alone.
         trained_with_context: Whether the weights saw retrieved context in training. No training of ours shows any, nor
             did the published ones.
     """
@@ -72,6 +73,13 @@ class RagSettings(Shared, Bm25):
     fusion: _Count
     compression: Literal["whole", "by-use"]
     trained_with_context: Literal[False] = False
+
+    @field_validator("compression")
+    @classmethod
+    def _fits_chunks(cls, compression: str, info: ValidationInfo) -> str:
+        if compression == "by-use" and info.data.get("chunks") == "definitions":
+            raise PydanticCustomError("by_use", "by-use goes with published chunks alone")
+        return compression
 
 
 class DrcSettings(Shared):
