@@ -13,7 +13,8 @@ The authors' files do not say it; it is what their data was prepared with.
 from dataclasses import dataclass
 from pathlib import Path
 
-from code2lora.checkpoints import CHECKPOINT_NAME, Checkpoint, load_checkpoint
+from code2lora.checkpoint_folders import CHECKPOINT_NAME
+from code2lora.checkpoints import Checkpoint, load_checkpoint
 from code2lora.encoder import CLEAN, PAPER_DIFF, PAPER_EVO, PAPER_STATIC, RECIPES, Recipe
 from code2lora.errors import CheckpointError
 from code2lora.hub import fetch_checkpoint, is_hub_id
