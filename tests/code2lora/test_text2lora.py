@@ -9,13 +9,14 @@ from training_cases import MemoryData, make_backbone, run_training
 
 from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.checkpoints import load_checkpoint
+from code2lora.conditioning import check_fits_backbone
 from code2lora.encoder import CLEAN
 from code2lora.errors import CheckpointError, NoOpAdapterError, ShapeError
 from code2lora.lora import adapter_effect, target_modules, type_dims
 from code2lora.memory_checkpoints import load_memory_checkpoint
 from code2lora.state_vectors import EncodedVectors, Recipes
 from code2lora.text_checkpoints import TextCheckpoint, load_text_checkpoint, save_text_checkpoint
-from code2lora.text_conditioning import TextConditioner, check_text_fits
+from code2lora.text_conditioning import TextConditioner
 from code2lora.text_head import Text2LoRAConfig, Text2LoRAHead
 from code2lora.training.hypernetworks import TextHypernetwork
 from code2lora.training.plan import Draw
@@ -127,9 +128,9 @@ def test_a_checkpoint_that_cannot_be_used_is_one_sentence(spoken, tmp_path):
 
 
 def test_another_backbone_is_refused_before_anything_is_made():
-    checkpoint = TextCheckpoint(head=make_head(layers=3), input="description")
-    with pytest.raises(CheckpointError, match="does not fit backbone 'tiny'"):
-        check_text_fits(checkpoint, make_backbone().model, "tiny")
+    sizes = make_head(layers=3).config
+    with pytest.raises(CheckpointError, match="does not fit backbone 'tiny': The adapter has 3 layers, the model 2"):
+        check_fits_backbone(sizes.type_dims, sizes.layers, make_backbone().model, "tiny")
 
 
 @pytest.mark.parametrize("state", ["commit", "parent"])
