@@ -181,9 +181,7 @@ class MemoryHypernetwork:
         asked: list[list[int]] = [[] for _ in places]
         for draw, row in zip(draws, rows, strict=True):
             asked[row].append(draw.row)
-        shown = [
-            self._book.rows(self._shown(place, tasks)) for place, tasks in zip(places, asked, strict=True)
-        ]  # fmt: skip
+        shown = [self._book.rows(self._shown(place, tasks)) for place, tasks in zip(places, asked, strict=True)]
         longest = max(1, max(map(len, shown)))
         index_NS = torch.tensor([found + [0] * (longest - len(found)) for found in shown])
         mask_NS = torch.tensor([[1.0] * len(found) + [0.0] * (longest - len(found)) for found in shown])
