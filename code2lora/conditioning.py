@@ -8,16 +8,16 @@ Legend: `E` width of a context vector.
 # Upper-case suffixes state the axes of a tensor.
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import torch
 
-from code2lora.adapters import Adapter, Factors
+from code2lora.adapters import Adapter
 from code2lora.checkpoints import Checkpoint
 from code2lora.errors import AdapterError, CheckpointError
 from code2lora.evolution import CommitGRU
-from code2lora.lora import check_fits, target_modules
+from code2lora.lora import check_sizes, target_modules
 from code2lora.state_vectors import StateVectors
 from code2lora.walk import CommitVectors, WalkState, start_walk, walk
 from repopeftbench.schema import HistoryView, KeptCommit
@@ -53,22 +53,20 @@ class SnapshotConditioner:
             raise CheckpointError("the checkpoint has a commit GRU: it is for code2lora-evo, not for code2lora-static")
         whitening = checkpoint.whitening
         takes = checkpoint.head.config.input_dim if whitening is None else whitening.sizes["width"]
-        _check_width("head", takes, vectors.width)
+        check_width("head", takes, vectors.width)
         self._checkpoint = checkpoint
         self._vectors = vectors
-        self._adapters = _Recent(_REMEMBERED_ADAPTERS)
+        self._adapters = RecentAdapters()
 
     def adapter(self, view: HistoryView) -> Adapter:
         """The adapter of a view's production files, of one row."""
-        key = (view.repo_id, view.commit_sha)
-        found = self._adapters.get(key)
-        if found is None:
-            context_E = self._vectors.state(view)
-            if self._checkpoint.whitening is not None:
-                context_E = self._checkpoint.whitening(context_E)
-            found = _adapter_of(self._checkpoint, context_E)
-            self._adapters.put(key, found)
-        return found
+        return self._adapters.of((view.repo_id, view.commit_sha), lambda: self._made(view))
+
+    def _made(self, view: HistoryView) -> Adapter:
+        context_E = self._vectors.state(view)
+        if self._checkpoint.whitening is not None:
+            context_E = self._checkpoint.whitening(context_E)
+        return _adapter_of(self._checkpoint, context_E)
 
 
 class WalkConditioner:
@@ -87,18 +85,14 @@ class WalkConditioner:
         self._gru = _gru_of(checkpoint, vectors)
         self._checkpoint = checkpoint
         self._vectors = vectors
-        self._adapters = _Recent(_REMEMBERED_ADAPTERS)
+        self._adapters = RecentAdapters()
         self._walks: OrderedDict[str, list[WalkState]] = OrderedDict()
 
     def adapter(self, view: HistoryView) -> Adapter:
         """The adapter after the last of a view's kept commits, of one row."""
         commits = view.kept_commits()
         key = (view.repo_id, commits[-1].commit_sha if commits else "")
-        found = self._adapters.get(key)
-        if found is None:
-            found = context_adapter(self._checkpoint, self._state(view, commits))
-            self._adapters.put(key, found)
-        return found
+        return self._adapters.of(key, lambda: context_adapter(self._checkpoint, self._state(view, commits)))
 
     def _state(self, view: HistoryView, commits: Sequence[KeptCommit]) -> WalkState:
         """The state after all of a view's kept commits; states of the repository that are known are not made again."""
@@ -149,27 +143,22 @@ def context_adapter(checkpoint: Checkpoint, state: WalkState) -> Adapter:
         return _adapter_of(checkpoint, checkpoint.gru.context(state.hidden_D[None])[0])
 
 
-def check_head_fits(checkpoint: Checkpoint, model: torch.nn.Module, name: str) -> None:
+def check_fits_backbone(
+    type_dims: Mapping[str, tuple[int, int]], layers: int, model: torch.nn.Module, name: str
+) -> None:
     """Refuses a checkpoint whose adapters are of other sizes than a model's modules, before any is made.
 
     Args:
-        checkpoint: The networks.
+        type_dims: Features in and out by the type of module, of the adapters that its head makes.
+        layers: Layers that these have factors for; 1: all share one pair.
         model: The base model.
         name: What the base model is called.
 
     Raises:
         CheckpointError: it does not fit.
     """
-    config = checkpoint.head.config
-    nothing = torch.zeros(())  # expanded: shapes without memory
-    factors = {
-        kind: Factors(
-            A_BLRI=nothing.expand(1, 1, config.rank, inputs), B_BLOR=nothing.expand(1, 1, outputs, config.rank)
-        )
-        for kind, (inputs, outputs) in config.type_dims.items()
-    }
     try:
-        check_fits(Adapter(factors=factors, alpha=config.alpha), target_modules(model))
+        check_sizes(type_dims, layers, target_modules(model))
     except AdapterError as error:
         raise CheckpointError(f"the checkpoint does not fit backbone {name!r}: {error}") from error
 
@@ -183,13 +172,14 @@ def _gru_of(checkpoint: Checkpoint, vectors: StateVectors) -> CommitGRU:
     gru = checkpoint.gru
     if gru is None:
         raise CheckpointError("the checkpoint has no commit GRU: it is for code2lora-static, not for code2lora-evo")
-    _check_width("GRU's start", gru.config.repo_state_dim, vectors.width)
+    check_width("GRU's start", gru.config.repo_state_dim, vectors.width)
     steps = 2 if gru.config.per_step_input == "concat" else 1
-    _check_width("GRU's step", gru.config.diff_input_dim, steps * vectors.width)
+    check_width("GRU's step", gru.config.diff_input_dim, steps * vectors.width)
     return gru
 
 
-def _check_width(what: str, takes: int, gives: int) -> None:
+def check_width(what: str, takes: int, gives: int) -> None:
+    """Raises `CheckpointError` unless a part of a checkpoint takes vectors as wide as the encoder gives them."""
     if takes != gives:
         raise CheckpointError(
             f"the checkpoint's {what} takes vectors of width {takes}, the encoder gives {gives}: "
@@ -206,19 +196,19 @@ def _adapter_of(checkpoint: Checkpoint, context_E: torch.Tensor) -> Adapter:
         return head(context_E[None].to(device), task)  # type: ignore[no-any-return]
 
 
-class _Recent:
-    """The adapters that were used last."""
+class RecentAdapters:
+    """The adapters that were used last; others are made again."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = _REMEMBERED_ADAPTERS) -> None:
+        """Remembers at most so many."""
         self._most = most
         self._kept: OrderedDict[tuple[str, str], Adapter] = OrderedDict()
 
-    def get(self, key: tuple[str, str]) -> Adapter | None:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-        return self._kept.get(key)
-
-    def put(self, key: tuple[str, str], adapter: Adapter) -> None:
-        self._kept[key] = adapter
+    def of(self, key: tuple[str, str], make: Callable[[], Adapter]) -> Adapter:
+        """The adapter of a repository and a commit, made now if it is not remembered."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        self._kept.move_to_end(key)
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
+        return self._kept[key]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from code2lora.checkpoints import CHECKPOINT_NAME, WEIGHTS_NAME
+from code2lora.checkpoint_folders import CHECKPOINT_NAME, WEIGHTS_NAME
 from code2lora.errors import CheckpointError
 
 _HUB_ID = re.compile(r"(?P<repo>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?::(?P<file>[\w./-]+\.pt))?", re.ASCII)

@@ -12,7 +12,7 @@ Legend: `B` rows of a batch, `G` adapters of a batch, `M` most rows of one of th
 import contextlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -93,10 +93,23 @@ def type_dims(targets: tuple[TargetModule, ...]) -> dict[str, tuple[int, int]]:
 
 def check_fits(adapter: Adapter, targets: tuple[TargetModule, ...]) -> None:
     """Raises `AdapterError` unless a model has modules of all of an adapter's types, and of their sizes."""
+    check_sizes(adapter.type_dims, adapter.layers, targets)
+
+
+def check_sizes(wanted: Mapping[str, tuple[int, int]], adapter_layers: int, targets: tuple[TargetModule, ...]) -> None:
+    """As `check_fits`, for adapters whose sizes are known before any is made.
+
+    Args:
+        wanted: Features in and out by the type of module.
+        adapter_layers: Layers that they have factors for; 1: all share one pair.
+        targets: The model's modules.
+
+    Raises:
+        AdapterError: they do not fit.
+    """
     layers = 1 + max(target.layer for target in targets)
-    if adapter.layers not in (1, layers):
-        raise AdapterError(f"The adapter has {adapter.layers} layers, the model {layers}: give 1 or {layers}.")
-    wanted = adapter.type_dims
+    if adapter_layers not in (1, layers):
+        raise AdapterError(f"The adapter has {adapter_layers} layers, the model {layers}: give 1 or {layers}.")
     for name in sorted(wanted.keys() - {target.type for target in targets}):
         known = ", ".join(sorted({target.type for target in targets}))
         raise AdapterError(f"The model has no module of the adapter's type {name!r}; it has {known}.")

@@ -9,9 +9,9 @@ from collections import OrderedDict
 
 from torch import nn
 
-from code2lora.adapters import Adapter, Factors
-from code2lora.errors import AdapterError, CheckpointError
-from code2lora.lora import check_fits, target_modules
+from code2lora.adapters import Adapter
+from code2lora.conditioning import RecentAdapters, check_fits_backbone
+from code2lora.errors import CheckpointError
 from code2lora.memory_checkpoints import MemoryCheckpoint
 from code2lora.symbol_memory import MemoryState, SymbolMemory
 from repopeftbench.schema import HistoryView
@@ -27,24 +27,19 @@ class MemoryConditioner:
         """Takes the networks."""
         self._memory = memory
         self._states: OrderedDict[str, MemoryState] = OrderedDict()
-        self._adapters: OrderedDict[tuple[str, str], Adapter] = OrderedDict()
+        self._adapters = RecentAdapters(_REMEMBERED_ADAPTERS)
 
     def adapter(self, view: HistoryView) -> Adapter:
         """The adapter of what a view's production files define, of one row."""
-        key = (view.repo_id, view.commit_sha)
-        found = self._adapters.get(key)
-        if found is None:
-            state = self._memory.became(self._states.get(view.repo_id) or self._memory.empty(), view.symbols())
-            self._states[view.repo_id] = state
-            self._states.move_to_end(view.repo_id)
-            found = self._memory.adapter(state)
-            self._adapters[key] = found
-        self._adapters.move_to_end(key)
-        if len(self._adapters) > _REMEMBERED_ADAPTERS:
-            self._adapters.popitem(last=False)
+        return self._adapters.of((view.repo_id, view.commit_sha), lambda: self._made(view))
+
+    def _made(self, view: HistoryView) -> Adapter:
+        state = self._memory.became(self._states.get(view.repo_id) or self._memory.empty(), view.symbols())
+        self._states[view.repo_id] = state
+        self._states.move_to_end(view.repo_id)
         if len(self._states) > _REMEMBERED_MEMORIES:
             self._states.popitem(last=False)
-        return found
+        return self._memory.adapter(state)
 
 
 def check_memory_fits(checkpoint: MemoryCheckpoint, model: nn.Module, name: str, weights_sha256: str) -> None:
@@ -60,19 +55,7 @@ def check_memory_fits(checkpoint: MemoryCheckpoint, model: nn.Module, name: str,
         CheckpointError: it does not fit, or was trained with other weights: its symbols would be other vectors.
     """
     config = checkpoint.head.config
-    rank = config.rank + config.shared_rank
-    nothing = checkpoint.head.log_ridge.detach()[:1].sum()  # expanded: shapes without memory
-    factors = {
-        kind: Factors(
-            A_BLRI=nothing.expand(1, config.layers, rank, inputs),
-            B_BLOR=nothing.expand(1, config.layers, outputs, rank),
-        )
-        for kind, (inputs, outputs) in config.type_dims.items()
-    }
-    try:
-        check_fits(Adapter(factors=factors, alpha=config.alpha), target_modules(model))
-    except AdapterError as error:
-        raise CheckpointError(f"the checkpoint does not fit backbone {name!r}: {error}") from error
+    check_fits_backbone(config.type_dims, config.layers, model, name)
     if weights_sha256 != checkpoint.backbone_sha256:
         raise CheckpointError(
             f"the checkpoint was trained with a backbone of weights {checkpoint.backbone_sha256[:12]}, {name!r} has "

@@ -13,7 +13,9 @@ The authors' files do not say it; it is what their data was prepared with.
 from dataclasses import dataclass
 from pathlib import Path
 
-from code2lora.checkpoints import CHECKPOINT_NAME, Checkpoint, load_checkpoint
+from code2lora.backbone import NANO, NANO_FOLDER
+from code2lora.checkpoint_folders import CHECKPOINT_NAME
+from code2lora.checkpoints import Checkpoint, load_checkpoint
 from code2lora.encoder import CLEAN, PAPER_DIFF, PAPER_EVO, PAPER_STATIC, RECIPES, Recipe
 from code2lora.errors import CheckpointError
 from code2lora.hub import fetch_checkpoint, is_hub_id
@@ -24,11 +26,10 @@ from code2lora.text_checkpoints import TextCheckpoint, load_text_checkpoint
 
 STATIC, EVOLUTION, MEMORY = "code2lora-static", "code2lora-evo", "code2lora-memory"
 TEXT = "text2lora"
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = NANO_FOLDER.parent
 PUBLISHED_ENCODER = "Qwen/Qwen3-Embedding-0.6B"
 _FIRST_STATIC = "first-static"
 
-_BUNDLED_FOR = "nano"
 _PUBLISHED = {
     ("Qwen/Qwen2.5-Coder-1.5B", STATIC): "code2lora/code2lora-direct:code2lora_direct.pt",
     ("Qwen/Qwen2.5-Coder-1.5B", EVOLUTION): "code2lora/code2lora-gru:code2lora_gru.pt",
@@ -65,7 +66,7 @@ def default_checkpoint(method: str, backbone: str) -> str:
     Raises:
         CheckpointError: there is none.
     """
-    if backbone == _BUNDLED_FOR and is_bundled(method):
+    if backbone == NANO and is_bundled(method):
         return str(ASSETS / method)
     found = _PUBLISHED.get((backbone, method))
     if found is None:

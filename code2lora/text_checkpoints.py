@@ -4,26 +4,26 @@
 hash of every weight. Nothing in such a folder can run.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import JsonValue
 
-from code2lora.checkpoints import CHECKPOINT_NAME, WEIGHTS_NAME, fill
-from code2lora.errors import CheckpointError, ShapeError
-from code2lora.folders import replace_folder
-from code2lora.tensor_hash import tensors_sha256
+from code2lora.checkpoint_folders import (
+    WEIGHTS_NAME,
+    Entry,
+    Strict,
+    fill,
+    make_entry,
+    read_entry,
+    read_weights,
+    sized,
+    write_checkpoint,
+)
 from code2lora.text_head import Text2LoRAConfig, Text2LoRAHead
-
-KIND: Literal["text"] = "text"
-SCHEMA_VERSION: Literal[1] = 1
 
 TextInput: TypeAlias = Literal["description", "files"]
 """What a head is given: the vector of the repository's description, or, as published, that of its files."""
@@ -45,14 +45,10 @@ class TextCheckpoint:
 
     def fingerprint(self) -> str:
         """What the head is: the hex SHA-256 over sizes, input and weights; no file name, no origin."""
-        return _fingerprint(self, tensors_sha256(self.head.state_dict()))
+        return _entry_of(self).fingerprint
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _HeadEntry(_Strict):
+class _HeadEntry(Strict):
     type_dims: dict[str, tuple[int, int]]
     layers: int
     input_dim: int
@@ -61,14 +57,10 @@ class _HeadEntry(_Strict):
     alpha: float
 
 
-class _CheckpointFile(_Strict):
-    schema_version: Literal[1] = SCHEMA_VERSION
-    kind: Literal["text"] = KIND
+class _TextEntry(Entry):
+    kind: Literal["text"]
     head: _HeadEntry
     input: TextInput
-    origin: dict[str, JsonValue]
-    weights_sha256: str
-    fingerprint: str
 
 
 def save_text_checkpoint(folder: Path, checkpoint: TextCheckpoint) -> None:
@@ -82,23 +74,7 @@ def save_text_checkpoint(folder: Path, checkpoint: TextCheckpoint) -> None:
         CheckpointError: the folder holds something else.
         OSError: it cannot be written.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.head.state_dict().items()}
-    weights_sha256 = tensors_sha256(tensors)
-    entry = _CheckpointFile(
-        head=_HeadEntry(**asdict(checkpoint.head.config)),
-        input=checkpoint.input,
-        origin=dict(checkpoint.origin),
-        weights_sha256=weights_sha256,
-        fingerprint=_fingerprint(checkpoint, weights_sha256),
-    )
-
-    def write(partial: Path) -> None:
-        save_file(tensors, partial / WEIGHTS_NAME, metadata={"format": "pt"})
-        text = json.dumps(entry.model_dump(mode="json"), indent=2, sort_keys=True)
-        (partial / CHECKPOINT_NAME).write_text(text + "\n", "utf-8")
-
-    if not replace_folder(folder, CHECKPOINT_NAME, write):
-        raise CheckpointError(f"{folder} holds something that is no checkpoint; choose another folder.")
+    write_checkpoint(folder, _entry_of(checkpoint), checkpoint.head.state_dict())
 
 
 def load_text_checkpoint(folder: Path) -> TextCheckpoint:
@@ -113,51 +89,15 @@ def load_text_checkpoint(folder: Path) -> TextCheckpoint:
     Raises:
         CheckpointError: the folder has no checkpoint, one of another kind or version, or a damaged one.
     """
-    entry = _read_entry(folder / CHECKPOINT_NAME)
-    path = folder / WEIGHTS_NAME
-    try:
-        tensors: dict[str, torch.Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}); train the checkpoint again.") from error
-    if (found := tensors_sha256(tensors)) != entry.weights_sha256:
-        raise CheckpointError(
-            f"{path} has weights {found[:12]}, {CHECKPOINT_NAME} states {entry.weights_sha256[:12]}: "
-            "one of them was changed; train the checkpoint again."
-        )
-    try:
-        config = Text2LoRAConfig(**entry.head.model_dump())
-    except ShapeError as error:
-        raise CheckpointError(f"{folder / CHECKPOINT_NAME} is damaged: {error}") from error
+    entry = read_entry(folder, _TextEntry, ("text2lora",))
+    tensors = read_weights(folder, entry)
+    config = sized(Text2LoRAConfig, entry.head, folder)
     with torch.device("meta"):
         head = Text2LoRAHead(config)
-    fill(head, tensors, f"The head in {path}")
+    fill(head, tensors, f"The head in {folder / WEIGHTS_NAME}")
     return TextCheckpoint(head=head, input=entry.input, origin=entry.origin)
 
 
-def _read_entry(path: Path) -> _CheckpointFile:
-    if not path.is_file():
-        raise CheckpointError(
-            f"{path.parent} is no checkpoint (no {CHECKPOINT_NAME}): run repobench train --method text2lora."
-        )
-    try:
-        raw: Any = json.loads(path.read_text("utf-8"))
-        if isinstance(raw, dict) and raw.get("kind") != KIND:
-            raise CheckpointError(f"the checkpoint in {path.parent} is of another method than text2lora")
-        if isinstance(raw, dict) and raw.get("schema_version") != SCHEMA_VERSION:
-            raise CheckpointError(
-                f"{path} has schema version {raw.get('schema_version')}, this version reads {SCHEMA_VERSION}: "
-                "install the repobench that wrote it, or train again."
-            )
-        return _CheckpointFile.model_validate(raw)
-    except (OSError, ValueError, ValidationError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-
-
-def _fingerprint(checkpoint: TextCheckpoint, weights_sha256: str) -> str:
-    facts = {
-        "kind": KIND,
-        "head": asdict(checkpoint.head.config),
-        "input": checkpoint.input,
-        "weights_sha256": weights_sha256,
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+def _entry_of(checkpoint: TextCheckpoint) -> _TextEntry:
+    facts = {"kind": "text", "head": asdict(checkpoint.head.config), "input": checkpoint.input}
+    return make_entry(_TextEntry, facts, checkpoint.head.state_dict(), checkpoint.origin)

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.checkpoints import Checkpoint
-from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditioner, check_head_fits
+from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditioner, check_fits_backbone
 from code2lora.errors import CheckpointError
 from code2lora.memory_checkpoints import MemoryCheckpoint
 from code2lora.memory_conditioning import MemoryConditioner, check_memory_fits
@@ -33,7 +33,7 @@ from code2lora.state_vectors import EncodedVectors, Recipes, StateVectors
 from code2lora.symbol_features import symbol_features
 from code2lora.symbol_memory import SymbolMemory
 from code2lora.text_checkpoints import TextCheckpoint
-from code2lora.text_conditioning import TextConditioner, check_text_fits
+from code2lora.text_conditioning import TextConditioner
 from code2lora.vector_store import SqliteVectorStore
 from repopeftbench.dataset.embeddings import PublishedEmbeddings
 
@@ -112,7 +112,7 @@ def load_hypernetwork(settings: HypernetworkSettings) -> Hypernetwork:
         return _load_text(settings)
     named = open_checkpoint(settings.checkpoint or default_checkpoint(settings.method, settings.backbone))
     backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
-    check_head_fits(named.checkpoint, backbone.model, backbone.name)
+    check_fits_backbone(named.checkpoint.head.config.type_dims, 1, backbone.model, backbone.name)
     checkpoint = _on_device(named.checkpoint, backbone.device)
     store: SqliteVectorStore | None = None
     vectors: StateVectors
@@ -157,7 +157,8 @@ def _load_text(settings: HypernetworkSettings) -> Hypernetwork:
         raise CheckpointError(f"--embeddings has no use with {TEXT}, which is given texts: leave it out")
     checkpoint, encoder_name, recipe = open_text(settings.checkpoint or default_checkpoint(TEXT, settings.backbone))
     backbone = load_backbone(settings.backbone, device=settings.device, dtype=settings.dtype)
-    check_text_fits(checkpoint, backbone.model, backbone.name)
+    sizes = checkpoint.head.config
+    check_fits_backbone(sizes.type_dims, sizes.layers, backbone.model, backbone.name)
     encoder = _encoder(encoder_name, checkpoint.origin, settings, backbone)
     checkpoint = replace(checkpoint, head=checkpoint.head.to(backbone.device))
     store = _open_store()

@@ -4,12 +4,13 @@ import hashlib
 import json
 from pathlib import Path
 
+from code2lora.backbone import NANO, NANO_FOLDER
 from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.manifest import RunManifest, TrainingManifest
 from harness.predictors.protocol import PredictorSettings
 
-ASSETS = Path(__file__).parents[1] / "code2lora" / "assets"
+ASSETS = NANO_FOLDER.parent
 
 
 def with_training(manifest: RunManifest, settings: PredictorSettings, costs: Costs) -> RunManifest:
@@ -39,7 +40,7 @@ def training_of(method: str, settings: PredictorSettings) -> tuple[TrainingManif
     """
     folder = ASSETS / method.removesuffix("-rag") if settings.checkpoint is None else Path(settings.checkpoint)
     folder = folder.expanduser()
-    if settings.checkpoint is None and settings.backbone != "nano":
+    if settings.checkpoint is None and settings.backbone != NANO:
         return None
     if not (folder / "training.json").is_file():
         return None

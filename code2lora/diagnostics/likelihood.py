@@ -14,7 +14,7 @@ import torch
 
 from code2lora.adapters import Adapter, stack
 from code2lora.lora import Injection
-from code2lora.training.tokens import encode_task
+from code2lora.training.tokens import batch_of, encode_task, label_logits
 
 if TYPE_CHECKING:
     from code2lora.backbone import Backbone
@@ -111,25 +111,9 @@ def _side_by_side(adapters: Sequence[Adapter | None]) -> Adapter | None:
 
 
 def _batch(backbone: "Backbone", targets: Sequence[EncodedTarget]) -> list[Likelihood]:
-    length, widest = max(len(target.ids) for target in targets), max(target.counted for target in targets)
-    ids_BT = torch.full((len(targets), length), int(backbone.tokenizer.pad_token_id))
-    mask_BT = torch.zeros(len(targets), length, dtype=torch.long)
-    for row, target in enumerate(targets):
-        ids_BT[row, length - len(target.ids) :] = torch.tensor(target.ids)
-        mask_BT[row, length - len(target.ids) :] = 1
-    ids_BT, mask_BT = ids_BT.to(backbone.device), mask_BT.to(backbone.device)
-    logits_BKV = (
-        backbone.model(
-            input_ids=ids_BT,
-            attention_mask=mask_BT,
-            position_ids=(mask_BT.cumsum(dim=1) - 1).clamp(min=0),
-            use_cache=False,
-            logits_to_keep=widest + 1,
-        )
-        .logits[:, :-1]
-        .float()
-    )
-    labels_BK = ids_BT[:, -widest:]
+    sequences = [(torch.tensor(target.ids), target.counted) for target in targets]
+    batch = batch_of(sequences, int(backbone.tokenizer.pad_token_id), backbone.device)
+    logits_BKV, labels_BK, widest = label_logits(backbone, batch).float(), batch.labels_BK, batch.labels_BK.shape[1]
     losses_BK = torch.nn.functional.cross_entropy(logits_BKV.mT, labels_BK, reduction="none").double().cpu()
     hits_BK = (logits_BKV.argmax(dim=-1) == labels_BK).cpu()
     made = []

@@ -62,17 +62,7 @@ def write_folder(folder: Path, record: TrainingRecord, log: Path, write: Callabl
 
 def write_hypernetwork(folder: Path, method: StaticHypernetwork | EvolvingHypernetwork, settings: Settings) -> None:
     """Writes a checkpoint into an empty folder."""
-    origin: dict[str, JsonValue] = {
-        "made_by": "repobench train",
-        "settings_sha256": settings.sha256(),
-        "dataset_sha256": settings.dataset_sha256,
-        "backbone_sha256": settings.backbone_sha256,
-        "encoder": settings.encoder,
-        "encoder_sha256": str(settings.encoder_sha256).partition(" ")[0],
-        "state_recipe": settings.own["encoder_recipe"],
-        "diff_recipe": PAPER_DIFF.name,
-        "state": settings.terms["state"],
-    }
+    origin = _origin(settings) | _inputs(settings) | {"diff_recipe": PAPER_DIFF.name}
     gru = method.gru.cpu() if isinstance(method, EvolvingHypernetwork) else None
     whitening = method.whitening if isinstance(method, StaticHypernetwork) else None
     save_checkpoint(folder, Checkpoint(head=method.head.cpu(), gru=gru, whitening=whitening, origin=origin))
@@ -80,36 +70,40 @@ def write_hypernetwork(folder: Path, method: StaticHypernetwork | EvolvingHypern
 
 def write_memory(folder: Path, method: MemoryHypernetwork, settings: Settings) -> None:
     """Writes a memory's checkpoint into an empty folder."""
-    origin: dict[str, JsonValue] = {
-        "made_by": "repobench train",
-        "settings_sha256": settings.sha256(),
-        "dataset_sha256": settings.dataset_sha256,
-        "backbone": settings.backbone,
-        "state": settings.terms["state"],
-    }
     checkpoint = MemoryCheckpoint(
         head=method.head.cpu(),
         symbols=settings.own["symbols"],
         records=settings.own["records"],
         backbone_sha256=settings.backbone_sha256,
-        origin=origin,
+        origin=_origin(settings) | {"backbone": settings.backbone},
     )
     save_memory_checkpoint(folder, checkpoint)
 
 
 def write_text(folder: Path, method: TextHypernetwork, settings: Settings) -> None:
     """Writes the checkpoint of `text2lora` into an empty folder."""
-    origin: dict[str, JsonValue] = {
+    origin = _origin(settings) | _inputs(settings)
+    save_text_checkpoint(folder, TextCheckpoint(head=method.head.cpu(), input=settings.own["input"], origin=origin))
+
+
+def _origin(settings: Settings) -> dict[str, JsonValue]:
+    """Where every trained checkpoint comes from."""
+    return {
         "made_by": "repobench train",
         "settings_sha256": settings.sha256(),
         "dataset_sha256": settings.dataset_sha256,
+        "state": settings.terms["state"],
+    }
+
+
+def _inputs(settings: Settings) -> dict[str, JsonValue]:
+    """What a network was given that is conditioned on an encoder's vectors."""
+    return {
         "backbone_sha256": settings.backbone_sha256,
         "encoder": settings.encoder,
         "encoder_sha256": str(settings.encoder_sha256).partition(" ")[0],
         "state_recipe": settings.own["encoder_recipe"],
-        "state": settings.terms["state"],
     }
-    save_text_checkpoint(folder, TextCheckpoint(head=method.head.cpu(), input=settings.own["input"], origin=origin))
 
 
 def write_adapter(

@@ -44,8 +44,38 @@ def place_in_history(commit: int, state: str) -> int:
     return commit if state == "commit" else commit - 1
 
 
-class StaticHypernetwork:
+class _OverVectors:
+    """A head over vectors that are there already."""
+
+    head: nn.Module
+
+    def __init__(self, head: nn.Module, vectors: Mapping[tuple[str, int], torch.Tensor], state: str) -> None:
+        """Takes the head.
+
+        Args:
+            head: The network, on the backbone's device.
+            vectors: The vector (`E`) at each place that will be asked for, as the head takes it.
+            state: `commit` or `parent`.
+        """
+        self.head = head
+        self._vectors = vectors
+        self._state = state
+
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """The head's weights by name."""
+        return dict(sorted(self.head.named_parameters()))
+
+    def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter, Sequence[int]]:
+        """An adapter for each state of a repository among the draws."""
+        places, rows = distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
+        context_NE = torch.stack([self._vectors[place] for place in places])
+        return self.head(context_NE.to(next(self.head.parameters()).device)), rows
+
+
+class StaticHypernetwork(_OverVectors):
     """`code2lora-static`: a head over vectors of snapshots."""
+
+    head: Code2LoRAHead
 
     def __init__(
         self,
@@ -62,46 +92,14 @@ class StaticHypernetwork:
             state: `commit` or `parent`.
             whitening: What the vectors went through before.
         """
-        self.head = head
+        super().__init__(head, vectors, state)
         self.whitening = whitening
-        self._vectors = vectors
-        self._state = state
-
-    def parameters(self) -> Mapping[str, nn.Parameter]:
-        """The head's weights by name."""
-        return dict(sorted(self.head.named_parameters()))
-
-    def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter, Sequence[int]]:
-        """An adapter for each state of a repository among the draws."""
-        places, rows = distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
-        context_NE = torch.stack([self._vectors[place] for place in places])
-        return self.head(context_NE.to(next(self.head.parameters()).device)), rows
 
 
-class TextHypernetwork:
+class TextHypernetwork(_OverVectors):
     """`text2lora`: a head over vectors of what repositories say of themselves."""
 
-    def __init__(self, head: Text2LoRAHead, vectors: Mapping[tuple[str, int], torch.Tensor], state: str) -> None:
-        """Takes the head.
-
-        Args:
-            head: The network, on the backbone's device.
-            vectors: The text's vector (`E`) at each place that will be asked for.
-            state: `commit` or `parent`.
-        """
-        self.head = head
-        self._vectors = vectors
-        self._state = state
-
-    def parameters(self) -> Mapping[str, nn.Parameter]:
-        """The head's weights by name."""
-        return dict(sorted(self.head.named_parameters()))
-
-    def adapter(self, draws: Sequence[Draw]) -> tuple[Adapter, Sequence[int]]:
-        """An adapter for each state of a repository among the draws."""
-        places, rows = distinct([(draw.repo_id, place_in_history(draw.commit, self._state)) for draw in draws])
-        context_NE = torch.stack([self._vectors[place] for place in places])
-        return self.head(context_NE.to(next(self.head.parameters()).device)), rows
+    head: Text2LoRAHead
 
 
 class EvolvingHypernetwork:

@@ -26,7 +26,7 @@ from code2lora.training.loop import Course, examined
 from code2lora.training.plan import Draw
 from code2lora.training.recipe import MethodSettings
 from code2lora.training.record import Outcome
-from code2lora.training.vectors import stand_ins_for
+from code2lora.training.vectors import at_stand_ins
 from repopeftbench.schema import content_id
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -68,21 +68,12 @@ def definitions_at(
         most: Definitions of a repository that count.
         progress: Told after every snapshot.
     """
-    by_repository: dict[str, set[int]] = {}
-    for repo_id, place in places:
-        by_repository.setdefault(repo_id, set()).add(place)
-    stand_ins = {repo_id: stand_ins_for(sorted(found), limit) for repo_id, found in sorted(by_repository.items())}
-    read = [(repo_id, place) for repo_id, found in stand_ins.items() for place in sorted(set(found.values()))]
-    chosen: dict[Place, list[Definition]] = {}
-    for done, (repo_id, place) in enumerate(read, start=1):
+
+    def read(repo_id: str, place: int) -> list[Definition]:
         records = () if place == NOTHING_YET else data.symbols(repo_id, place)
-        chosen[repo_id, place] = chosen_definitions(map(Definition.of, records), most)
-        progress(done, len(read))
-    return {
-        (repo_id, place): chosen[repo_id, stand_in]
-        for repo_id, found in stand_ins.items()
-        for place, stand_in in found.items()
-    }
+        return chosen_definitions(map(Definition.of, records), most)
+
+    return at_stand_ins(places, limit, read, progress)
 
 
 def fitted_book(
@@ -181,9 +172,7 @@ class MemoryHypernetwork:
         asked: list[list[int]] = [[] for _ in places]
         for draw, row in zip(draws, rows, strict=True):
             asked[row].append(draw.row)
-        shown = [
-            self._book.rows(self._shown(place, tasks)) for place, tasks in zip(places, asked, strict=True)
-        ]  # fmt: skip
+        shown = [self._book.rows(self._shown(place, tasks)) for place, tasks in zip(places, asked, strict=True)]
         longest = max(1, max(map(len, shown)))
         index_NS = torch.tensor([found + [0] * (longest - len(found)) for found in shown])
         mask_NS = torch.tensor([[1.0] * len(found) + [0.0] * (longest - len(found)) for found in shown])

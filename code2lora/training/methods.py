@@ -67,9 +67,7 @@ def untrained_method(session: "TrainingSession", learnt: frozenset[str], draws: 
     if name == "text2lora":
         found = source.snapshots if own.input == "files" else source.descriptions
         return _text(session, found(places, own.snapshots, prepared))
-    latest: dict[str, int] = {}
-    for repo_id, place in sorted(places):
-        latest[repo_id] = place
+    latest = dict(sorted(places))  # of each repository the last place
     histories = source.histories(latest, prepared)
     head, gru = _head(session, int(own.state_dim or 0)), _gru(session, 2 * session.encoder.width)
     return EvolvingHypernetwork(gru, head, histories, state)

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from code2lora.errors import TrainingError
-from code2lora.training.recipe import TrainingRecipe
 from code2lora.training.state import Standing
 
 RECORD_NAME = "training.json"
@@ -113,32 +111,6 @@ class TrainingRecord(_Strict):
     def to_json(self) -> str:
         """The record as the text of its file."""
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What beside the recipe decides about a training's weights; see `Settings`."""
-
-    seed: int
-    dataset_sha256: str
-    backbone: str
-    backbone_sha256: str
-    encoder: str | None
-    encoder_sha256: str | None
-    device: str
-    versions: dict[str, str]
-
-
-def describe(recipe: TrainingRecipe, identity: Identity) -> Settings:
-    """The settings of a training."""
-    return Settings(
-        method=recipe.method,
-        recipe=recipe.name,
-        # What has a default is left out at it: records from before it was there stay equal.
-        terms=recipe.terms.model_dump(mode="json", exclude_defaults=True),
-        own=recipe.settings.model_dump(mode="json", exclude={"terms"}, exclude_none=True),
-        **asdict(identity),
-    )
 
 
 def outcome_of(standing: Standing, *, repo_id: str | None, validation: str | None) -> Outcome:

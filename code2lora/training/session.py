@@ -38,11 +38,9 @@ from code2lora.training.recipe import TrainingRecipe
 from code2lora.training.record import (
     LOG_NAME,
     RECORD_NAME,
-    Identity,
     Outcome,
     Settings,
     TrainingRecord,
-    describe,
     outcome_of,
     read_record,
 )
@@ -88,7 +86,12 @@ class TrainingSession:
     def settings(self) -> Settings:
         """Everything that the weights depend on."""
         conditioned = self.recipe.settings.encoder_recipe is not None
-        identity = Identity(
+        return Settings(
+            method=self.recipe.method,
+            recipe=self.recipe.name,
+            # What has a default is left out at it: records from before it was there stay equal.
+            terms=self.recipe.terms.model_dump(mode="json", exclude_defaults=True),
+            own=self.recipe.settings.model_dump(mode="json", exclude={"terms"}, exclude_none=True),
             seed=self.seed,
             dataset_sha256=self.data.sha256,
             backbone=self.backbone.name,
@@ -98,7 +101,6 @@ class TrainingSession:
             device=torch.device(self.backbone.device).type,
             versions={name: importlib.metadata.version(name) for name in ("torch", "transformers")},
         )
-        return describe(self.recipe, identity)
 
 
 def train(session: TrainingSession, folder: Path) -> TrainingRecord:

@@ -4,7 +4,8 @@ A sequence is what the tokenizer puts before every text, the end of the prefix, 
 token: tokenised apart, just as generation is given the prefix and then says the rest. The loss counts the continuation
 and the end alone. Sequences lie in one file on the disk, so that memory does not grow with the number of tasks.
 
-Legend: `B` rows of a batch, `T` tokens, `K` tokens of the longest continuation of a batch, its end included.
+Legend: `B` rows of a batch, `T` tokens, `K` tokens of the longest continuation of a batch, its end included, `V` the
+vocabulary.
 """
 # Upper-case suffixes state the axes of a tensor.
 
@@ -89,18 +90,28 @@ class TokenStore:
             rows: At least one; each was among the texts.
         """
         places = [self._places[row] for row in rows]
-        length = max(end - start for start, end, _ in places)
-        widest = max(counted for _, _, counted in places)
-        ids_BT = torch.full((len(rows), length), self._pad)
-        mask_BT = torch.zeros(len(rows), length, dtype=torch.long)
-        labels_BK = torch.full((len(rows), widest), IGNORED)
-        for index, (start, end, counted) in enumerate(places):
-            tokens_T = torch.from_numpy(self._tokens[start:end].astype("int64"))
-            ids_BT[index, length - len(tokens_T) :] = tokens_T
-            mask_BT[index, length - len(tokens_T) :] = 1
-            labels_BK[index, widest - counted :] = tokens_T[len(tokens_T) - counted :]
-        device = self._device
-        return Batch(ids_BT=ids_BT.to(device), mask_BT=mask_BT.to(device), labels_BK=labels_BK.to(device))
+        sequences = [(torch.from_numpy(self._tokens[start:end].astype("int64")), n) for start, end, n in places]
+        return batch_of(sequences, self._pad, self._device)
+
+
+def batch_of(sequences: Sequence[tuple[torch.Tensor, int]], pad: int, device: str) -> Batch:
+    """Sequences side by side.
+
+    Args:
+        sequences: At least one: its tokens (`T`, whole numbers), and how many of the last of them count.
+        pad: The token to pad with.
+        device: Where the batch goes.
+    """
+    length = max(len(tokens_T) for tokens_T, _ in sequences)
+    widest = max(counted for _, counted in sequences)
+    ids_BT = torch.full((len(sequences), length), pad)
+    mask_BT = torch.zeros(len(sequences), length, dtype=torch.long)
+    labels_BK = torch.full((len(sequences), widest), IGNORED)
+    for index, (tokens_T, counted) in enumerate(sequences):
+        ids_BT[index, length - len(tokens_T) :] = tokens_T
+        mask_BT[index, length - len(tokens_T) :] = 1
+        labels_BK[index, widest - counted :] = tokens_T[len(tokens_T) - counted :]
+    return Batch(ids_BT=ids_BT.to(device), mask_BT=mask_BT.to(device), labels_BK=labels_BK.to(device))
 
 
 def encode_task(backbone: "Backbone", prefix: str, continuation: str, context_length: int) -> tuple[list[int], int]:
@@ -141,21 +152,24 @@ def target_losses(backbone: "Backbone", batch: Batch, precision: str) -> torch.T
     Returns:
         A vector of `batch.counted` numbers, row by row, float32.
     """
-    kept = batch.labels_BK.shape[1] + 1
-    positions_BT = (batch.mask_BT.cumsum(dim=1) - 1).clamp(min=0)
-    device_type = batch.ids_BT.device.type
-    with torch.autocast(device_type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
-        logits_BKV = backbone.model(
-            input_ids=batch.ids_BT,
-            attention_mask=batch.mask_BT,
-            position_ids=positions_BT,
-            use_cache=False,
-            logits_to_keep=kept,
-        ).logits[:, :-1]
+    with torch.autocast(batch.ids_BT.device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16"):
+        logits_BKV = label_logits(backbone, batch)
     counts_BK = batch.labels_BK != IGNORED
     return torch.nn.functional.cross_entropy(
         logits_BKV[counts_BK].float(), batch.labels_BK[counts_BK], reduction="none"
     )
+
+
+def label_logits(backbone: "Backbone", batch: Batch) -> torch.Tensor:
+    """What a model says (`B`, `K`, `V`) where it is asked for each of a batch's labels."""
+    logits_BKV: torch.Tensor = backbone.model(
+        input_ids=batch.ids_BT,
+        attention_mask=batch.mask_BT,
+        position_ids=(batch.mask_BT.cumsum(dim=1) - 1).clamp(min=0),
+        use_cache=False,
+        logits_to_keep=batch.labels_BK.shape[1] + 1,
+    ).logits
+    return logits_BKV[:, :-1]
 
 
 def _plain(tokenizer: Any, text: str) -> list[int]:

@@ -5,6 +5,7 @@ snapshots, a place gets the vector of the latest chosen snapshot at or before it
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 
@@ -13,6 +14,7 @@ from code2lora.state_vectors import EncodedVectors, Recipes
 from code2lora.training.data import TrainingData
 from code2lora.training.hypernetworks import NOTHING_YET, HistoryVectors
 
+_Read = TypeVar("_Read")
 Progress = Callable[[int, int], None]
 """Called as `progress(done, total)`, in snapshots or repositories."""
 
@@ -42,7 +44,7 @@ class VectorSource:
             limit: Most snapshots of each repository that are encoded; None encodes every place.
             progress: Told after every snapshot.
         """
-        return _at_stand_ins(places, limit, self._snapshot, progress)
+        return at_stand_ins(places, limit, self._snapshot, progress)
 
     def descriptions(
         self, places: Iterable[tuple[str, int]], limit: int | None, progress: Progress
@@ -54,7 +56,7 @@ class VectorSource:
             limit: As of `snapshots`.
             progress: As of `snapshots`.
         """
-        return _at_stand_ins(places, limit, self._description, progress)
+        return at_stand_ins(places, limit, self._description, progress)
 
     def histories(self, latest: Mapping[str, int], progress: Progress) -> dict[str, HistoryVectors]:
         """The vectors of repositories' histories, each up to the latest place that is asked for.
@@ -82,23 +84,32 @@ class VectorSource:
         return self._vectors.description("" if place == NOTHING_YET else self._data.description(repo_id, place))
 
 
-def _at_stand_ins(
+def at_stand_ins(
     places: Iterable[tuple[str, int]],
     limit: int | None,
-    vector: Callable[[str, int], torch.Tensor],
+    read: Callable[[str, int], _Read],
     progress: Progress,
-) -> dict[tuple[str, int], torch.Tensor]:
-    """The vector of each place, or of the place that stands for it."""
+) -> dict[tuple[str, int], _Read]:
+    """What is read of each place, or of the place that stands for it; see `stand_ins_for`.
+
+    Args:
+        places: Repositories and positions of kept commits.
+        limit: Most commits of each repository that are read; None reads every place.
+        read: Reads a repository at a place.
+        progress: Told after every place that was read.
+    """
     by_repository: dict[str, set[int]] = {}
     for repo_id, place in places:
         by_repository.setdefault(repo_id, set()).add(place)
     stand_ins = {repo_id: stand_ins_for(sorted(found), limit) for repo_id, found in sorted(by_repository.items())}
     chosen = [(repo_id, place) for repo_id, found in stand_ins.items() for place in sorted(set(found.values()))]
-    vectors = {}
+    found_at = {}
     for done, (repo_id, place) in enumerate(chosen, start=1):
-        vectors[repo_id, place] = vector(repo_id, place)
+        found_at[repo_id, place] = read(repo_id, place)
         progress(done, len(chosen))
-    return {(repo_id, place): vectors[repo_id, found[place]] for repo_id, found in stand_ins.items() for place in found}
+    return {
+        (repo_id, place): found_at[repo_id, found[place]] for repo_id, found in stand_ins.items() for place in found
+    }
 
 
 def stand_ins_for(places: Sequence[int], limit: int | None) -> dict[int, int]:

@@ -17,7 +17,8 @@ import torch
 from code2lora.adapter_folders import load_adapter
 from code2lora.adapters import Adapter
 from code2lora.backbone import Backbone, load_backbone
-from code2lora.checkpoints import CHECKPOINT_NAME, Checkpoint
+from code2lora.checkpoint_folders import CHECKPOINT_NAME
+from code2lora.checkpoints import Checkpoint
 from code2lora.export import CONFIG_NAME
 from code2lora.lora import check_fits, target_modules
 from code2lora.memory_checkpoints import KIND as MEMORY_KIND

@@ -4,28 +4,27 @@
 for: one for all tasks, or the one of a task's repository.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from code2lora.adapted_generation import generate_adapted
 from code2lora.adapter_folders import load_adapter
-from code2lora.adapters import Adapter, stack
+from code2lora.adapters import Adapter
 from code2lora.backbone import NANO, Backbone, load_backbone
 from code2lora.errors import Code2LoRAError
-from code2lora.generation import check_limits, generate
-from code2lora.lora import Injection, check_fits, target_modules
+from code2lora.generation import Generated, check_limits
+from code2lora.lora import check_fits, target_modules
+from code2lora.named_checkpoints import ASSETS
 from code2lora.tensor_hash import tensors_sha256
 from code2lora.training.artefacts import ADAPTERS_NAME
 from code2lora.training.record import TrainingRecord, read_record
-from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.predictors.causal import CausalPredictor, stop_behind
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
-from harness.records import Answer, PredictionRequest
-
-ASSETS = Path(__file__).parents[2] / "code2lora" / "assets"
+from harness.records import PredictionRequest
 
 
-class AdaptedPredictor:
+class AdaptedPredictor(CausalPredictor):
     """Continues each prefix with one backbone and the adapter of the task's repository."""
 
     def __init__(self, backbone: Backbone, adapters: Mapping[str | None, Adapter], settings: PredictorSettings) -> None:
@@ -36,15 +35,8 @@ class AdaptedPredictor:
             adapters: By repository; the one of None serves every other.
             settings: Of these only the batch size and the token limit still matter.
         """
-        self._backbone = backbone
+        super().__init__(backbone, settings)
         self._adapters = adapters
-        self._settings = settings
-        self.costs = Costs()
-
-    @property
-    def backbone(self) -> Backbone:
-        """What continues prefixes, without an adapter."""
-        return self._backbone
 
     @property
     def weights_sha256(self) -> str:
@@ -57,40 +49,19 @@ class AdaptedPredictor:
             }
         )
 
-    def predict(self, requests: Sequence[PredictionRequest]) -> Iterator[Answer]:
-        """One answer per request, in order.
-
-        Raises:
-            PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
-        """
-        yield from self.continued(requests, [request.task.prefix for request in requests])
-
-    def continued(self, requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Iterator[Answer]:
-        """One answer per request, in order, as it follows a prompt that ends in the request's prefix.
-
-        Raises:
-            PredictorError: there is no adapter for a task's repository, or the settings do not fit the backbone.
-        """
-        names = [self._name_of(request.task.repo_id) for request in requests]
-        distinct = list(dict.fromkeys(names))
-        numbers = [distinct.index(name) for name in names]
+    def _generated(self, requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Sequence[Generated]:
+        adapters = [self._adapters[self._name_of(request.task.repo_id)] for request in requests]
         try:
-            resident = stack([self._adapters[name] for name in distinct]) if distinct else None
-            with Injection(self._backbone.model) as injection:
-                generated = generate(
-                    self._backbone,
-                    prompts,
-                    max_new_tokens=self._settings.max_new_tokens,
-                    batch_size=self._settings.batch_size,
-                    stop=stop_behind(requests, prompts),
-                    on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
-                    kinds=numbers,
-                )
+            return generate_adapted(
+                self._backbone,
+                prompts,
+                adapters,
+                max_new_tokens=self._settings.max_new_tokens,
+                batch_size=self._settings.batch_size,
+                stop=stop_behind(requests, prompts),
+            )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
-        self.costs.add_prompts(one.prompt_tokens for one in generated)
-        for request, text in zip(requests, generated, strict=True):
-            yield Answer(task_id=request.task.task_id, text=text.text)
 
     def _name_of(self, repo_id: str) -> str | None:
         """What the adapter of a repository is kept by."""

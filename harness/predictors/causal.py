@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.errors import Code2LoRAError
-from code2lora.generation import check_limits, generate
+from code2lora.generation import Generated, check_limits, generate
 from harness.costs import Costs
 from harness.errors import PredictorError
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
@@ -49,8 +49,14 @@ class CausalPredictor:
         Raises:
             PredictorError: the settings do not fit the backbone.
         """
+        generated = self._generated(requests, prompts)
+        self.costs.add_prompts(one.prompt_tokens for one in generated)
+        for request, text in zip(requests, generated, strict=True):
+            yield Answer(task_id=request.task.task_id, text=text.text)
+
+    def _generated(self, requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Sequence[Generated]:
         try:
-            generated = generate(
+            return generate(
                 self._backbone,
                 prompts,
                 max_new_tokens=self._settings.max_new_tokens,
@@ -59,9 +65,6 @@ class CausalPredictor:
             )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
-        self.costs.add_prompts(one.prompt_tokens for one in generated)
-        for request, text in zip(requests, generated, strict=True):
-            yield Answer(task_id=request.task.task_id, text=text.text)
 
 
 def stop_behind(requests: Sequence[PredictionRequest], prompts: Sequence[str]) -> Callable[[str, str], bool]:

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from code2lora.adapters import Adapter, stack
+from code2lora.adapted_generation import generate_adapted
+from code2lora.adapters import Adapter
 from code2lora.backbone import Backbone
 from code2lora.errors import Code2LoRAError
-from code2lora.generation import check_limits, generate
-from code2lora.lora import Injection, adapter_effect
+from code2lora.generation import check_limits
+from code2lora.lora import adapter_effect
 from code2lora.named_checkpoints import EVOLUTION, MEMORY, STATIC, TEXT
 from harness.costs import Costs
 from harness.errors import PredictorError
@@ -75,27 +76,21 @@ class HypernetPredictor:
         """
         adapters = [self._adapter(request) for request in requests]
         texts = self._generated([request.task.prefix for request in requests], adapters)
-        names = {id(adapter): adapter.sha256() for adapter in adapters}
+        distinct = {id(adapter): adapter for adapter in adapters}
+        names = {key: adapter.sha256() for key, adapter in distinct.items()}
         for request, adapter, text in zip(requests, adapters, texts, strict=True):
             yield Answer(task_id=request.task.task_id, text=text, adapter_sha256=names[id(adapter)])
 
     def _generated(self, prefixes: Sequence[str], adapters: Sequence[Adapter]) -> list[str]:
-        backbone = self._network.backbone
-        distinct = {id(adapter): adapter for adapter in adapters}
-        places = {key: place for place, key in enumerate(distinct)}
-        numbers = [places[id(adapter)] for adapter in adapters]
         try:
-            resident = stack(list(distinct.values())) if distinct else None
-            with Injection(backbone.model) as injection:
-                generated = generate(
-                    backbone,
-                    prefixes,
-                    max_new_tokens=self._settings.max_new_tokens,
-                    batch_size=self._settings.batch_size,
-                    stop=is_complete,
-                    on_rows=lambda rows: injection.use(resident, [numbers[row] for row in rows]),
-                    kinds=numbers,
-                )
+            generated = generate_adapted(
+                self._network.backbone,
+                prefixes,
+                adapters,
+                max_new_tokens=self._settings.max_new_tokens,
+                batch_size=self._settings.batch_size,
+                stop=is_complete,
+            )
         except Code2LoRAError as error:
             raise PredictorError(str(error)) from error
         self.costs.add_prompts(one.prompt_tokens for one in generated)

@@ -4,14 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from byte_tokenizers import make_byte_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from code2lora.adapters import Adapter, Factors
 from code2lora.backbone import Backbone
 from code2lora.lora import target_modules, type_dims
-
-EOS, PAD = "<|endoftext|>", "<|pad|>"
 
 
 @pytest.fixture(autouse=True)
@@ -22,13 +20,7 @@ def offline(monkeypatch):
 
 @pytest.fixture(scope="session")
 def byte_tokenizer():
-    """One token per byte: every character beyond ASCII is split over tokens."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {piece: index for index, piece in enumerate([EOS, PAD, *alphabet])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left")
+    return make_byte_tokenizer()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from code2lora.adapted_generation import generate_adapted
 from code2lora.adapters import stack
 from code2lora.backbone import load_backbone
 from code2lora.export import AdapterSource, export_peft
@@ -86,6 +87,19 @@ def test_batched_answers_are_those_of_peft_token_for_token(tmp_path, backbone, a
     assert [(one.text, one.new_tokens) for one in found] == expected
     plain = generate(backbone, PREFIXES, max_new_tokens=NEW_TOKENS, batch_size=batch_size, stop=never)
     assert [one.text for one in plain] != [one.text for one in found]
+
+
+@pytest.mark.parametrize("batch_size", [2, 7])
+def test_adapters_that_stay_in_place_give_the_answers_of_rows_of_their_own(random_backbone, make_adapter, batch_size):
+    distinct = [make_adapter(random_backbone.model, seed=seed) for seed in range(3)]
+    adapters = [distinct[number] for number in (2, 0, 1, 0, 2, 2, 1)]
+    found = generate_adapted(
+        random_backbone, PREFIXES, adapters, max_new_tokens=NEW_TOKENS, batch_size=batch_size, stop=never
+    )
+    assert [one.text for one in found] == [
+        one.text for one in adapted(random_backbone, adapters, batch_size=batch_size)
+    ]
+    assert generate_adapted(random_backbone, [], [], max_new_tokens=2, batch_size=1, stop=never) == ()
 
 
 def test_every_row_keeps_its_adapter_when_others_leave_the_batch(random_backbone, make_adapter):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from code2lora.checkpoints import Checkpoint
-from code2lora.conditioning import SnapshotConditioner, WalkConditioner, check_head_fits
+from code2lora.conditioning import SnapshotConditioner, WalkConditioner, check_fits_backbone
 from code2lora.encoder import CLEAN, PAPER_DIFF, RepositoryEncoder, encode_diff
 from code2lora.errors import CheckpointError
 from code2lora.evolution import CommitGRU, GRUConfig
@@ -206,10 +206,8 @@ def test_checkpoints_that_do_not_fit_are_one_sentence(kind, networks, message):
 
 def test_checkpoints_of_other_backbones_are_refused_before_an_adapter_is_made(random_model):
     dims = type_dims(target_modules(random_model))
-    fits = Checkpoint(head=Code2LoRAHead(HeadConfig(type_dims=dims, input_dim=4, hidden_dim=4, rank=2)))
-    check_head_fits(fits, random_model, "tiny")
+    check_fits_backbone(dims, 1, random_model, "tiny")
     with pytest.raises(CheckpointError, match=r"does not fit backbone 'tiny': .* q_proj is 8 to 6, .* is 32 to 32"):
-        check_head_fits(checkpoint(), random_model, "tiny")
-    other = Checkpoint(head=Code2LoRAHead(HeadConfig(type_dims={"c_attn": (32, 32)}, input_dim=4, hidden_dim=4)))
+        check_fits_backbone(checkpoint().head.config.type_dims, 1, random_model, "tiny")
     with pytest.raises(CheckpointError, match="no module of the adapter's type 'c_attn'"):
-        check_head_fits(other, random_model, "tiny")
+        check_fits_backbone({"c_attn": (32, 32)}, 1, random_model, "tiny")

@@ -1,18 +1,22 @@
 """`text2lora`: its head, its checkpoint, and that a run makes the adapters that it was trained with."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from training_cases import MemoryData, make_backbone, run_training
 
 from code2lora.backbone_encoder import BackboneEncoder
+from code2lora.checkpoints import load_checkpoint
+from code2lora.conditioning import check_fits_backbone
 from code2lora.encoder import CLEAN
 from code2lora.errors import CheckpointError, NoOpAdapterError, ShapeError
 from code2lora.lora import adapter_effect, target_modules, type_dims
+from code2lora.memory_checkpoints import load_memory_checkpoint
 from code2lora.state_vectors import EncodedVectors, Recipes
 from code2lora.text_checkpoints import TextCheckpoint, load_text_checkpoint, save_text_checkpoint
-from code2lora.text_conditioning import TextConditioner, check_text_fits
+from code2lora.text_conditioning import TextConditioner
 from code2lora.text_head import Text2LoRAConfig, Text2LoRAHead
 from code2lora.training.hypernetworks import TextHypernetwork
 from code2lora.training.plan import Draw
@@ -91,6 +95,21 @@ def test_a_checkpoint_comes_back_with_its_bits(spoken, tmp_path):
     assert TextCheckpoint(head=spoken, input="files").fingerprint() != saved.fingerprint()
 
 
+def test_the_fingerprint_of_a_checkpoint_is_the_one_it_is_read_with(spoken, tmp_path):
+    """A whole number and the same number as a fraction are one size."""
+    head = Text2LoRAHead(replace(spoken.config, alpha=4))
+    save_text_checkpoint(tmp_path / "a", TextCheckpoint(head=head, input="files"))
+    stated = json.loads((tmp_path / "a" / "checkpoint.json").read_text())["fingerprint"]
+    assert load_text_checkpoint(tmp_path / "a").fingerprint() == stated
+
+
+@pytest.mark.parametrize("load", [load_checkpoint, load_memory_checkpoint])
+def test_other_methods_refuse_the_checkpoint_by_its_name(spoken, tmp_path, load):
+    save_text_checkpoint(tmp_path / "a", TextCheckpoint(head=spoken, input="files"))
+    with pytest.raises(CheckpointError, match=r"is for text2lora, not for code2lora-[^\n]*$"):
+        load(tmp_path / "a")
+
+
 def test_a_checkpoint_that_cannot_be_used_is_one_sentence(spoken, tmp_path):
     with pytest.raises(CheckpointError, match="repobench train --method text2lora"):
         load_text_checkpoint(tmp_path)
@@ -98,7 +117,7 @@ def test_a_checkpoint_that_cannot_be_used_is_one_sentence(spoken, tmp_path):
     path = tmp_path / "a" / "checkpoint.json"
     entry = json.loads(path.read_text())
     for change, message in (
-        ({"kind": "memory"}, "of another method than text2lora"),
+        ({"kind": "memory"}, "is for code2lora-memory, not for text2lora"),
         ({"schema_version": 9}, "schema version 9"),
         ({"weights_sha256": "0" * 64}, "one of them was changed"),
         ({"input": "tests"}, "damaged"),
@@ -109,9 +128,9 @@ def test_a_checkpoint_that_cannot_be_used_is_one_sentence(spoken, tmp_path):
 
 
 def test_another_backbone_is_refused_before_anything_is_made():
-    checkpoint = TextCheckpoint(head=make_head(layers=3), input="description")
-    with pytest.raises(CheckpointError, match="does not fit backbone 'tiny'"):
-        check_text_fits(checkpoint, make_backbone().model, "tiny")
+    sizes = make_head(layers=3).config
+    with pytest.raises(CheckpointError, match="does not fit backbone 'tiny': The adapter has 3 layers, the model 2"):
+        check_fits_backbone(sizes.type_dims, sizes.layers, make_backbone().model, "tiny")
 
 
 @pytest.mark.parametrize("state", ["commit", "parent"])

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from byte_tokenizers import make_byte_tokenizer
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from code2lora.backbone import Backbone
 from code2lora.backbone_encoder import BackboneEncoder
@@ -19,7 +19,6 @@ from code2lora.vector_store import SqliteVectorStore
 from repopeftbench.schema import SymbolKind, SymbolRecord
 
 CANARY = "CANARY"
-EOS, PAD = "<|endoftext|>", "<|pad|>"
 
 
 class MemoryData:
@@ -129,12 +128,6 @@ def make_recipe(method, **terms):
 
 def make_backbone():
     """A new one each time: full fine-tuning changes it."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(
-        models.BPE(vocab={piece: index for index, piece in enumerate([EOS, PAD, *alphabet])}, merges=[])
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
     config = Qwen2Config(
         vocab_size=258,
         hidden_size=16,
@@ -153,9 +146,7 @@ def make_backbone():
         model = Qwen2ForCausalLM(config).eval().requires_grad_(False)
     return Backbone(
         model=model,
-        tokenizer=PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, padding_side="left"
-        ),
+        tokenizer=make_byte_tokenizer(),
         name="tiny",
         weights_sha256="b" * 64,
         context_length=64,

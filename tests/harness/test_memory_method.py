@@ -167,7 +167,7 @@ def test_what_does_not_fit_is_one_sentence(tmp_path, change, message):
 
 def test_a_memory_is_refused_where_another_method_is_asked_for(tmp_path):
     names = save_small_checkpoints(tmp_path)
-    with pytest.raises(PredictorError, match="is for code2lora-memory, not for this method"):
+    with pytest.raises(PredictorError, match="is for code2lora-memory, not for code2lora-static or code2lora-evo"):
         build_predictor("code2lora-static", PredictorSettings(checkpoint=names[MEMORY], device="cpu"), lambda: ())
 
 

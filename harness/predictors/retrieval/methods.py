@@ -17,7 +17,7 @@ from code2lora.vector_store import SqliteVectorStore
 from harness import hypernetworks
 from harness.costs import Costs
 from harness.errors import PredictorError
-from harness.predictors.adapted import AdaptedPredictor, build_fft, build_shared_lora
+from harness.predictors.adapted import build_fft, build_shared_lora
 from harness.predictors.causal import CausalPredictor, build_pretrained
 from harness.predictors.protocol import PredictorSettings, TrainingTasks
 from harness.predictors.retrieval.compression import CountTokens
@@ -35,7 +35,6 @@ from harness.predictors.retrieval.recipe import (
 from harness.records import Answer, PredictionRequest
 from repopeftbench.errors import RepoBenchError
 
-Continuer = CausalPredictor | AdaptedPredictor
 _Settings = TypeVar("_Settings", RagSettings, DrcSettings, IclSettings)
 
 
@@ -51,7 +50,11 @@ class RetrievalPredictor:
     """Continues each prefix behind the context that was found for it."""
 
     def __init__(
-        self, continuer: Continuer, source: ContextSource, prompts: PromptBuilder, encoder_sha256: str | None = None
+        self,
+        continuer: CausalPredictor,
+        source: ContextSource,
+        prompts: PromptBuilder,
+        encoder_sha256: str | None = None,
     ) -> None:
         """Takes what continues prompts, what finds context, and what puts it before prefixes.
 
@@ -154,7 +157,7 @@ def _own(method: str, settings: PredictorSettings, kind: type[_Settings]) -> _Se
     return recipe.settings
 
 
-def _with_passages(method: str, continuer: Continuer, settings: PredictorSettings) -> RetrievalPredictor:
+def _with_passages(method: str, continuer: CausalPredictor, settings: PredictorSettings) -> RetrievalPredictor:
     own = _own(method, settings, RagSettings)
     if not own.dense_tokens:
         return _predictor(continuer, RetrievedPassages(own, None), own, settings)
@@ -180,7 +183,7 @@ def _encoder(settings: PredictorSettings, backbone: Backbone) -> Backbone:
 
 
 def _predictor(
-    continuer: Continuer,
+    continuer: CausalPredictor,
     source: ContextSource,
     own: RetrievalSettings,
     settings: PredictorSettings,
