@@ -38,6 +38,8 @@ class Reading(NamedTuple):
     has_keyword: bool
     subtrees: tuple[Subtree, ...]
     flows: Sequence[Flow]
+    whole: str | None = None
+    """The word of a text that is one token: what lacks it, with and without underscores, has nothing of this text."""
 
 
 def read_expression(text: str) -> Reading:
@@ -57,8 +59,9 @@ def _read_atom(text: str) -> Reading | None:
     names, number, string = match.groups()
     if number or string:
         kind = kinds.integer if number else kinds.string
-        token = text.encode() if number else b'""' + text[1:-1].encode()
-        return Reading((token,), False, (token + kinds.marks[kind],), ())
+        word = number or text[1:-1]
+        token = text.encode() if number else b'""' + word.encode()
+        return Reading((token,), False, (token + kinds.marks[kind],), (), word)
     words = names.split(".")
     if not _NOT_NAMES.isdisjoint(words):
         return None
@@ -73,7 +76,7 @@ def _read_atom(text: str) -> Reading | None:
             subtrees.append(shape)
         tokens.append(name)
         subtrees.append(name + kinds.marks[kinds.identifier])
-    return Reading(tuple(tokens), False, tuple(subtrees), ())
+    return Reading(tuple(tokens), False, tuple(subtrees), (), names if len(words) == 1 else None)
 
 
 def _read_tree(text: str) -> Reading:
