@@ -56,7 +56,7 @@ _DEGENERATE = {
 """What has nothing to measure, by whether the target has keywords and data flow."""
 
 _NOTHING = CodeBleu(0.0, 0.0, _NO_KEYWORD, 0.0, _NO_DATAFLOW, _DEGENERATE[False, False])
-"""What shares nothing with a target of one token scores."""
+"""What a text scores that shares nothing with a plain name, number or string."""
 
 _NO_MATCH = (0,)
 _REMEMBERED = 16_384
@@ -73,9 +73,9 @@ def codebleu(prediction: str, target: str) -> CodeBleu:
         return CodeBleu.settled(Unscored(reason="the target has no token"))
     if prediction == target:
         return _perfect(theirs.has_keyword, bool(theirs.flows))
-    word = theirs.whole
+    word = theirs.only_word
     if word is not None and word not in prediction and word not in prediction.replace("_", ""):
-        return _NOTHING  # as most wrong answers to short targets, which need no reading
+        return _NOTHING  # as most wrong answers to such targets do: they need not be read
     ours = _read(prediction)
     if ours.tokens == theirs.tokens:
         return _perfect(theirs.has_keyword, bool(theirs.flows))

@@ -38,8 +38,9 @@ class Reading(NamedTuple):
     has_keyword: bool
     subtrees: tuple[Subtree, ...]
     flows: Sequence[Flow]
-    whole: str | None = None
-    """The word of a text that is one token: what lacks it, with and without underscores, has nothing of this text."""
+    only_word: str | None = None
+    """The word of a plain name, number or string. A text that lacks it, also without its underscores, which numbers may
+    have anywhere, shares no token and no sub-tree with this one."""
 
 
 def read_expression(text: str) -> Reading:

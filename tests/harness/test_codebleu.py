@@ -205,11 +205,11 @@ _ONE_TOKEN = ("x", "_x", "1", "10", "'a b'", "'x'", '"1"', "'_'")
         "".join
     ),
 )
-def test_what_lacks_the_word_of_a_one_token_target_is_not_read_and_shares_nothing_with_it(target, prediction):
+def test_what_lacks_the_word_of_a_one_token_target_shares_nothing_with_it(target, prediction):
     theirs = read_expression(target)
-    assert theirs.whole is not None
+    assert theirs.only_word is not None
     ours = read_expression(prediction)
-    if theirs.whole not in prediction and theirs.whole not in prediction.replace("_", ""):
+    if theirs.only_word not in prediction and theirs.only_word not in prediction.replace("_", ""):
         assert set(theirs.tokens).isdisjoint(ours.tokens)
         assert set(theirs.subtrees).isdisjoint(ours.subtrees)
         assert codebleu(prediction, target) == CodeBleu(
