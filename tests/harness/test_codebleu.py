@@ -219,6 +219,13 @@ def test_what_lacks_the_word_of_a_one_token_target_shares_nothing_with_it(target
         assert codebleu(prediction, target).score > 0
 
 
+def test_a_prediction_that_lacks_the_only_word_of_its_target_is_not_read(monkeypatch):
+    monkeypatch.setattr(reading, "parse", None)
+    assert codebleu("nobody_parses(this", "wanted").score == 0
+    with pytest.raises(TypeError):
+        codebleu("somebody_parses(wanted", "wanted")
+
+
 def test_underscores_in_numbers_and_escaped_quotes_do_not_hide_a_one_token_target():
     assert codebleu("1_0", "10").score == 1
     assert codebleu("f(1_0)", "10").score > 0
