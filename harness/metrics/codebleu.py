@@ -55,6 +55,9 @@ _DEGENERATE = {
 }
 """What has nothing to measure, by whether the target has keywords and data flow."""
 
+_NOTHING = CodeBleu(0.0, 0.0, _NO_KEYWORD, 0.0, _NO_DATAFLOW, _DEGENERATE[False, False])
+"""What a text scores that shares nothing with a plain name, number or string."""
+
 _NO_MATCH = (0,)
 _REMEMBERED = 16_384
 _LONGEST_REMEMBERED = 500
@@ -68,9 +71,18 @@ def codebleu(prediction: str, target: str) -> CodeBleu:
     theirs = _read(target)
     if not theirs.tokens:
         return CodeBleu.settled(Unscored(reason="the target has no token"))
-    ours = theirs if prediction == target else _read(prediction)
-    if ours is theirs or ours.tokens == theirs.tokens:
+    if prediction == target:
         return _perfect(theirs.has_keyword, bool(theirs.flows))
+    word = theirs.only_word
+    if word is not None and word not in prediction and word not in prediction.replace("_", ""):
+        return _NOTHING  # as most wrong answers to such targets do: they need not be read
+    ours = _read(prediction)
+    if ours.tokens == theirs.tokens:
+        return _perfect(theirs.has_keyword, bool(theirs.flows))
+    return _compared(ours, theirs)
+
+
+def _compared(ours: Reading, theirs: Reading) -> CodeBleu:
     ngram = 0.0
     matches: tuple[int, ...] = _NO_MATCH
     if not set(theirs.tokens).isdisjoint(ours.tokens):  # else, as with most wrong answers, there is nothing to count

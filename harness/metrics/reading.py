@@ -38,6 +38,9 @@ class Reading(NamedTuple):
     has_keyword: bool
     subtrees: tuple[Subtree, ...]
     flows: Sequence[Flow]
+    only_word: str | None = None
+    """The word of a plain name, number or string. A text that lacks it, also without its underscores, which numbers may
+    have anywhere, shares no token and no sub-tree with this one."""
 
 
 def read_expression(text: str) -> Reading:
@@ -57,8 +60,9 @@ def _read_atom(text: str) -> Reading | None:
     names, number, string = match.groups()
     if number or string:
         kind = kinds.integer if number else kinds.string
-        token = text.encode() if number else b'""' + text[1:-1].encode()
-        return Reading((token,), False, (token + kinds.marks[kind],), ())
+        word = number or text[1:-1]
+        token = text.encode() if number else b'""' + word.encode()
+        return Reading((token,), False, (token + kinds.marks[kind],), (), word)
     words = names.split(".")
     if not _NOT_NAMES.isdisjoint(words):
         return None
@@ -73,7 +77,7 @@ def _read_atom(text: str) -> Reading | None:
             subtrees.append(shape)
         tokens.append(name)
         subtrees.append(name + kinds.marks[kinds.identifier])
-    return Reading(tuple(tokens), False, tuple(subtrees), ())
+    return Reading(tuple(tokens), False, tuple(subtrees), (), names if len(words) == 1 else None)
 
 
 def _read_tree(text: str) -> Reading:

@@ -196,6 +196,42 @@ def test_what_is_read_without_a_tree_is_what_its_tree_gives(text):
         assert sorted(map(repr, found.subtrees)) == sorted(map(repr, wanted.subtrees))
 
 
+_ONE_TOKEN = ("x", "_x", "1", "10", "'a b'", "'x'", '"1"', "'_'")
+
+
+@given(
+    st.sampled_from(_ONE_TOKEN),
+    st.lists(st.sampled_from((*_ONE_TOKEN, "1_0", "x.x", "a b", *"'\"\\_10xab .({[)]}:;,=#\n\rfé\0")), max_size=8).map(
+        "".join
+    ),
+)
+def test_what_lacks_the_word_of_a_one_token_target_shares_nothing_with_it(target, prediction):
+    theirs = read_expression(target)
+    assert theirs.only_word is not None
+    ours = read_expression(prediction)
+    if theirs.only_word not in prediction and theirs.only_word not in prediction.replace("_", ""):
+        assert set(theirs.tokens).isdisjoint(ours.tokens)
+        assert set(theirs.subtrees).isdisjoint(ours.subtrees)
+        assert codebleu(prediction, target) == CodeBleu(
+            0.0, 0.0, NO_KEYWORD, 0.0, NO_DATAFLOW, degenerate=("weighted", "dataflow")
+        )
+    elif not set(theirs.tokens).isdisjoint(ours.tokens):
+        assert codebleu(prediction, target).score > 0
+
+
+def test_a_prediction_that_lacks_the_only_word_of_its_target_is_not_read(monkeypatch):
+    monkeypatch.setattr(reading, "parse", None)
+    assert codebleu("nobody_parses(this", "wanted").score == 0
+    with pytest.raises(TypeError):
+        codebleu("somebody_parses(wanted", "wanted")
+
+
+def test_underscores_in_numbers_and_escaped_quotes_do_not_hide_a_one_token_target():
+    assert codebleu("1_0", "10").score == 1
+    assert codebleu("f(1_0)", "10").score > 0
+    assert codebleu(r"f('it\'s', it)", "it").score > 0
+
+
 def test_common_ngrams_are_those_of_the_plain_count():
     generator = random.Random(4)
     for _ in range(2_000):
