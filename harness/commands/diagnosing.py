@@ -101,6 +101,7 @@ def diagnose(subject: str | None = None, /, options: DiagnoseOptions = _DEFAULT_
                     dtype=options.dtype,
                     encoder=options.encoder,
                     embeddings=None if options.embeddings is None else options.data,
+                    encoding=tracker.encoding,
                 ),
                 track=options.track,
                 splits=tuple(dict.fromkeys(options.split)),

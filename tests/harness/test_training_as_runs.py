@@ -107,7 +107,7 @@ def test_histories_up_to_a_task_are_the_same(dataset, sides, state):
         commits = view.kept_commits()
         assert len(history.diffs_TE) == len(commits) == place + 1
         for diff, commit in zip(history.diffs_TE, commits, strict=True):
-            assert torch.equal(diff, vectors.diff(view, commit.commit_sha))
+            assert torch.equal(diff, *vectors.diffs(view, [commit.commit_sha]))
         if commits:
             assert torch.equal(history.first_state_E, vectors.state(view.at(commits[0].commit_sha)))
 
