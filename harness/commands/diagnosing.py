@@ -146,4 +146,4 @@ def _draw(found: "Diagnosis", out: Path) -> None:
     from harness.report.figures.files import write_figures
     from repopeftbench.atomic import fill_atomically
 
-    fill_atomically(out / "diagnosis-figures", lambda folder: write_figures(figures(found), folder, lambda _: None))
+    fill_atomically(out / "diagnosis-figures", lambda folder: write_figures(figures(found), folder, lambda *_: None))
