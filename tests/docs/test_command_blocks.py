@@ -105,7 +105,7 @@ def test_commands_of_the_sample_jobs_are_understood(job):
 def test_the_slurm_job_interrupts_its_work_and_is_put_back_into_the_queue(tmp_path):
     """Bash lets what it starts in the background ignore interrupts, unless it has job control."""
     for name, text in {
-        "repobench": f"import time\ntry:\n    open('begun', 'w').close()\n    time.sleep(60)\n"
+        "repobench": "import time\ntry:\n    open('begun', 'w').close()\n    time.sleep(60)\n"
         "except KeyboardInterrupt:\n    open('interrupted', 'w').close()\n",
         "scontrol": "import sys\nopen('requeued', 'w').write(' '.join(sys.argv[1:]))\n",
     }.items():
