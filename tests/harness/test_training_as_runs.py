@@ -91,7 +91,7 @@ def test_files_and_descriptions_at_a_task_are_the_same(dataset, sides, state, re
     for commit, task in tasks.items():
         view, place = views.of_task(task, state), (task.repo_id, place_in_history(commit, state.value))
         assert torch.equal(vectors.state(view), learnt[place])
-        assert torch.equal(vectors.description(view.description()), said[place])
+        assert torch.equal(vectors.description(view.repo_id, view.description()), said[place])
         different.add((tuple(learnt[place].tolist()), tuple(said[place].tolist())))
     assert len(different) == len(tasks)
 
