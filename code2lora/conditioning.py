@@ -126,9 +126,9 @@ def commit_vectors(
 ) -> Iterator[CommitVectors]:
     """What some of a view's kept commits bring to a walk, in order, as it is needed."""
     needs_state = gru.config.per_step_input != "diff"
-    for sha in commit_shas:
+    for sha, diff_E in zip(commit_shas, vectors.diffs(view, commit_shas), strict=True):
         repo_state_E = vectors.state(view.at(sha)) if needs_state else None
-        yield CommitVectors(commit_sha=sha, diff_E=vectors.diff(view, sha), repo_state_E=repo_state_E)
+        yield CommitVectors(commit_sha=sha, diff_E=diff_E, repo_state_E=repo_state_E)
 
 
 def context_adapter(checkpoint: Checkpoint, state: WalkState) -> Adapter:

@@ -10,7 +10,7 @@ Legend: `P` packs, `B` rows, `T` tokens.
 # Upper-case suffixes state the axes of a tensor.
 
 import inspect
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +31,8 @@ _TOKENS_READ = {"cpu": 1024}
 _TOKENS_READ_ELSEWHERE = 16_384
 """Tokens of packs that are read together: enough to keep a device busy, and few, as padding grows with them."""
 _LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
+_CACHE_NAMES = ("cache", "past_key_values")
+"""What models call the keys and values that they are given: from transformers 5.24 on, and before."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -89,11 +91,13 @@ class Engine:
         accepted = inspect.signature(backbone.model.forward).parameters
         config = getattr(backbone.model, "config", None)
         layers = set(getattr(config, "layer_types", None) or ["full_attention"])
-        if "past_key_values" not in accepted or not layers <= _LAYERS:
+        cache_name = next((name for name in _CACHE_NAMES if name in accepted), None)
+        if cache_name is None or not layers <= _LAYERS:
             raise GenerationError(
                 f"Backbone {backbone.name!r} has layers without keys and values ({', '.join(sorted(layers))}): "
                 "choose a model that is made of attention layers."
             )
+        self._cache_name = cache_name
         self._takes_positions = "position_ids" in accepted
         self._last_logits = {"logits_to_keep": 1} if "logits_to_keep" in accepted else {}
         self._takes_branches = self._takes_positions and attends_to_all(config)
@@ -142,13 +146,18 @@ class Engine:
         else:
             inputs["attention_mask"] = None
         prompts = PromptCache()
-        self._backbone.model(**inputs, past_key_values=prompts, use_cache=True, **self._last_logits)
+        self._forward(inputs, prompts)
         numbers = [number for number, pack in enumerate(packs) for _ in pack.rows]
         paths = [path for pack in packs for path in pack.paths]
         return _Read(
             rows=[row for pack in packs for row in pack.rows],
             joining=Joining(prompts=prompts, packs=numbers, paths=paths),
         )
+
+    def _forward(self, inputs: Mapping[str, Any], cache: PromptCache | RowPool) -> Any:
+        """What the model gives for inputs behind the keys and values of a cache, which it adds to."""
+        given = {**inputs, self._cache_name: cache}
+        return self._backbone.model(**given, use_cache=True, **self._last_logits)
 
     def _step(self, pool: RowPool, answering: Sequence[Row]) -> None:
         """Feeds every row of the pool its last token, and gives each the next one."""
@@ -157,7 +166,7 @@ class Engine:
         inputs: dict[str, Any] = {"input_ids": last_B1, "attention_mask": mask_BT}
         if self._takes_positions:
             inputs["position_ids"] = mask_BT.sum(dim=1, keepdim=True) - 1
-        output = self._backbone.model(**inputs, past_key_values=pool, use_cache=True, **self._last_logits)
+        output = self._forward(inputs, pool)
         pool.end_step()
         for row, token in zip(answering, output.logits[:, -1].argmax(dim=-1).tolist(), strict=True):
             if row.finish_reason is None:

@@ -203,6 +203,10 @@ class RepositoryEncoder:
         self._store = store
         self._key = cache_key(encoder, recipe)
 
+    def known(self, blob: str) -> FileVector | None:
+        """A content's vector, if the store has it."""
+        return self._store.get(self._key, blob)
+
     def file(self, blob: str, read: Callable[[], str]) -> FileVector:
         """A content's vector.
 
@@ -210,7 +214,7 @@ class RepositoryEncoder:
             blob: The content's id.
             read: Gives its text; called only if the store does not know it.
         """
-        found = self._store.get(self._key, blob)
+        found = self.known(blob)
         if found is None:
             found = encode_file(self._encoder, self._recipe, read())
             self._store.put(self._key, blob, found)

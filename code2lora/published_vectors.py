@@ -5,6 +5,7 @@ nothing that comes of tests may condition a method, use an encoder.
 """
 
 import hashlib
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -40,11 +41,12 @@ class PublishedVectors:
         found = self._embeddings.vector(STATE_EMBEDDING, view.repo_id, view.commit_sha)
         return torch.zeros(WIDTH) if found is None else torch.from_numpy(found)
 
-    def diff(self, view: HistoryView, commit_sha: str) -> torch.Tensor:
-        """The vector of what a kept commit changed; zeros where that is nothing.
+    def diffs(self, view: HistoryView, commit_shas: Sequence[str]) -> Iterator[torch.Tensor]:
+        """The vectors of what kept commits changed; zeros where that is nothing.
 
         Raises:
             DatasetError: the dataset has no vector of it.
         """
-        found = self._embeddings.vector(DIFF_EMBEDDING, view.repo_id, commit_sha)
-        return torch.zeros(WIDTH) if found is None else torch.from_numpy(found)
+        for commit_sha in commit_shas:
+            found = self._embeddings.vector(DIFF_EMBEDDING, view.repo_id, commit_sha)
+            yield torch.zeros(WIDTH) if found is None else torch.from_numpy(found)

@@ -1,7 +1,8 @@
 """Vectors of what a `HistoryView` shows: of its production files, its description, its kept commits' diffs (io).
 
 A view shows no test, so neither does a vector. Contents and diffs are encoded once and kept in a store. A file that
-has no text counts as absent; it is named in the log, once. Training and runs both get their vectors here.
+has no text counts as absent; it is named in the log, once, with how many there were. Training and runs both get their
+vectors here.
 
 Legend: `E` width of an encoder; vectors have 2 `E`.
 """
@@ -9,7 +10,7 @@ Legend: `E` width of an encoder; vectors have 2 `E`.
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -28,6 +29,7 @@ from code2lora.encoder import (
     encode_diff,
     pool_files,
 )
+from code2lora.encoding_progress import EncodingCounts, EncodingProgress
 from repopeftbench.errors import GitObjectError
 from repopeftbench.schema import HistoryView
 
@@ -64,8 +66,8 @@ class StateVectors(Protocol):
         """The vector of a view's production files (2 `E`), zeros where there is none."""
         ...
 
-    def diff(self, view: HistoryView, commit_sha: str) -> torch.Tensor:
-        """The vector of what one of a view's kept commits changed (2 `E`), zeros where that is nothing."""
+    def diffs(self, view: HistoryView, commit_shas: Sequence[str]) -> Iterator[torch.Tensor]:
+        """The vectors of what some of a view's kept commits changed (2 `E` each), zeros where that is nothing."""
         ...
 
 
@@ -86,6 +88,11 @@ class EncodedVectors:
         self._files = RepositoryEncoder(encoder, recipes.state, store)
         self._diff_key = cache_key(encoder, recipes.diff)
         self._unreadable: set[str] = set()
+        self._counts = EncodingCounts()
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far encoding is, from now on."""
+        self._counts.progress = progress
 
     @property
     def width(self) -> int:
@@ -104,60 +111,85 @@ class EncodedVectors:
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        return self.files(view.blobs(), view.read)
+        return self.files(view.repo_id, view.blobs(), view.read)
 
-    def diff(self, view: HistoryView, commit_sha: str) -> torch.Tensor:
-        """The vector of what one of a view's kept commits changed (2 `E`), zeros where that is nothing.
+    def diffs(self, view: HistoryView, commit_shas: Sequence[str]) -> Iterator[torch.Tensor]:
+        """The vectors of what some of a view's kept commits changed (2 `E` each), zeros where that is nothing.
 
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        return self.changes(view.production_diff(commit_sha))
+        return self.changes(view.repo_id, map(view.production_diff, commit_shas), len(commit_shas))
 
-    def description(self, text: str) -> torch.Tensor:
+    def description(self, repo_id: str, text: str) -> torch.Tensor:
         """The vector of a text that describes a repository (`E`), zeros where it says nothing.
 
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        found = self._files.file(_content(text), lambda: text).vector_E if text.strip() else None
-        return torch.zeros(self._encoder.width) if found is None else found
+        if not text.strip():
+            return torch.zeros(self._encoder.width)
+        name = _content(text)
+        found = self._files.known(name)
+        if found is None:
+            self._counts.expect(repo_id, 1)
+            found = self._files.file(name, lambda: text)
+            self._counts.encoded(repo_id)
+        return torch.zeros(self._encoder.width) if found.vector_E is None else found.vector_E
 
-    def files(self, blobs: Mapping[str, str], read: Callable[[str], str]) -> torch.Tensor:
+    def files(self, repo_id: str, blobs: Mapping[str, str], read: Callable[[str], str]) -> torch.Tensor:
         """The vector of some files (2 `E`), zeros where there is none.
 
         Args:
+            repo_id: Whose they are.
             blobs: The content id of each, by path.
             read: Gives the text at a path; a GitObjectError says that it has none.
 
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        shown: list[tuple[str, FileVector]] = []
+        found = {blob: self._files.known(blob) for blob in dict.fromkeys(blobs.values())}
+        missing: dict[str, str] = {}
         for path, blob in sorted(blobs.items()):
+            if found[blob] is None and blob not in self._unreadable:
+                missing.setdefault(blob, path)
+        self._counts.expect(repo_id, len(missing))
+        for blob, path in missing.items():
             try:
-                shown.append((path, self._files.file(blob, partial(read, path))))
+                found[blob] = self._files.file(blob, partial(read, path))
             except GitObjectError as error:
-                if blob not in self._unreadable:
-                    self._unreadable.add(blob)
-                    logger.warning("%s is left out of the repository's vector: %s", path, error)
+                self._unreadable.add(blob)
+                remark = "%s of %s is left out of the repository's vector, %d so far: %s"
+                logger.warning(remark, path, repo_id, len(self._unreadable), error)
+            self._counts.encoded(repo_id)
+        shown = [(path, vector) for path, blob in sorted(blobs.items()) if (vector := found[blob]) is not None]
         return pool_files(self._recipes.state, shown, self._encoder.width)
 
-    def changes(self, text: str) -> torch.Tensor:
-        """The vector of a diff (2 `E`), zeros where it changes nothing.
+    def changes(self, repo_id: str, texts: Iterable[str], count: int) -> Iterator[torch.Tensor]:
+        """The vectors of diffs (2 `E` each), zeros where one changes nothing.
+
+        Args:
+            repo_id: Whose they are.
+            texts: The diffs; read as they are needed.
+            count: How many they are.
 
         Raises:
             EncoderError: the encoder's numbers are not finite, or the store is damaged.
         """
-        name = _content(text)
-        found = self._store.get(self._diff_key, name)
-        if found is None:
-            # A diff's own length is of no use to anybody; the store has room for that of files.
-            vector_E = encode_diff(self._encoder, text, self._recipes.diff)
-            found = FileVector(vector_E=vector_E, tokens=0, lines=0)
-            self._store.put(self._diff_key, name, found)
-        assert found.vector_E is not None  # encode_diff always gives one
-        return found.vector_E
+        self._counts.expect(repo_id, count)
+        for text in texts:
+            name = _content(text)
+            found = self._store.get(self._diff_key, name)
+            if found is None:
+                # A diff's own length is of no use to anybody; the store has room for that of files.
+                vector_E = encode_diff(self._encoder, text, self._recipes.diff)
+                found = FileVector(vector_E=vector_E, tokens=0, lines=0)
+                self._store.put(self._diff_key, name, found)
+                self._counts.encoded(repo_id)
+            else:
+                self._counts.expect(repo_id, -1)
+            assert found.vector_E is not None  # encode_diff always gives one
+            yield found.vector_E
 
 
 def _content(text: str) -> str:

@@ -40,7 +40,9 @@ class TextConditioner:
 
     def _made(self, view: HistoryView) -> Adapter:
         is_text = self._checkpoint.input == "description"
-        context_E = self._vectors.description(view.description()) if is_text else self._vectors.state(view)
+        context_E = (
+            self._vectors.description(view.repo_id, view.description()) if is_text else self._vectors.state(view)
+        )
         head = self._checkpoint.head
         with torch.no_grad():
             return head(context_E[None].to(next(head.parameters()).device))  # type: ignore[no-any-return]

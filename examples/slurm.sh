@@ -11,6 +11,7 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:INT@120
 set -euo pipefail
+set -m # without job control, what runs in the background would not hear an interrupt
 
 data=${1:?the folder of a dataset}
 method=${2:-code2lora-static}

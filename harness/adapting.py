@@ -5,10 +5,11 @@ vectors and a history that holds the last commit walked over takes one step for 
 the very numbers of a walk from the first commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
@@ -26,8 +27,11 @@ from code2lora.walk import CommitVectors, WalkState, load_walk, save_walk, start
 from harness.hypernetworks import Hypernetwork
 from repopeftbench.errors import ConfigError
 from repopeftbench.live_views import LiveHistory
+from repopeftbench.schema import CommitRecord
 
 GGUF_NAME = "adapter.gguf"
+Walked: TypeAlias = Callable[[int, int], None]
+"""Called as `walked(done, total)`, in commits of a history, at the start, after every kept one, and at the end."""
 _CANARY = "assert "
 
 
@@ -61,13 +65,14 @@ def adapt_snapshot(history: LiveHistory, network: Hypernetwork) -> AdaptedReposi
     return described(adapter, history.repo_id, history.commit_sha, network, commits_walked=None)
 
 
-def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> AdaptedRepository:
+def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path, walked: Walked) -> AdaptedRepository:
     """The adapter after the last kept commit of `history`; the walk is kept in the file `kept`, and goes on from there.
 
     Args:
         history: the repository.
         network: one with a commit GRU.
         kept: the file of the walk; one that belongs to other networks, vectors or commits is replaced.
+        walked: told how far the walk is.
 
     Raises:
         ConfigError: the history has no kept commit.
@@ -78,8 +83,8 @@ def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> Ad
     # WalkConditioner has refused checkpoints without a GRU.
     assert isinstance(checkpoint, Checkpoint) and checkpoint.gru is not None and not isinstance(vectors, SymbolMemory)
     state = _resumed(history, network, checkpoint.gru, kept)
-    walked = 0 if state is None else state.commits
-    state = _walked(history, vectors, checkpoint.gru, state)
+    before = 0 if state is None else state.commits
+    state = _walked(_kept_commits(history, state, walked), history, vectors, checkpoint.gru, state)
     if state is None or state.commit_sha is None:
         raise ConfigError(
             f"{history.repo_id} has no commit with new assertions up to {history.commit_sha}, so there is nothing to "
@@ -89,7 +94,7 @@ def adapt_history(history: LiveHistory, network: Hypernetwork, kept: Path) -> Ad
     save_walk(kept, state)
     adapter = context_adapter(checkpoint, state)
     made = described(adapter, history.repo_id, state.commit_sha, network, commits_walked=state.commits)
-    return replace(made, steps=state.commits - walked)
+    return replace(made, steps=state.commits - before)
 
 
 def write_adapter(folder: Path, made: AdaptedRepository, network: Hypernetwork, *, gguf: bool) -> Path:
@@ -120,9 +125,24 @@ def _resumed(history: LiveHistory, network: Hypernetwork, gru: CommitGRU, kept: 
     return replace(state, hidden_D=state.hidden_D.to(network.backbone.device))
 
 
-def _walked(history: LiveHistory, inputs: StateVectors, gru: CommitGRU, state: WalkState | None) -> WalkState | None:
-    """The state after the last kept commit; None where there is none."""
-    records = history.kept_after(None if state is None else state.commit_sha)
+def _kept_commits(history: LiveHistory, state: WalkState | None, walked: Walked) -> Iterator[CommitRecord]:
+    """The kept commits after a state; `walked` is told of each that is behind."""
+    last = None if state is None else state.commit_sha
+    walked(0 if last is None else history.place(last) + 1, history.length)
+    for record in history.kept_after(last):
+        yield record
+        walked(history.place(record.commit_sha) + 1, history.length)
+    walked(history.length, history.length)
+
+
+def _walked(
+    records: Iterator[CommitRecord],
+    history: LiveHistory,
+    inputs: StateVectors,
+    gru: CommitGRU,
+    state: WalkState | None,
+) -> WalkState | None:
+    """The state after the last of the kept commits; None where there is none."""
     if state is None:
         first = next(records, None)
         if first is None:

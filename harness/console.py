@@ -94,27 +94,59 @@ def repository_count(count: int) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class _Bar:
-    """Progress of one name: where it began, where it is, when, and its bar on the screen."""
+    """Progress of one name: where it began, where it is, how long it was worked on, and its bar on the screen.
+
+    While it is full nothing is done for it: such time is not counted, should more come.
+    """
 
     unit: str
     begun_at: int
-    begun: float
     task: TaskID
     done: int
     total: int
+    last: float
+    seconds: float = 0.0
 
-    def rate(self, now: float) -> float | None:
+    def move(self, done: int, total: int, now: float) -> None:
+        """Sets it."""
+        if not self.is_full:
+            self.seconds += now - self.last
+        self.done, self.total, self.last = done, total, now
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all that is known of is done."""
+        return self.done >= self.total
+
+    @property
+    def rate(self) -> float | None:
         """Items per second since the first update; what an earlier start did is not counted."""
-        spent, items = now - self.begun, self.done - self.begun_at
-        return items / spent if items > 0 and spent > 0 else None
+        items = self.done - self.begun_at
+        return items / self.seconds if items > 0 and self.seconds > 0 else None
 
-    def figures(self, now: float) -> str:
+    @property
+    def figures(self) -> str:
         """Rate and time that is left, empty while nothing is known of them."""
-        rate = self.rate(now)
+        rate = self.rate
         if rate is None:
             return ""
-        left = f", {duration((self.total - self.done) / rate)} left" if self.done < self.total else ""
+        left = "" if self.is_full else f", {duration((self.total - self.done) / rate)} left"
         return f"{_rate(rate)}{left}"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """All bars of one unit: how many are not full, and how long it was worked on any."""
+
+    last: float
+    open: int = 0
+    seconds: float = 0.0
+
+    def move(self, now: float, *, opened: int) -> None:
+        """Counts the time since the last update, and so many bars that are no longer full."""
+        if self.open:
+            self.seconds += now - self.last
+        self.last, self.open = now, self.open + opened
 
 
 class Tracker:
@@ -127,6 +159,7 @@ class Tracker:
         """Prepares bars that count `unit`; `clock` gives seconds."""
         self._unit, self._clock = unit, clock
         self._bars: dict[str, _Bar] = {}
+        self._works: dict[str, _Work] = {}
         self._begun = self._last_line = clock()
         self._is_watched = _ERR.is_terminal and not _session.quiet
         self._has_spoken = False
@@ -165,38 +198,42 @@ class Tracker:
         if bar is None:
             counted = unit or self._unit
             task = self._progress.add_task(name, total=total, unit=counted, rate="")
-            bar = self._bars[name] = _Bar(unit=counted, begun_at=done, begun=now, task=task, done=done, total=total)
-        bar.done, bar.total = done, total
+            bar = self._bars[name] = _Bar(unit=counted, begun_at=done, task=task, done=done, total=done, last=now)
+        work = self._works.setdefault(bar.unit, _Work(last=now))
+        work.move(now, opened=(done < total) - (not bar.is_full))
+        bar.move(done, total, now)
         if self._is_watched:
-            rate = bar.rate(now)
+            rate = bar.rate
             self._progress.update(
                 bar.task,
                 description=f"{name}  {remark}".rstrip(),
                 completed=done,
                 total=total,
-                visible=done < total,
+                visible=not bar.is_full,
                 rate="" if rate is None else _rate(rate),
             )
         elif not _session.quiet and now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line, self._has_spoken = now, True
-            figures = bar.figures(now)
-            parts = (f"{done:,} of {total:,} {bar.unit}", figures, remark, self._others())
+            parts = (f"{done:,} of {total:,} {bar.unit}", bar.figures, remark, self._others(bar.unit))
             say(f"{name}: {', '.join(part for part in parts if part)}")
 
-    def _others(self) -> str:
-        finished = sum(bar.done >= bar.total for bar in self._bars.values())
-        return f"{finished} of {len(self._bars)} begun are finished" if len(self._bars) > 1 else ""
+    def encoding(self, repo_id: str, done: int, total: int) -> None:
+        """Sets the bar of a repository whose texts are encoded (`EncodingProgress`)."""
+        self.update(f"encoding {repo_id}", done, total, unit="texts")
+
+    def _others(self, unit: str) -> str:
+        finished = [bar.is_full for bar in self._bars.values() if bar.unit == unit]
+        return f"{sum(finished)} of {len(finished)} begun are finished" if len(finished) > 1 else ""
 
     def _sum(self) -> str:
-        spent = self._clock() - self._begun
         counts: dict[str, int] = {}
         for bar in self._bars.values():
             counts[bar.unit] = counts.get(bar.unit, 0) + bar.done - bar.begun_at
-        items = [
-            f"{count:,} {unit}" + (f" ({_rate(count / spent)})" if count and spent > 0 else "")
-            for unit, count in counts.items()
-        ]
-        return f"{', '.join(items)} in {duration(spent)}"
+        items = []
+        for unit, count in counts.items():
+            seconds = self._works[unit].seconds
+            items.append(f"{count:,} {unit}" + (f" ({_rate(count / seconds)})" if count and seconds > 0 else ""))
+        return f"{', '.join(items)} in {duration(self._clock() - self._begun)}"
 
 
 def _rate(per_second: float) -> str:

@@ -16,6 +16,7 @@ from code2lora.backbone import Backbone, load_backbone
 from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.checkpoints import Checkpoint
 from code2lora.conditioning import Conditioner, SnapshotConditioner, WalkConditioner, check_fits_backbone
+from code2lora.encoding_progress import EncodingProgress
 from code2lora.errors import CheckpointError
 from code2lora.memory_checkpoints import MemoryCheckpoint
 from code2lora.memory_conditioning import MemoryConditioner, check_memory_fits
@@ -82,6 +83,11 @@ class Hypernetwork:
     conditioner: Conditioner
     encoder_sha256: str | None
     store: SqliteVectorStore | None
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far encoding is, from now on; symbols and published vectors are not encoded."""
+        if isinstance(self.inputs, EncodedVectors):
+            self.inputs.tell_encoding(progress)
 
     def __enter__(self) -> "Hypernetwork":
         return self

@@ -104,6 +104,15 @@ class LiveHistory:
         """Whether a commit is in the history."""
         return commit_sha in self._places
 
+    @property
+    def length(self) -> int:
+        """How many commits it has."""
+        return len(self._commits)
+
+    def place(self, commit_sha: str) -> int:
+        """The position of one of its commits, from 0."""
+        return self._places[commit_sha]
+
     def view(self, commit_sha: str, commits: Sequence[CommitRecord] = ()) -> LiveView:
         """The view at a commit, which tells of some kept commits, as `kept_after` gave them."""
         return LiveView(self.repo_id, commit_sha, self._repository, commits, self._before, self._symbols)

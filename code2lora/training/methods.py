@@ -62,6 +62,8 @@ def untrained_method(session: "TrainingSession", learnt: frozenset[str], draws: 
         return _memory(session, learnt, places)
     source = VectorSource(session.data, session.encoder, str(own.encoder_recipe), session.vectors)
     prepared = session.prepared or ignore
+    if session.encoding is not None:
+        source.tell_encoding(session.encoding)
     if name == "code2lora-static":
         return _static(session, learnt, source.snapshots(places, own.snapshots, prepared))
     if name == "text2lora":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from code2lora.encoder import VectorStore, WindowEncoder
+from code2lora.encoding_progress import EncodingProgress
 from code2lora.errors import TrainingError
 from code2lora.training.artefacts import (
     ADAPTERS_NAME,
@@ -68,6 +69,7 @@ class TrainingSession:
         save_seconds: Least time between two states on the disk.
         progress: Told after every step: the name of what is trained, and how far it is.
         prepared: Told how far the vectors are, as `(done, total)`.
+        encoding: Told how far the texts are that they are made of.
         reader: Told what the log says; also of a training that is there already.
     """
 
@@ -81,6 +83,7 @@ class TrainingSession:
     save_seconds: float = 600.0
     progress: Callable[[str, TrainingProgress], None] | None = None
     prepared: Callable[[int, int], None] | None = None
+    encoding: EncodingProgress | None = None
     reader: LogReader | None = None
 
     def settings(self) -> Settings:

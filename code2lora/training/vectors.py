@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from code2lora.encoder import PAPER_DIFF, RECIPES, VectorStore, WindowEncoder
+from code2lora.encoding_progress import EncodingProgress
 from code2lora.state_vectors import EncodedVectors, Recipes
 from code2lora.training.data import TrainingData
 from code2lora.training.hypernetworks import NOTHING_YET, HistoryVectors
@@ -33,6 +34,10 @@ class VectorSource:
         """
         self._data = data
         self._vectors = EncodedVectors(encoder, Recipes(state=RECIPES[recipe], diff=PAPER_DIFF), store)
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far the encoding of texts is, from now on."""
+        self._vectors.tell_encoding(progress)
 
     def snapshots(
         self, places: Iterable[tuple[str, int]], limit: int | None, progress: Progress
@@ -68,7 +73,8 @@ class VectorSource:
         histories = {}
         for done, (repo_id, place) in enumerate(sorted(latest.items()), start=1):
             first_state_E = self._snapshot(repo_id, 0)
-            diffs = [self._vectors.changes(text) for text in self._data.diffs(repo_id)[: place + 1]]
+            texts = self._data.diffs(repo_id)[: place + 1]
+            diffs = list(self._vectors.changes(repo_id, texts, len(texts)))
             diffs_TE = torch.stack(diffs) if diffs else first_state_E.new_zeros(0, self._vectors.width)
             histories[repo_id] = HistoryVectors(first_state_E=first_state_E, diffs_TE=diffs_TE)
             progress(done, len(latest))
@@ -78,10 +84,11 @@ class VectorSource:
         if place == NOTHING_YET:
             return torch.zeros(self._vectors.width)
         blobs = self._data.files(repo_id, place)
-        return self._vectors.files(blobs, lambda path: self._data.read(blobs[path]))
+        return self._vectors.files(repo_id, blobs, lambda path: self._data.read(blobs[path]))
 
     def _description(self, repo_id: str, place: int) -> torch.Tensor:
-        return self._vectors.description("" if place == NOTHING_YET else self._data.description(repo_id, place))
+        text = "" if place == NOTHING_YET else self._data.description(repo_id, place)
+        return self._vectors.description(repo_id, text)
 
 
 def at_stand_ins(

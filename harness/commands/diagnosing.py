@@ -101,6 +101,7 @@ def diagnose(subject: str | None = None, /, options: DiagnoseOptions = _DEFAULT_
                     dtype=options.dtype,
                     encoder=options.encoder,
                     embeddings=None if options.embeddings is None else options.data,
+                    encoding=tracker.encoding,
                 ),
                 track=options.track,
                 splits=tuple(dict.fromkeys(options.split)),
@@ -145,4 +146,4 @@ def _draw(found: "Diagnosis", out: Path) -> None:
     from harness.report.figures.files import write_figures
     from repopeftbench.atomic import fill_atomically
 
-    fill_atomically(out / "diagnosis-figures", lambda folder: write_figures(figures(found), folder, lambda _: None))
+    fill_atomically(out / "diagnosis-figures", lambda folder: write_figures(figures(found), folder, lambda *_: None))

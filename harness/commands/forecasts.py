@@ -4,7 +4,6 @@
 """
 
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from harness.console import duration, record, repository_count, show
-from harness.forecasting import TrainingForecast, forecast_run
-from harness.predictors.protocol import Predictor
-from repopeftbench.schema import HistoryView, Task
+from harness.forecasting import RunForecast, TrainingForecast
 
 if TYPE_CHECKING:
     from code2lora.training.nano_recipe import TrainingProgress
@@ -26,14 +23,11 @@ MEASURED_STEPS = 3
 RECENT_EXECUTIONS = 1_000
 
 
-def show_run_forecast(
-    tasks: Sequence[Task], predictor: Predictor, views: Callable[[Task], HistoryView], *, device: str
-) -> int:
-    """Shows what answering `tasks` would take; `device` is what the user asked for, `auto` too."""
+def show_run_forecast(found: RunForecast, *, device: str) -> int:
+    """Shows what a run would take; `device` is what the user asked for, `auto` too."""
     torch = sys.modules.get("torch")
     if device == "auto":
         device = "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
-    found = forecast_run(tasks, predictor, views)
     show(
         f"{found.tasks:,} tasks, about {found.prefix_tokens:,} tokens of prefixes, {found.disk_bytes / 1e6:,.1f} MB on "
         "the disk"
@@ -46,10 +40,8 @@ def show_run_forecast(
     return 0
 
 
-def show_training_forecast(session: "TrainingSession", *, trainings: int) -> int:
-    """Shows what a training would take, `trainings` times over."""
-    found = _measured(session)
-    device = session.backbone.device
+def show_training_forecast(found: TrainingForecast, *, device: str, trainings: int) -> int:
+    """Shows what a training on `device` would take, `trainings` times over."""
     show(
         f"{found.steps:,} steps, {found.draws:,} draws, about {found.target_tokens:,} target tokens"
         + (f"; {trainings} trainings of that" if trainings > 1 else "")
@@ -67,8 +59,8 @@ class _EnoughSteps(Exception):  # noqa: N818 - no error: it ends a training of w
     """Enough steps were made to know the rate."""
 
 
-def _measured(session: "TrainingSession") -> TrainingForecast:
-    """Trains some steps into a folder that is deleted."""
+def forecast_training(session: "TrainingSession") -> TrainingForecast:
+    """What a training would take, from some steps into a folder that is deleted."""
     from code2lora.training.recipe import with_terms
     from code2lora.training.session import train
 

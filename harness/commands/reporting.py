@@ -124,9 +124,15 @@ def write_all(made: MadeReport, out: Path, *, html: bool = True) -> None:
         return
     from harness.report.html.folder import write_page
 
-    with Tracker("steps") as tracker:
+    with Tracker("figures") as tracker:
         page = write_page(
-            made.report, made.runs, made.datasets, out, progress=lambda step: tracker.update("page", 0, 1, step)
+            made.report,
+            made.runs,
+            made.datasets,
+            out,
+            progress=lambda step, done, total: tracker.update(
+                step, done, total, unit="tables" if step == "details" else step
+            ),
         )
     hint = "" if made.datasets else "; with --data it shows the prefixes of tasks, too"
     say(f"open {page}{hint}")

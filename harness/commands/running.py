@@ -97,9 +97,11 @@ def run(options: RunOptions) -> int:
         options: Options.
     """
     from harness.answering import AnsweringHere
+    from harness.commands.forecasts import show_run_forecast
     from harness.costs import costs_of, note_costs
+    from harness.forecasting import forecast_run
     from harness.manifest import describe_run
-    from harness.predictors.protocol import build_predictor, conditioning_of, weights_of
+    from harness.predictors.protocol import build_predictor, conditioning_of, tell_encoding_of, weights_of
     from harness.run_store import discard_run
     from harness.runner import run_answers
     from harness.task_facts import history_lengths
@@ -115,28 +117,28 @@ def run(options: RunOptions) -> int:
     settings = _settings(options)
     predictor = build_predictor(options.method, settings, lambda: _tasks(dataset, (Split.IR_TRAIN,)))
     views = DatasetViews(dataset.manifest, options.cache or default_cache(), folder=dataset.folder)
-    first = PredictionRequest(task=TaskInput.of(tasks[0]), view=views.of_task(tasks[0], options.state))
-    manifest = describe_run(
-        tasks,
-        method=options.method,
-        settings=settings,
-        selection=selection,
-        dataset_sha256=dataset.sha256,
-        weights_sha256=weights_of(predictor),
-        conditioning=conditioning_of(predictor, first),
-    )
     seen = partial(views.of_task, state=options.state)
-    if options.dry_run:
-        from harness.commands.forecasts import show_run_forecast
-
-        return show_run_forecast(tasks, predictor, seen, device=options.device)
+    first = PredictionRequest(task=TaskInput.of(tasks[0]), view=seen(tasks[0]))
+    with Tracker("tasks") as tracker:
+        tell_encoding_of(predictor, tracker.encoding)
+        manifest = describe_run(
+            tasks,
+            method=options.method,
+            settings=settings,
+            selection=selection,
+            dataset_sha256=dataset.sha256,
+            weights_sha256=weights_of(predictor),
+            conditioning=conditioning_of(predictor, first),
+        )
+        forecast = forecast_run(tasks, predictor, seen) if options.dry_run else None
+    if forecast is not None:
+        return show_run_forecast(forecast, device=options.device)
     costs = costs_of(predictor)
     manifest = with_training(manifest, settings, costs)
     if options.overwrite:
         discard_run(folder)
-    here = AnsweringHere(predictor, seen)
-    del predictor  # workers have their own, on the same device perhaps
-    with _answering(options, here, manifest) as answering, Tracker("tasks") as tracker:
+    with _answering(options, AnsweringHere(predictor, seen), manifest) as answering, Tracker("tasks") as tracker:
+        tell_encoding_of(predictor, tracker.encoding)
         summary = run_answers(
             tasks=tasks,
             answering=answering,

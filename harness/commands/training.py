@@ -115,13 +115,14 @@ def _train_one(
 
 def _forecast(recipe: "TrainingRecipe", dataset: Dataset, options: TrainOptions) -> int:
     """Shows what the trainings would take."""
-    from harness.commands.forecasts import show_training_forecast
+    from harness.commands.forecasts import forecast_training, show_training_forecast
 
     with (
         TemporaryDirectory(prefix="repobench-") as made,
         _session(recipe, options.seed, dataset, options, Path(made) / "vectors.sqlite") as session,
     ):
-        return show_training_forecast(session, trainings=options.seeds)
+        found, device = forecast_training(session), session.backbone.device
+    return show_training_forecast(found, device=device, trainings=options.seeds)
 
 
 @contextmanager
@@ -151,6 +152,7 @@ def _session(
             save_seconds=60 * options.save_minutes,
             progress=lambda name, at: tracker.update(name, at.step, at.steps, f"loss {at.loss:.3f}"),
             prepared=lambda done, total: tracker.update("vectors", done, total, unit="vectors"),
+            encoding=tracker.encoding,
             reader=reader,
         )
 

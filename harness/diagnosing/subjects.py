@@ -19,6 +19,7 @@ from code2lora.adapters import Adapter
 from code2lora.backbone import Backbone, load_backbone
 from code2lora.checkpoint_folders import CHECKPOINT_NAME
 from code2lora.checkpoints import Checkpoint
+from code2lora.encoding_progress import EncodingProgress
 from code2lora.export import CONFIG_NAME
 from code2lora.lora import check_fits, target_modules
 from code2lora.memory_checkpoints import KIND as MEMORY_KIND
@@ -116,13 +117,14 @@ class FolderSubject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectSettings:
-    """How what is diagnosed is loaded; see `HypernetworkSettings`."""
+    """How what is diagnosed is loaded, and what is told how far encoding is; see `HypernetworkSettings`."""
 
     backbone: str = "nano"
     device: str = "auto"
     dtype: str = "auto"
     encoder: str | None = None
     embeddings: Path | None = None
+    encoding: EncodingProgress | None = None
 
 
 def load_subject(name: str, settings: SubjectSettings) -> NetworkSubject:
@@ -152,6 +154,8 @@ def load_subject(name: str, settings: SubjectSettings) -> NetworkSubject:
             embeddings=settings.embeddings,
         )
     )
+    if settings.encoding is not None:
+        network.tell_encoding(settings.encoding)
     return NetworkSubject(method=method, network=network, record=_record_of(given, method, backbone))
 
 

@@ -13,6 +13,7 @@ import torch
 from code2lora.adapted_generation import generate_adapted
 from code2lora.adapters import Adapter
 from code2lora.backbone import Backbone
+from code2lora.encoding_progress import EncodingProgress
 from code2lora.errors import Code2LoRAError
 from code2lora.generation import check_limits
 from code2lora.lora import adapter_effect
@@ -45,6 +46,10 @@ class HypernetPredictor:
     def weights_sha256(self) -> str:
         """What the backbone's weights are."""
         return self._network.backbone.weights_sha256
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far the encoding of repositories is, from now on."""
+        self._network.tell_encoding(progress)
 
     def conditioning(self, request: PredictionRequest) -> Conditioning:
         """What adapters are made with, and what the one of this request changes on the end of its prefix.

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
+from code2lora.encoding_progress import EncodingProgress
 from harness.errors import PredictorError, UnknownMethodError
 from harness.predictors.retrieval.recipe import RetrievalRecipe
 from harness.records import Answer, Conditioning, PredictionRequest
@@ -53,6 +54,15 @@ class HasAdapters(Protocol):
         Raises:
             PredictorError: it changes nothing, or cannot be made.
         """
+        ...
+
+
+@runtime_checkable
+class HasEncoder(Protocol):
+    """A predictor that turns the texts of a repository into vectors before it answers."""
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far that is, from now on."""
         ...
 
 
@@ -168,6 +178,12 @@ def _factory(path: str) -> PredictorFactory:
 def weights_of(predictor: Predictor) -> str | None:
     """What the weights behind `predictor` are, for the run's manifest; None where it has none."""
     return predictor.weights_sha256 if isinstance(predictor, HasWeights) else None
+
+
+def tell_encoding_of(predictor: Predictor, progress: EncodingProgress) -> None:
+    """Has `progress` told how far `predictor` is with encoding repositories; one without an encoder tells nothing."""
+    if isinstance(predictor, HasEncoder):
+        predictor.tell_encoding(progress)
 
 
 def conditioning_of(predictor: Predictor, request: PredictionRequest) -> Conditioning | None:

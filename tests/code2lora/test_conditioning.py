@@ -146,7 +146,22 @@ def test_a_repository_before_its_first_commit_has_the_adapter_of_nothing():
     assert conditioner.adapter(history()[2]).sha256() == after.sha256()  # nothing is no start of a walk
 
 
-def test_a_file_without_text_is_absent_and_named_once(caplog):
+def test_texts_are_told_as_they_are_encoded_and_what_is_kept_is_not():
+    views, vectors, told = history(), vectors_of(), []
+    vectors.tell_encoding(lambda *told_now: told.append(told_now))
+    conditioner = WalkConditioner(checkpoint(), vectors)
+    conditioner.adapter(views[1])
+    # Two files at the first commit, then the diffs of both commits.
+    assert told == [("o/r", 0, 2), ("o/r", 1, 2), ("o/r", 2, 2), ("o/r", 2, 4), ("o/r", 3, 4), ("o/r", 4, 4)]
+    told.clear()
+    conditioner.adapter(views[2])
+    assert told == [("o/r", 4, 5), ("o/r", 5, 5)]
+    told.clear()
+    WalkConditioner(checkpoint(), vectors).adapter(views[2])
+    assert told[-1] == ("o/r", 5, 5)
+
+
+def test_a_file_without_text_is_absent_and_named_and_counted_once(caplog):
     class Damaged(MemoryView):
         def read(self, path):
             if path == "m1.py":
@@ -161,7 +176,7 @@ def test_a_file_without_text_is_absent_and_named_once(caplog):
     assert torch.equal(vectors.state(damaged), expected)
     assert torch.equal(vectors.state(damaged), expected)
     assert [record.getMessage() for record in caplog.records] == [
-        "m1.py is left out of the repository's vector: m1.py has no text: too large"
+        "m1.py of o/r is left out of the repository's vector, 1 so far: m1.py has no text: too large"
     ]
 
 
@@ -173,7 +188,7 @@ def test_steps_that_take_the_repository_get_it_at_each_commit():
     with torch.no_grad():
         hidden = networks.gru.start(vectors.state(views[0])[None])
         for view in views[:3]:
-            both = torch.cat([vectors.diff(view, view.commit_sha), vectors.state(view)])
+            both = torch.cat([*vectors.diffs(view, [view.commit_sha]), vectors.state(view)])
             hidden = networks.gru.step(both[None], hidden)
         expected = networks.head(networks.gru.context(hidden))
     assert made.sha256() == expected.sha256()

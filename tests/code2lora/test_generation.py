@@ -311,6 +311,19 @@ def test_one_row_that_does_not_fit_into_memory_and_other_errors_pass(scripted):
             generate(broken, ["a"] * rows, max_new_tokens=4, batch_size=2, stop=never)
 
 
+def test_models_may_call_their_keys_and_values_by_either_name(scripted):
+    older, newer = scripted({"a": "1 + 2"}), scripted({"a": "1 + 2"})
+    forward = newer.model.forward
+
+    def renamed(input_ids, attention_mask, cache, use_cache):
+        return forward(input_ids, attention_mask, cache, use_cache)
+
+    newer = dataclasses.replace(newer, model=Called(renamed))
+    answers = [generate(one, ["a"], max_new_tokens=8, batch_size=1, stop=never) for one in (older, newer)]
+    assert answers[0] == answers[1]
+    assert answers[0][0].text == "1 + 2"
+
+
 @pytest.mark.parametrize("layers", [["linear_attention", "full_attention"], ["mamba"]])
 def test_models_that_keep_no_keys_and_values_are_refused(scripted, layers):
     backbone = scripted({})

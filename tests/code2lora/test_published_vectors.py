@@ -27,6 +27,7 @@ def test_published_vectors_take_an_encoders_place(tmp_path):
     view = MemoryView(repo_id="a/a", commit_sha="2", diffs={"1": "", "2": ""})
     assert vectors.width == WIDTH
     assert np.array_equal(vectors.state(view).numpy(), state.astype(np.float32))
-    assert np.array_equal(vectors.diff(view, "1").numpy(), diff.astype(np.float32))
-    assert not vectors.diff(view, "2").any()  # an empty diff
+    filled, empty = vectors.diffs(view, ["1", "2"])
+    assert np.array_equal(filled.numpy(), diff.astype(np.float32))
+    assert not empty.any()
     assert not vectors.state(MemoryView(repo_id="a/a", commit_sha="")).any()  # nothing is shown yet

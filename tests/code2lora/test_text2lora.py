@@ -144,7 +144,7 @@ def test_a_run_makes_the_adapters_of_the_training(tmp_path, state):
         conditioner = TextConditioner(checkpoint, vectors)
         texts = {-1: "", 0: data.description("a/one", 0)}
         method = TextHypernetwork(
-            checkpoint.head, {("a/one", at): vectors.description(text) for at, text in texts.items()}, state
+            checkpoint.head, {("a/one", at): vectors.description("a/one", text) for at, text in texts.items()}, state
         )
         with torch.no_grad():
             trained, _ = method.adapter([Draw(row=0, repo_id="a/one", commit=0)])

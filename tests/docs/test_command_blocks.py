@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from documented import ROOT, RUN_PAGES, blocks
@@ -12,7 +14,7 @@ from harness.cli import app
 
 ELSEWHERE = {
     "pip install repopeftbench": "the set-up of continuous integration installs",
-    "pip install 'repopeftbench[models]'": "the set-up of continuous integration installs",
+    "pip install 'repopeftbench[models,report]'": "the set-up of continuous integration installs",
     "make demo": "a stage of continuous integration",
 }
 """Blocks of the README and the tutorial that are not run here, by first line, and what runs them instead."""
@@ -90,6 +92,34 @@ def test_command_for_another_machine_is_understood(page, line):
     arguments = [word for word in shlex.split(line, comments=True)[1:] if word != "--json"]
     _, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     assert bound is not None
+
+
+@pytest.mark.parametrize("job", sorted((ROOT / "examples").glob("*.sh")), ids=lambda path: path.name)
+def test_commands_of_the_sample_jobs_are_understood(job):
+    lines = [line.partition("repobench ")[2] for line in job.read_text().splitlines() if not line.startswith("#")]
+    for line in filter(None, lines):
+        _, bound, _ = app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
+        assert bound is not None
+
+
+def test_the_slurm_job_interrupts_its_work_and_is_put_back_into_the_queue(tmp_path):
+    """Bash lets what it starts in the background ignore interrupts, unless it has job control."""
+    for name, text in {
+        "repobench": "import time\ntry:\n    open('begun', 'w').close()\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    open('interrupted', 'w').close()\n",
+        "scontrol": "import sys\nopen('requeued', 'w').write(' '.join(sys.argv[1:]))\n",
+    }.items():
+        (tmp_path / name).write_text(f"#!{sys.executable}\n{text}")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    job = subprocess.Popen(["bash", ROOT / "examples" / "slurm.sh", "data"], cwd=tmp_path, env=environment)
+    while not (tmp_path / "begun").exists():
+        assert job.poll() is None
+        time.sleep(0.02)
+    job.send_signal(signal.SIGINT)
+    assert job.wait(timeout=30) == 0
+    assert (tmp_path / "interrupted").exists()
+    assert (tmp_path / "requeued").read_text() == "requeue 7"
 
 
 def test_own_predictor_takes_less_than_fifty_lines():

@@ -10,6 +10,8 @@ from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import target_modules, type_dims
 from code2lora.memory_checkpoints import MemoryCheckpoint, save_memory_checkpoint
 from code2lora.symbol_features import Definition, symbol_features
+from code2lora.text_checkpoints import TextCheckpoint, save_text_checkpoint
+from code2lora.text_head import Text2LoRAConfig, Text2LoRAHead
 from repopeftbench.schema import SymbolKind
 
 STATE_WIDTH = 16
@@ -61,10 +63,25 @@ def small_memory(*, silent=False, backbone_sha256=None, **sizes):
     )
 
 
+def small_text():
+    """A random `text2lora` for nano, given descriptions, whose adapters differ."""
+    backbone = load_backbone("nano", device="cpu")
+    width, layers = backbone.model.config.hidden_size, backbone.model.config.num_hidden_layers
+    dims = type_dims(target_modules(backbone.model))
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        config = Text2LoRAConfig(type_dims=dims, layers=layers, input_dim=width, latent_dim=8, rank=2, alpha=4.0)
+        head = Text2LoRAHead(config)
+        for linear in (*head.heads_A.values(), *head.heads_B.values()):
+            linear.weight.normal_(std=0.2)
+    return TextCheckpoint(head=head, input="description", origin=TRAINED_WITH)
+
+
 def save_small_checkpoints(folder):
     """All methods' checkpoints in a folder; their names by method."""
+    save_text_checkpoint(folder / "text2lora", small_text())
     save_memory_checkpoint(folder / "code2lora-memory", small_memory())
-    names = {"code2lora-memory": str(folder / "code2lora-memory")}
+    names = {name: str(folder / name) for name in ("code2lora-memory", "text2lora")}
     for method in ("code2lora-static", "code2lora-evo"):
         save_checkpoint(folder / method, small_checkpoint(method))
         names[method] = str(folder / method)

@@ -1,12 +1,14 @@
 """`adapt`: one repository's adapter, and walks that are gone on with."""
 
 import json
+import re
 import sys
 
 import pytest
 from hypernet_cases import save_small_checkpoints, small_checkpoint
 from safetensors.torch import load_file
 
+import harness.console as console
 import harness.hypernetworks as hypernetworks
 from code2lora.backbone_encoder import BackboneEncoder
 from code2lora.checkpoints import save_checkpoint
@@ -96,8 +98,10 @@ def test_adapters_are_those_of_a_run_at_the_same_commit(tmp_path, adapt, checkpo
     data = Dataset(tmp_path / "data")
     views = DatasetViews(data.manifest, tmp_path, folder=data.folder)
     (task, *_) = [task for split in data.splits(Track.STATIC) for task in data.tasks(Track.STATIC, split)]
-    for method in ("code2lora-static", "code2lora-evo"):
-        assert adapt("repo", method, evo=method == "code2lora-evo") == 0
+    for method in ("code2lora-static", "code2lora-evo", "text2lora"):
+        named = ("--method", method) if method == "text2lora" else ()
+        out = {"evo": method == "code2lora-evo", "checkpoint": checkpoints[method]}
+        assert adapt("repo", method, *named, **out) == 0
         settings = PredictorSettings(checkpoint=checkpoints[method], device="cpu", max_new_tokens=2)
         request = PredictionRequest(task=TaskInput.of(task), view=views.of_task(task, State.COMMIT))
         (answer,) = build_predictor(method, settings, lambda: ()).predict([request])
@@ -114,6 +118,27 @@ def test_the_card_says_what_an_adapter_was_made_from(tmp_path, adapt):
     assert adapt("repo", "evo") == 0
     found = card(tmp_path / "evo")
     assert (found["commits_walked"], found["commit_sha"] == last) == (3, False)  # the last commit brings no assertion
+
+
+def test_a_repository_is_adapted_by_what_it_says_of_itself(tmp_path, adapt, checkpoints):
+    for name, said in (("one", b"Parcels and fees."), ("same", b"Parcels and fees."), ("other", b"Stars.")):
+        files = [("README.md", said), ("pkg/values.py", f"NAME = {name!r}\n".encode())]
+        write_history(tmp_path / name, [("first", START, files)])
+        assert (
+            adapt(name, f"{name}-adapter", "--method", "text2lora", evo=False, checkpoint=checkpoints["text2lora"]) == 0
+        )
+    one, same, other = (card(tmp_path / f"{name}-adapter")["adapter_sha256"] for name in ("one", "same", "other"))
+    assert one == same != other
+
+
+def test_encoding_and_walking_show_progress_where_no_one_watches(tmp_path, adapt, capsys, monkeypatch):
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", 0.0)
+    write_history(tmp_path / "repo", list(history(5)))
+    assert adapt("repo", "out") == 0
+    said = capsys.readouterr().err
+    assert "encoding repo: 1 of 1 texts" in said  # the file at the first commit
+    assert "repo: 5 of 5 commits" in said
+    assert re.search(r"^5 commits \(.*/s\), 4 texts \(.*/s\) in \d+ s$", said, re.MULTILINE)
 
 
 def test_a_snapshot_is_that_of_the_commit_that_was_asked_for(tmp_path, adapt):
@@ -161,6 +186,7 @@ def test_a_damaged_walk_is_one_sentence_and_stays(tmp_path, adapt, capsys):
         (("two.txt", "out"), "names 2 repositories: adapt one at a time"),
         (("repo", "taken"), "holds something that is no adapter of ours; choose another folder"),
         (("repo", "out", "--encoder", "absent/folder/here"), "does not exist"),
+        (("repo", "out", "--method", "text2lora"), "--evo has no use with text2lora, which reads one description"),
     ],
 )
 def test_what_cannot_be_adapted_is_one_sentence(tmp_path, adapt, capsys, arguments, message):

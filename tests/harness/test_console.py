@@ -61,7 +61,31 @@ def test_units_are_summed_apart(capsys):
         tracker.update("fft", 0, 10)
         clock.now = 40
         tracker.update("fft", 10, 10)
-    assert capsys.readouterr().err.splitlines()[-1] == "50 vectors (1.2/s), 10 steps (0.25/s) in 40 s"
+    assert capsys.readouterr().err.splitlines()[-1] == "50 vectors (2.5/s), 10 steps (0.5/s) in 40 s"
+
+
+def test_time_in_which_nothing_was_left_to_do_is_in_no_rate(capsys):
+    with Tracker("tasks", clock := Clock()) as tracker:
+        tracker.encoding("o/r", 0, 100)
+        clock.now = 10
+        tracker.encoding("o/r", 100, 100)
+        clock.now = 110
+        tracker.encoding("o/r", 100, 120)
+        clock.now = 111
+        tracker.encoding("o/r", 110, 120)
+    assert capsys.readouterr().err.splitlines() == [
+        "encoding o/r: 100 of 100 texts, 10/s",
+        "encoding o/r: 100 of 120 texts, 10/s, 2 s left",
+        "110 texts (10/s) in 2 min",
+    ]
+
+
+def test_bars_of_another_unit_are_no_others(capsys):
+    with Tracker("tasks", clock := Clock()) as tracker:
+        tracker.encoding("o/r", 0, 1)
+        clock.now = 20
+        tracker.update("run", 1, 10)
+    assert capsys.readouterr().err.splitlines()[0] == "run: 1 of 10 tasks"
 
 
 def test_failed_work_has_no_sum(capsys):

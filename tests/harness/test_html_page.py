@@ -192,7 +192,7 @@ def test_runs_of_one_method_are_told_apart_by_the_seed_of_their_training(usual, 
     for seed, (folder, run) in enumerate(made.runs):
         runs.append((folder, replace(run, manifest=first.model_copy(update={"training": training(seed=seed)}))))
     report = build_report([run for _, run in runs], resamples=50)
-    write_page(report, runs, [], tmp_path, progress=lambda _: None)
+    write_page(report, runs, [], tmp_path, progress=lambda *_: None)
     assert [run["label"] for run in document(tmp_path)["runs"]] == ["seeded, seed 0", "seeded, seed 1"]
 
 

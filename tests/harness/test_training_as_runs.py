@@ -91,7 +91,7 @@ def test_files_and_descriptions_at_a_task_are_the_same(dataset, sides, state, re
     for commit, task in tasks.items():
         view, place = views.of_task(task, state), (task.repo_id, place_in_history(commit, state.value))
         assert torch.equal(vectors.state(view), learnt[place])
-        assert torch.equal(vectors.description(view.description()), said[place])
+        assert torch.equal(vectors.description(view.repo_id, view.description()), said[place])
         different.add((tuple(learnt[place].tolist()), tuple(said[place].tolist())))
     assert len(different) == len(tasks)
 
@@ -107,7 +107,7 @@ def test_histories_up_to_a_task_are_the_same(dataset, sides, state):
         commits = view.kept_commits()
         assert len(history.diffs_TE) == len(commits) == place + 1
         for diff, commit in zip(history.diffs_TE, commits, strict=True):
-            assert torch.equal(diff, vectors.diff(view, commit.commit_sha))
+            assert torch.equal(diff, *vectors.diffs(view, [commit.commit_sha]))
         if commits:
             assert torch.equal(history.first_state_E, vectors.state(view.at(commits[0].commit_sha)))
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from code2lora.backbone import Backbone, load_backbone
+from code2lora.encoding_progress import EncodingProgress
 from code2lora.errors import Code2LoRAError
 from code2lora.vector_store import SqliteVectorStore
 from harness import hypernetworks
@@ -81,6 +82,11 @@ class RetrievalPredictor:
             return self._continuer.weights_sha256
         both = f"{self._continuer.weights_sha256} {self._encoder_sha256}"
         return hashlib.sha256(both.encode()).hexdigest()
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far the encoding of repositories is, from now on; some sources encode nothing."""
+        if isinstance(self._source, RetrievedPassages):
+            self._source.tell_encoding(progress)
 
     def prompt(self, request: PredictionRequest) -> str:
         """The text that is continued for a request; it ends in the request's prefix.

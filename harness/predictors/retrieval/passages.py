@@ -1,5 +1,6 @@
 """`rag` and `drc` as texts for prompts: production code that is found by likeness, or by following imports."""
 
+from code2lora.encoding_progress import EncodingProgress
 from harness.predictors.retrieval.chunks import Chunk, cutter
 from harness.predictors.retrieval.compression import CountTokens, Passage, by_use, names_of, nearest_first
 from harness.predictors.retrieval.dense import TextVectors
@@ -18,6 +19,10 @@ class RetrievedPassages:
         """Takes what makes vectors of texts; None does without."""
         self._settings = settings
         self._indexes = SnapshotIndexes(cutter(settings.chunks, settings.chunk_characters), settings, vectors)
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far the encoding of files is, from now on."""
+        self._indexes.tell_encoding(progress)
 
     def blocks(self, request: PredictionRequest, budget: int, count_tokens: CountTokens) -> list[str]:
         """Chunks within a budget of tokens, the best last; one that does not fit makes room for the next."""

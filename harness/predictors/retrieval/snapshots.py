@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from code2lora.encoding_progress import EncodingCounts, EncodingProgress
 from harness.predictors.retrieval.chunks import Chunk, Cutter
 from harness.predictors.retrieval.dense import TextVectors, fused, nearest
 from harness.predictors.retrieval.lexical import LexicalIndex, Vocabulary
@@ -80,6 +81,11 @@ class SnapshotIndexes:
         self._vocabulary = Vocabulary()
         self._last: SnapshotIndex | None = None
         self._unreadable: set[str] = set()
+        self._counts = EncodingCounts()
+
+    def tell_encoding(self, progress: EncodingProgress) -> None:
+        """Has `progress` told how far the encoding of files is, from now on."""
+        self._counts.progress = progress
 
     def of(self, view: HistoryView) -> SnapshotIndex:
         """The index of what a view shows.
@@ -93,6 +99,8 @@ class SnapshotIndexes:
             return self._last
         if self._repo_id != view.repo_id:
             self._files, self._vocabulary = {}, Vocabulary()
+        if self._vectors is not None:
+            self._counts.expect(view.repo_id, len(blobs.items() - self._files.keys()))
         kept = {(path, blob): self._file(view, path, blob) for path, blob in blobs.items()}
         self._repo_id, self._blobs, self._files = view.repo_id, blobs, kept
         files = {path: kept[path, blob] for path, blob in blobs.items()}
@@ -116,4 +124,5 @@ class SnapshotIndexes:
         if self._vectors is not None:
             for place, chunk in enumerate(chunks):
                 vectors[place] = self._vectors.of_text(chunk.text)
+            self._counts.encoded(view.repo_id)
         return _File(chunks=chunks, words=words, vectors=vectors)

@@ -1,7 +1,7 @@
 """Figures as PNG and SVG files (io), drawn without a browser by vl-convert."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import vl_convert
@@ -19,15 +19,15 @@ _THEME = {
 }
 
 
-def write_figures(figures: Iterable[Figure], folder: Path, progress: Callable[[str], None]) -> None:
-    """Writes NAME.svg, and NAME.png at twice the size, for every figure; calls `progress` with the name of each.
+def write_figures(figures: Sequence[Figure], folder: Path, progress: Callable[[int, int], None]) -> None:
+    """Writes NAME.svg, and NAME.png at twice the size, for every figure; calls `progress(done, total)` after each.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    for figure in figures:
+    for done, figure in enumerate(figures, start=1):
         spec = json.dumps({**figure.spec, "title": figure.title, "description": figure.caption})
         svg = vl_convert.vegalite_to_svg(spec, config=_THEME)
         (folder / f"{figure.name}.svg").write_text(svg, "utf-8")
         (folder / f"{figure.name}.png").write_bytes(vl_convert.svg_to_png(svg, scale=_SCALE))
-        progress(figure.name)
+        progress(done, len(figures))

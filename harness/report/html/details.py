@@ -4,7 +4,7 @@ A chunk is a script that hands its content to the page: a page that is opened fr
 beside it, but may not read files. The content is base64, so nothing of it is ever run.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,7 @@ def write_details(
     tables: Sequence[TableKey],
     folder: Path,
     report_id: str,
+    progress: Callable[[int, int], None],
 ) -> TaskIndex:
     """Writes the details of every task of `tables` into `folder`; gives the list of the tasks, in the same order.
 
@@ -76,6 +77,7 @@ def write_details(
         tables: in the order of the page.
         folder: empty.
         report_id: stands in every chunk, so that the page knows its own.
+        progress: called as `progress(done, total)`, in tables, after every table.
 
     Raises:
         DatasetError: a dataset cannot be read.
@@ -101,6 +103,7 @@ def write_details(
                 if len(chunk) == CHUNK_TASKS:
                     _write_chunk(folder, report_id, written, chunk)
                     written, chunk = written + 1, []
+            progress(number + 1, len(tables))
     if chunk:
         _write_chunk(folder, report_id, written, chunk)
     return index

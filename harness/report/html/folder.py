@@ -8,6 +8,7 @@ Each folder is replaced as a whole. The page comes last and knows the details th
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ from repopeftbench.schema import Split, Track
 
 PAGE, DETAILS, FIGURES = "report.html", "report-details", "report-figures"
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int, int], None]
+"""Called as `progress(step, done, total)`: of the step `figures` in figures, of `details` in tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ def write_page(
         runs: with the folders that they were read from.
         datasets: of the runs; tasks of others have no prefix on the page.
         folder: of the report; it exists.
-        progress: is told what is being done.
+        progress: is told what is being done, and how far it is.
 
     Raises:
         DatasetError: a dataset cannot be read.
@@ -72,15 +74,15 @@ def write_page(
     report_id = _report_id(report, arranged.located, datasets)
     answers = _answers(report, [run for _, run in runs])
     colours = method_colours([method.name for method in arranged.methods])
-    progress("figures")
     figures = [
         _figures(report, place, answers[place], by_sha256, arranged, colours) for place in range(len(report.tables))
     ]
     conditioning = evidence.conditioning(arranged.companions)
     _write_figures(report, figures, conditioning, folder, progress)
-    progress("details of tasks")
-    index = _write_details(report, arranged, by_sha256, folder, report_id)
-    progress("page")
+    progress("details", 0, len(report.tables))
+    index = _write_details(
+        report, arranged, by_sha256, folder, report_id=report_id, progress=partial(progress, "details")
+    )
     content = PageContent(
         report_id=report_id,
         tables=page_tables(report, answers, arranged.seconds),
@@ -190,20 +192,25 @@ def _write_figures(
         for table, of_table in zip(report.tables, figures, strict=True)
         for figure in of_table
     ]
-    fill_atomically(
-        folder / FIGURES,
-        lambda target: write_figures([*named, *conditioning], target, lambda name: progress(f"figure {name}")),
-    )
+    drawn = [*named, *conditioning]
+    progress("figures", 0, len(drawn))
+    fill_atomically(folder / FIGURES, lambda target: write_figures(drawn, target, partial(progress, "figures")))
 
 
 def _write_details(
-    report: Report, runs: _Runs, datasets: Mapping[str, Dataset], folder: Path, report_id: str
+    report: Report,
+    runs: _Runs,
+    datasets: Mapping[str, Dataset],
+    folder: Path,
+    *,
+    report_id: str,
+    progress: Callable[[int, int], None],
 ) -> TaskIndex:
     keys = [(table.dataset, table.track, table.split) for table in report.tables]
     written: list[TaskIndex] = []
     fill_atomically(
         folder / DETAILS,
-        lambda target: written.append(write_details(runs.located, datasets, keys, target, report_id)),
+        lambda target: written.append(write_details(runs.located, datasets, keys, target, report_id, progress)),
     )
     return written[0]
 

@@ -56,7 +56,7 @@ function startTasks(report) {
   const coded = (name) => [["", "all"], ...tasks[name].texts.map((text, index) => [String(index), text]).sort((one, other) => one[1].localeCompare(other[1]))];
   const refilter = (name) => (value) => { chosen[name] = value; filter(); };
   let typing = 0;
-  const search = h("input", { type: "search", placeholder: "target, file, function, repository or id", id: "search",
+  const search = h("input", { type: "search", placeholder: "target, file, repository, id", id: "search",
     input: () => { clearTimeout(typing); typing = setTimeout(() => refilter("text")(search.value), 120); } });
   const differ = h("input", { type: "checkbox", change: () => refilter("differ")(differ.checked) });
   byId("tasks").append(
