@@ -7,14 +7,14 @@ import ast
 import hashlib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from code2lora.errors import CorpusError
 from code2lora.training.sdists import SourceRelease, python_members
 
-# Copies of other projects, and tables dressed as code: they teach a small model digits, escapes and what it must not know.
+# Copies of other projects: they teach a model what it must not have seen.
 SKIPPED_FOLDERS = frozenset(
     {"_distutils", "_vendor", "cextern", "extern", "externals", "node_modules", "third_party", "vendor", "vendored"}
 )
@@ -79,19 +79,25 @@ class Corpus:
 
 
 def read_corpus(
-    sources: Sequence[SourceRelease], cache: Path, *, source_bytes: int, val_fraction: float
+    sources: Sequence[SourceRelease],
+    cache: Path,
+    *,
+    source_bytes: int,
+    val_fraction: float,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
     """Reads, filters, deduplicates and parts the files of releases.
 
-    A file is left out if it is larger than `MAX_FILE_BYTES`, lies in one of `SKIPPED_FOLDERS`, is empty, not UTF-8,
-    generated, mostly numbers, not accepted by this interpreter's parser, equal to an earlier one but for white space at
-    line ends, or beyond what one release may give; then those with the smallest hashes stay.
+    A file is left out if the list says so, if it is larger than `MAX_FILE_BYTES`, lies in one of `SKIPPED_FOLDERS`, is
+    empty, not UTF-8, generated, mostly numbers, not accepted by this interpreter's parser, equal to an earlier one but
+    for white space at line ends, or beyond what one release may give; then those with the smallest hashes stay.
 
     Args:
         sources: The releases; those that are held out are read first, so that nothing learnt from is a copy of theirs.
         cache: The folder with their files.
         source_bytes: Most bytes of text that one of them gives.
         val_fraction: Share of files to hold out, from 0 to 1. A file's side depends on its content only.
+        progress: Told how many releases are read, as `(done, total)`.
 
     Returns:
         The corpus.
@@ -100,7 +106,11 @@ def read_corpus(
         CorpusError: an archive cannot be read, or nothing is left to train on.
     """
     seen: set[str] = set()
-    found = {source.name: _read_source(source, cache, seen) for source in sorted(sources, key=_learnt_from)}
+    found: dict[str, tuple[list[CorpusFile], int]] = {}
+    for source in sorted(sources, key=_learnt_from):
+        found[source.name] = _read_source(source, cache, seen)
+        if progress is not None:
+            progress(len(found), len(sources))
     chosen = {name: _within(files, source_bytes) for name, (files, _) in found.items()}
     uses = tuple(_use(source, chosen[source.name], found[source.name][1]) for source in sources)
     files = [file for source in sources if not source.held_out for file in chosen[source.name]]
@@ -127,8 +137,10 @@ def _read_source(source: SourceRelease, cache: Path, seen: set[str]) -> tuple[li
     members = sorted(python_members(cache / source.file, MAX_FILE_BYTES), key=lambda member: member[0])
     kept: list[CorpusFile] = []
     for name, data in members:
-        text = None if data is None or SKIPPED_FOLDERS & set(PurePosixPath(name).parts) else usable_text(data)
-        if data is None or text is None:
+        if data is None or name in source.leave_out or SKIPPED_FOLDERS & set(PurePosixPath(name).parts):
+            continue
+        text = usable_text(data)
+        if text is None:
             continue
         key = hashlib.sha256("\n".join(line.rstrip() for line in text.split("\n")).strip().encode()).hexdigest()
         if key not in seen:

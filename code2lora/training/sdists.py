@@ -43,18 +43,22 @@ class SourceRelease:
         version: The release.
         released: Day of its upload, YYYY-MM-DD.
         file: Name of its source distribution, a `.tar.gz`.
-        sha256: Hex digest of that file.
+        size: Its bytes.
+        sha256: Its hex digest.
         licence: SPDX expression.
         held_out: Whether nothing is learnt from it: what is measured on it is of a project never seen.
+        leave_out: Files that are not read, as POSIX paths in the source distribution, sorted.
     """
 
     name: str
     version: str
     released: str
     file: str
+    size: int
     sha256: str
     licence: str
     held_out: bool = False
+    leave_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +81,11 @@ class _Entry(BaseModel):
     version: str = Field(min_length=1)
     released: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*\.tar\.gz$")
+    size: int = Field(gt=0, le=MAX_ARCHIVE_BYTES)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     licence: str
     held_out: bool = False
+    leave_out: tuple[str, ...] = ()
 
 
 class _List(BaseModel):
@@ -157,7 +163,7 @@ def fetch_sources(
         progress: Told how far it is, as `(done, total)`.
 
     Raises:
-        CorpusError: a file is not in the index, cannot be fetched, is too large, or has another hash.
+        CorpusError: a file is not in the index, cannot be fetched, or has another hash.
         OSError: the folder cannot be written.
     """
     cache.mkdir(parents=True, exist_ok=True)
@@ -208,7 +214,7 @@ def python_members(archive: Path, max_bytes: int) -> Iterator[tuple[str, bytes |
 
 
 def _download(source: SourceRelease, index: str) -> bytes:
-    """The bytes of a release's file, at most one more than may be."""
+    """The bytes of a release's file, at most one more than the list says."""
     page = f"{index}/{re.sub(r'[-_.]+', '-', source.name).lower()}/"
     try:
         request = urllib.request.Request(page, headers={"Accept": _INDEX_PAGE})
@@ -218,12 +224,10 @@ def _download(source: SourceRelease, index: str) -> bytes:
         if not urls:
             raise CorpusError(f"{page} has no file {source.file}: correct the list.")
         with urllib.request.urlopen(urljoin(page, urls[0]), timeout=_SECONDS) as answer:
-            data: bytes = answer.read(MAX_ARCHIVE_BYTES + 1)
+            data: bytes = answer.read(source.size + 1)
     except (OSError, ValueError, KeyError, TypeError) as error:  # URLError is an OSError, JSONDecodeError a ValueError
         raise CorpusError(
             f"{source.file} could not be fetched from {page} ({error}): try again, or put the file into the folder of "
             "--sdists."
         ) from error
-    if len(data) > MAX_ARCHIVE_BYTES:
-        raise CorpusError(f"{source.file} is larger than {MAX_ARCHIVE_BYTES:,} bytes: leave it out of the list.")
     return data
