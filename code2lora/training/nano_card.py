@@ -16,8 +16,8 @@ language: [code]
 tags: [python, causal-lm, byte-level-bpe, qwen2]
 ---
 # nano: a small backbone for Python"""
-_PURPOSE = """It is made to ship inside the package, so that every command runs on a processor without a network. It is **a
-    plumbing default and makes no claim of quality**: use it to see that a pipeline works, and a real model for
+_PURPOSE = """It is made to ship inside the package, so that every command runs on a processor without a network. It is
+    **a plumbing default and makes no claim of quality**: use it to see that a pipeline works, and a real model for
     results."""
 _LIMITS = (
     "- It is very small and has seen very little text. It repeats itself, invents names, and rarely computes the value "
@@ -66,9 +66,9 @@ def _network(record: NanoRecord) -> str:
     return _paragraph(
         f"""A Qwen2-architecture causal language model for Python with {record.parameters:,} parameters
         ({recipe["layers"]} layers of width {recipe["hidden_size"]}, {recipe["heads"]} query and {recipe["kv_heads"]}
-        key-value heads, tied embeddings, context of {recipe["context_length"]:,} tokens), and a byte-level BPE tokenizer
-        of {recipe["vocab_size"]:,} entries. Digits are tokens of their own; `<|endoftext|>` ends a text, `<|pad|>` pads,
-        and nothing is put before a text. Weights are stored in bfloat16."""
+        key-value heads, tied embeddings, context of {recipe["context_length"]:,} tokens), and a byte-level BPE
+        tokenizer of {recipe["vocab_size"]:,} entries. Digits are tokens of their own; `<|endoftext|>` ends a text,
+        `<|pad|>` pads, and nothing is put before a text. Weights are stored in bfloat16."""
     )
 
 
@@ -104,7 +104,8 @@ def _unseen(record: NanoRecord) -> str:
     names = ", ".join(source["name"] for source in record.corpus["sources"] if source["held_out"])
     return _paragraph(
         f"""Unseen projects are those that nothing was learnt from: {names}. Their figures are of
-        {record.unseen.tokens:,} tokens ({record.unseen.bytes:,} bytes) from {record.corpus["files"]["unseen"]:,} files."""
+        {record.unseen.tokens:,} tokens ({record.unseen.bytes:,} bytes) from {record.corpus["files"]["unseen"]:,}
+        files."""
     )
 
 
