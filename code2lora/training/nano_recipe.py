@@ -146,7 +146,7 @@ def read_recipe(path: Path) -> NanoRecipe:
         if name not in names:
             raise TrainingError(f"Recipe {path}: {name!r} is none of its numbers.{near(name, names)}")
     try:
-        return TypeAdapter(NanoRecipe).validate_python(asdict(NanoRecipe()) | found, strict=True)
+        return TypeAdapter(NanoRecipe).validate_python(asdict(NanoRecipe()) | found)
     except ValidationError as error:
         first = error.errors()[0]
         raise TrainingError(f"Recipe {path}: {first['loc'][0]} is {first['input']!r}: {first['msg']}.") from error

@@ -70,7 +70,7 @@ def encode(
     eos = [tokenizer.token_to_id(EOS_TOKEN)]
     parts: list[Stream] = []
     for start in range(0, len(files), _ENCODE_FILES):
-        for encoding in tokenizer.encode_batch([file.text for file in files[start : start + _ENCODE_FILES]]):
+        for encoding in tokenizer.encode_batch_fast([file.text for file in files[start : start + _ENCODE_FILES]]):
             parts.append(np.array(encoding.ids + eos, dtype=np.uint16))
         if progress is not None:
             progress(min(start + _ENCODE_FILES, len(files)))
