@@ -19,14 +19,12 @@ import torch
 from code2lora.errors import TrainingError
 from code2lora.training.loop import STATE_NAME
 from code2lora.training.nano_data import NanoData
-from code2lora.training.nano_model import new_model, new_optimizer, rounded, token_losses, trained_weights
+from code2lora.training.nano_model import NanoModel, new_model, new_optimizer, rounded, token_losses, trained_weights
 from code2lora.training.nano_recipe import NanoRecipe, Rate, TrainingProgress, Validation, learning_rate_at
 from code2lora.training.nano_text import token_bytes, windows
 from code2lora.training.state import Standing, copied, load_state, save_state
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from code2lora.training.nano_text import Stream
 
 _MEASURED_STEPS = 3
@@ -65,7 +63,7 @@ class NanoOutcome:
     """
 
     standing: Standing
-    model: "PreTrainedModel"
+    model: NanoModel
     validation: Validation
     unseen: Validation | None
 
@@ -188,7 +186,7 @@ class _Loop:
         if standing.best_loss is None or loss < standing.best_loss:
             standing.best_step, standing.best_loss, self.best = standing.step, loss, weights
 
-    def _examine(self, model: "PreTrainedModel", held_WT: "Stream") -> Validation:
+    def _examine(self, model: NanoModel, held_WT: "Stream") -> Validation:
         """The loss of a model over the first windows of a seeded order."""
         recipe = self.recipe
         generator = torch.Generator().manual_seed(recipe.seed)

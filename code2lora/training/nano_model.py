@@ -6,7 +6,7 @@ Legend: `B` windows per batch, `T` tokens per window, `V` vocabulary.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from code2lora.training.nano_recipe import NanoRecipe
 from code2lora.training.nano_text import EOS_TOKEN, PAD_TOKEN
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
+NanoModel: TypeAlias = "PreTrainedModel"
+"""A network of the library's Qwen2 class."""
 
-def new_model(recipe: NanoRecipe, vocab_size: int) -> "PreTrainedModel":
+
+def new_model(recipe: NanoRecipe, vocab_size: int) -> NanoModel:
     """A Qwen2-architecture model with seeded weights; torch's global generator is left as it was."""
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -38,12 +41,12 @@ def new_model(recipe: NanoRecipe, vocab_size: int) -> "PreTrainedModel":
     )
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model: PreTrainedModel = Qwen2ForCausalLM(config)
+        model: NanoModel = Qwen2ForCausalLM(config)
     model.train()
     return model
 
 
-def trained_weights(model: "PreTrainedModel") -> dict[str, "nn.Parameter"]:
+def trained_weights(model: NanoModel) -> dict[str, "nn.Parameter"]:
     """Everything that is trained, by name: matrices first, in the order in which `new_optimizer` has them."""
     return dict(sorted(model.named_parameters(), key=lambda item: item[1].dim() < 2))
 
@@ -59,7 +62,7 @@ def new_optimizer(weights: Mapping[str, "nn.Parameter"], recipe: NanoRecipe) -> 
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, recipe.beta2), fused=True)
 
 
-def token_losses(model: "PreTrainedModel", batch_BT: "torch.Tensor") -> "torch.Tensor":
+def token_losses(model: NanoModel, batch_BT: "torch.Tensor") -> "torch.Tensor":
     """Negative log likelihood of every token but the first (`B` * `T`), in nats; products are in bfloat16."""
     import torch
 
@@ -70,7 +73,7 @@ def token_losses(model: "PreTrainedModel", batch_BT: "torch.Tensor") -> "torch.T
     )
 
 
-def rounded(model: "PreTrainedModel", kept: Mapping[str, "torch.Tensor"]) -> "PreTrainedModel":
+def rounded(model: NanoModel, kept: Mapping[str, "torch.Tensor"]) -> NanoModel:
     """A copy of a model that has other weights, each rounded to bfloat16 and held in float32.
 
     Args:
@@ -81,14 +84,15 @@ def rounded(model: "PreTrainedModel", kept: Mapping[str, "torch.Tensor"]) -> "Pr
 
     import torch
 
-    copied: PreTrainedModel = copy.deepcopy(model).eval()
+    copied = copy.deepcopy(model)
+    copied.train(mode=False)
     with torch.no_grad():
         for name, weight in trained_weights(copied).items():
             weight.copy_(kept[name].to(torch.bfloat16))
     return copied
 
 
-def write_model(folder: Path, model: "PreTrainedModel", tokenizer: "Tokenizer") -> None:
+def write_model(folder: Path, model: NanoModel, tokenizer: "Tokenizer") -> None:
     """Writes weights (bfloat16), configuration and tokenizer into a folder: a backbone like any other."""
     import safetensors.torch
     import torch

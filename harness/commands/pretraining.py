@@ -131,7 +131,7 @@ def _show_forecast(recipe: "NanoRecipe", rate: "Rate", listed: "SourceList", opt
     size = sum(source.size for source in missing)
     tokens = recipe.steps * recipe.batch_size * recipe.context_length
     seconds = rate.seconds(recipe)
-    show(f"{len(listed.sources):,} releases, {len(missing):,} of them to download: {size / 1e6:,.1f} MB")
+    show(f"{len(listed.sources):,} source distributions, {len(missing):,} to download: {size / 1e6:,.1f} MB")
     show(
         f"{recipe.steps:,} steps, {tokens:,} tokens: about {duration(seconds)} at {rate.step_seconds:,.2g} s a step, "
         "beside reading and encoding; nothing was written"
