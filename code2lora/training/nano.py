@@ -46,7 +46,8 @@ class NanoSession:
         device: A torch device.
         index: Base of the simple index that knows where the files lie.
         save_seconds: Least time between two states on the disk; 0 writes one at every log step.
-        prepared: Told how far the preparation is: its name, and `(done, total)`.
+        prepared: Told how far the preparation is: what is done, and `(done, total)`. When training begins it is told
+            `nano`, the steps that an earlier start made, and all of them.
         progress: Told at every log step how far the training is.
     """
 
@@ -131,6 +132,10 @@ def _trained(session: NanoSession, settings: NanoSettings, work: Path, folder: P
     data = read_data(work / _DATA_NAME)
     log = TrainingLog(work / LOG_NAME)
 
+    def begin(done: int) -> None:
+        if session.prepared is not None:
+            session.prepared(NAME, done, session.recipe.steps)
+
     def report(at: TrainingProgress) -> None:
         log.add(NAME, at)
         _log.info("step %d/%d loss %.4f eta %.0f s", at.step, at.steps, at.loss, at.eta_seconds)
@@ -145,7 +150,7 @@ def _trained(session: NanoSession, settings: NanoSettings, work: Path, folder: P
         folder=work,
         save_seconds=session.save_seconds,
     )
-    outcome = train_weights(course, report)
+    outcome = train_weights(course, begin, report)
     record = _record(settings, outcome, data.facts)
 
     def fill(partial: Path) -> None:

@@ -68,11 +68,14 @@ class NanoOutcome:
     unseen: Validation | None
 
 
-def train_weights(course: NanoCourse, progress: Callable[[TrainingProgress], None]) -> NanoOutcome:
+def train_weights(
+    course: NanoCourse, begin: Callable[[int], None], progress: Callable[[TrainingProgress], None]
+) -> NanoOutcome:
     """Trains to the recipe's end; a state in the course's folder is gone on with.
 
     Args:
         course: What the training goes through.
+        begin: Called once with the steps that an earlier start made.
         progress: Called at every log step.
 
     Returns:
@@ -82,7 +85,9 @@ def train_weights(course: NanoCourse, progress: Callable[[TrainingProgress], Non
         CorpusError: what is learnt from or held out is shorter than one window.
         TrainingError: a loss is not finite, or the state is damaged.
     """
-    return _Loop(course, progress).run()
+    loop = _Loop(course, progress)
+    begin(loop.standing.step)
+    return loop.run()
 
 
 class _Loop:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from code2lora.training.nano_record import NanoRecord
     from code2lora.training.sdists import SourceList
 
-_BARS = {"fetching": "files", "reading": "releases", "encoding": "files"}
+_BARS = {"fetching": "files", "reading": "releases", "encoding": "files", "nano": "steps"}
 
 
 @Parameter(name="*", negative="")

@@ -88,7 +88,7 @@ def test_training_end_to_end(tmp_path, sdists):
     assert record.unseen is not None and record.unseen.loss != record.validation.loss
     assert prepared == [("fetching", 1, 2), ("fetching", 2, 2), ("reading", 1, 2), ("reading", 2, 2)] + [
         ("encoding", done, 50) for done in (record.corpus["files"]["train"], 40, 50)
-    ]
+    ] + [("nano", 0, 30)]
     assert [source["licence"] for source in record.corpus["sources"]] == ["MIT", "MIT"]
     assert str(tmp_path) not in record.to_json() + (folder / "MODEL_CARD.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["nano"]
@@ -166,7 +166,22 @@ def test_corpus_is_not_encoded_again_when_a_training_goes_on(tmp_path, sdists):
         run(sdists, tmp_path / "nano", progress=interrupt_at(5))
     told = []
     run(sdists, tmp_path / "nano", prepared=lambda *progress: told.append(progress))
-    assert told == []
+    assert told == [("nano", 0, 30)]
+
+
+def test_kill_between_the_last_step_and_the_folder_costs_no_step(tmp_path, sdists, whole, monkeypatch):
+    def die(*arguments):
+        raise Interrupted
+
+    monkeypatch.setattr("code2lora.training.nano.write_model", die)
+    with pytest.raises(Interrupted):
+        run(sdists, tmp_path / "nano")
+    monkeypatch.undo()
+    steps, told = [], []
+    run(sdists, tmp_path / "nano", progress=steps.append, prepared=lambda *progress: told.append(progress))
+    assert (steps, told) == ([], [("nano", 30, 30)])
+    assert bytes_of(tmp_path / "nano") == bytes_of(whole)
+    assert [line["step"] for line in read_log(tmp_path / "nano" / "run.log")] == [5, 10, 15, 20, 25, 30]
 
 
 def test_best_held_out_weights_are_kept(tmp_path, sdists):
