@@ -46,6 +46,7 @@ class NanoSession:
         device: A torch device.
         index: Base of the simple index that knows where the files lie.
         save_seconds: Least time between two states on the disk; 0 writes one at every log step.
+        compiled: Whether steps are compiled by torch.
         prepared: Told how far the preparation is: what is done, and `(done, total)`. When training begins it is told
             `nano`, the steps that an earlier start made, and all of them.
         progress: Told at every log step how far the training is.
@@ -57,6 +58,7 @@ class NanoSession:
     device: torch.device
     index: str = INDEX
     save_seconds: float = 600.0
+    compiled: bool = False
     prepared: Callable[[str, int, int], None] | None = None
     progress: Callable[[TrainingProgress], None] | None = None
 
@@ -68,6 +70,7 @@ class NanoSession:
             sources=tuple(asdict(source) for source in self.sources.sources),
             source_bytes=self.sources.source_bytes,
             device=self.device.type,
+            compiled=self.compiled,
             versions={"python": platform.python_version(), **versions},
         )
 
@@ -149,6 +152,7 @@ def _trained(session: NanoSession, settings: NanoSettings, work: Path, folder: P
         settings_sha256=settings.sha256(),
         folder=work,
         save_seconds=session.save_seconds,
+        compiled=session.compiled,
     )
     outcome = train_weights(course, begin, report)
     record = _record(settings, outcome, data.facts)
@@ -189,6 +193,7 @@ def _record(settings: NanoSettings, outcome: NanoOutcome, facts: dict[str, objec
         recipe=settings.recipe,
         source_bytes=settings.source_bytes,
         device=settings.device,
+        compiled=settings.compiled,
         versions=settings.versions,
         corpus=facts,
         parameters=sum(weight.numel() for weight in trained_weights(outcome.model).values()),

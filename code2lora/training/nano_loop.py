@@ -19,7 +19,15 @@ import torch
 from code2lora.errors import TrainingError
 from code2lora.training.loop import STATE_NAME
 from code2lora.training.nano_data import NanoData
-from code2lora.training.nano_model import NanoModel, new_model, new_optimizer, rounded, token_losses, trained_weights
+from code2lora.training.nano_model import (
+    NanoModel,
+    compiled_losses,
+    new_model,
+    new_optimizer,
+    rounded,
+    token_losses,
+    trained_weights,
+)
 from code2lora.training.nano_recipe import NanoRecipe, Rate, TrainingProgress, Validation, learning_rate_at
 from code2lora.training.nano_text import token_bytes, windows
 from code2lora.training.state import Standing, copied, load_state, save_state
@@ -41,6 +49,7 @@ class NanoCourse:
         settings_sha256: What identifies the training, so that no state of another one is gone on with.
         folder: Where the state is kept.
         save_seconds: Least time between two states on the disk; 0 writes one at every log step.
+        compiled: Whether steps are compiled by torch; validations never are.
     """
 
     recipe: NanoRecipe
@@ -49,6 +58,7 @@ class NanoCourse:
     settings_sha256: str
     folder: Path
     save_seconds: float
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,6 +113,7 @@ class _Loop:
         self.model = new_model(self.recipe, course.data.tokenizer.get_vocab_size()).to(course.device)  # type: ignore[arg-type]
         self.weights = trained_weights(self.model)
         self.optimizer = new_optimizer(self.weights, self.recipe)
+        self.losses = compiled_losses() if course.compiled else token_losses
         self.standing = Standing(settings_sha256=course.settings_sha256)
         self.best: dict[str, torch.Tensor] = {}
         self._order: tuple[int, torch.Tensor] | None = None
@@ -150,7 +161,7 @@ class _Loop:
         rate = learning_rate_at(standing.step, recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = token_losses(self.model, self._batch(standing.step)).mean()
+        loss = self.losses(self.model, self._batch(standing.step)).mean()
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -223,16 +234,17 @@ class _Loop:
         )
 
 
-def measured_rate(recipe: NanoRecipe, device: torch.device) -> Rate:
+def measured_rate(recipe: NanoRecipe, device: torch.device, *, compiled: bool = False) -> Rate:
     """How long a step and a validation take here: some are made on tokens drawn by chance."""
     model = new_model(recipe, recipe.vocab_size).to(device)  # type: ignore[arg-type]
     optimizer = new_optimizer(trained_weights(model), recipe)
     generator = torch.Generator().manual_seed(recipe.seed)
     size = (recipe.batch_size, recipe.context_length + 1)
     batch_BT = torch.randint(recipe.vocab_size, size, generator=generator).to(device)
+    losses = compiled_losses() if compiled else token_losses
     moments = [time.perf_counter()]
     for _ in range(_MEASURED_STEPS + 1):
-        token_losses(model, batch_BT).mean().backward()  # type: ignore[no-untyped-call]
+        losses(model, batch_BT).mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         _wait(device)

@@ -26,6 +26,7 @@ class NanoSettings(_Strict):
         sources: The releases, each with its file's hash.
         source_bytes: Most bytes of text that one of them gives.
         device: Kind of device; rounding differs between kinds.
+        compiled: Whether steps were compiled, which rounds otherwise too.
         versions: Of Python, whose parser chooses files, and of what tokenizes and trains.
     """
 
@@ -33,6 +34,7 @@ class NanoSettings(_Strict):
     sources: tuple[dict[str, Any], ...]
     source_bytes: int
     device: str
+    compiled: bool = False
     versions: dict[str, str]
 
     def sha256(self) -> str:
@@ -49,6 +51,7 @@ class NanoRecord(_Strict):
         recipe: As in the settings.
         source_bytes: As in the settings.
         device: As in the settings.
+        compiled: As in the settings.
         versions: As in the settings.
         corpus: `sha256`, `files` and `tokens` of `train`, `val` and `unseen`, and what each of the `sources` gave.
         parameters: Numbers that were trained.
@@ -65,6 +68,7 @@ class NanoRecord(_Strict):
     recipe: dict[str, int | float]
     source_bytes: int
     device: str
+    compiled: bool = False
     versions: dict[str, str]
     corpus: dict[str, Any]
     parameters: int

@@ -30,14 +30,15 @@ TINY = NanoRecipe(
 )
 
 
-def run(sdists, folder, recipe=TINY, *, progress=None, save_seconds=0.0, prepared=None):
+def run(sdists, folder, recipe=TINY, *, progress=None, prepared=None, compiled=False):
     session = NanoSession(
         recipe=recipe,
         sources=read_source_list(sdists / "list.toml"),
         cache=sdists,
         device=torch.device("cpu"),
         index="http://127.0.0.1:9/nobody",
-        save_seconds=save_seconds,
+        save_seconds=0.0,
+        compiled=compiled,
         progress=progress,
         prepared=prepared,
     )

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -380,3 +381,21 @@ def test_learning_rate_warms_up_peaks_and_ends_at_its_share():
     assert rates[4] == max(rates) == TINY.learning_rate
     assert rates[:5] == sorted(rates[:5]) and rates[5:] == sorted(rates[5:], reverse=True)
     assert rates[-1] == pytest.approx(TINY.learning_rate * TINY.final_learning_rate)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # compiling warns of its own ways
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch needs a C++ compiler to compile")
+def test_compiled_training_goes_on_to_the_same_bytes_and_is_another_training(tmp_path, sdists, whole):
+    recipe = dataclasses.replace(TINY, steps=10)
+    run(sdists, tmp_path / "a", recipe, compiled=True)
+    with pytest.raises(Interrupted):
+        run(sdists, tmp_path / "b", recipe, compiled=True, progress=interrupt_at(10))
+    run(sdists, tmp_path / "b", recipe, compiled=True)
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+    plain = run(sdists, tmp_path / "c", recipe)
+    compiled = read_nano_record(tmp_path / "a")
+    assert compiled.settings_sha256 != plain.settings_sha256
+    assert compiled.validation.loss == pytest.approx(plain.validation.loss, rel=0.02)
+    assert "compiled by torch" in (tmp_path / "a" / "MODEL_CARD.md").read_text()
+    assert "compiled by torch" not in (whole / "MODEL_CARD.md").read_text()
