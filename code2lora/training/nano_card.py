@@ -141,10 +141,11 @@ def _left_out(record: NanoRecord) -> str:
 
 def _training(record: NanoRecord) -> str:
     used = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    device = f"{record.device}, compiled by torch" if record.compiled else record.device
     return _paragraph(
         f"""`repobench train-nano` with the releases of the table and the recipe of `training.json`: AdamW, cosine
         schedule with warm-up, bfloat16 autocast, {record.recipe["batch_size"]:,} windows of
-        {record.recipe["context_length"]:,} tokens per step, on {record.device}{", compiled by torch" if record.compiled else ""}; {used}. The weights are those of the
+        {record.recipe["context_length"]:,} tokens per step, on {device}; {used}. The weights are those of the
         lowest held-out loss; `run.log` has the curve. Equal recipe, releases, versions and kind of processor give equal
         weights."""
     )

@@ -1,5 +1,7 @@
 """`repobench train-nano`: a small backbone, trained from scratch on a pinned list of releases."""
 
+import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,6 +90,8 @@ def _check(options: NanoOptions) -> None:
     for name, value in (("--tokens", options.tokens), ("--minutes", options.minutes)):
         if value is not None and not 0 < value < float("inf"):
             raise ConfigError(f"{name} {value} trains nothing: give more than 0")
+    if options.compile and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
+        raise ConfigError("--compile needs a C++ compiler (g++): install one, or leave --compile out")
 
 
 def _begun(recipe: "NanoRecipe", options: NanoOptions) -> "NanoRecipe | None":

@@ -98,6 +98,12 @@ def test_dry_run_is_said_in_two_lines(place, capsys):
     assert second.startswith("10 steps, 1,280 tokens: about ")
 
 
+def test_compiling_without_a_compiler_is_one_sentence(place, capsys, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert train(place, "--compile") == 2
+    assert "--compile needs a C++ compiler (g++): install one, or leave --compile out" in capsys.readouterr().err
+
+
 def test_file_with_another_hash_ends_in_one_sentence(place, capsys):
     (place / "sdists" / "made-1.0.tar.gz").write_bytes(b"changed")
     assert train(place) == 2
