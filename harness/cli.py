@@ -62,6 +62,10 @@ _COMMANDS = {
         "running",
         "Answer tasks with one method and score the answers; goes on where it stopped.",
     ),
+    "train-nano": (
+        "pretraining",
+        "Train a small backbone from scratch on a pinned list of releases; goes on where it stopped.",
+    ),
     "adapt": ("adapting", "Make the adapter of one repository: a folder for peft and vLLM, or a GGUF file."),
     "score": ("running", "Score the predictions of a run again, without any model."),
     "diagnose": (

@@ -14,7 +14,7 @@ MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 400, 60, 7
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 ONLY_IN = {
     "pygit2": {"repopeftbench/gitrepo.py", "repopeftbench/gitremote.py"},
-    "transformers": {"code2lora/backbone.py", "code2lora/training/nano.py"},
+    "transformers": {"code2lora/backbone.py", "code2lora/training/nano_model.py"},
     "docker": {"sandboxes/docker.py"},
     "huggingface_hub": {"repopeftbench/dataset/hub.py", "code2lora/hub.py"},
     "codebleu": {"harness/metrics/codebleu_package.py"},

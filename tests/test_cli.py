@@ -20,6 +20,8 @@ FLAGS = {
     "diff": "--exit-code --limit --no-exit-code",
     "train": "--backbone --data --device --draws --dry-run --dtype --encoder --layers --method --out --overwrite "
     "--recipe --save-minutes --seed --seeds --steps --tensorboard --vectors",
+    "train-nano": "--compile --device --dry-run --minutes --out --overwrite --recipe --save-minutes --sdists --sources "
+    "--tokens",
     "run": "--backbone --batch-size --cache --checkpoint --context-tokens --data --device --dry-run --dtype "
     "--embeddings --encoder --engine --k --limit --max-new-tokens --method --out --overwrite --ray-address --refresh "
     "--retrieval --seed --split --state --track",

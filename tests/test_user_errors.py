@@ -4,12 +4,14 @@ In a sentence `{place}` is the folder of the case. A message says what is wrong,
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
 from harness.cli import run_command
 from harness.predictors.protocol import METHODS
 
+EXAMPLES = Path(__file__).parent.parent / "examples"
 AVAILABLE = ", ".join(METHODS)
 SLICES = "family, event, target-type, target-length, prefix-length, position, target-in-prefix, repository-size"
 ERRORS = [
@@ -88,6 +90,15 @@ ERRORS = [
     ("train --method fft --draws 1 --steps 1", "--draws and --steps say the same: give one of them"),
     ("train --method fft --seeds 0", "--seeds 0 trains nothing: give 1 or more"),
     ("train --method fft --steps 0", "--steps 0 trains nothing: give 1 or more"),
+    ("train-nano --sources {place}/missing.toml", "{place}/missing.toml cannot be read as a list of sources"),
+    ("train-nano --sources {sources} --tokens 5 --minutes 1", "--tokens and --minutes say the same: give one of them"),
+    ("train-nano --sources {sources} --minutes 0", "--minutes 0.0 trains nothing: give more than 0"),
+    ("train-nano --sources {sources} --recipe {place}/missing.toml", "Recipe {place}/missing.toml cannot be read"),
+    ("train-nano --sources {sources} --device tpu9", "Device 'tpu9' is not a torch device; use auto, cpu or cuda:0."),
+    (
+        "train-nano --sources {sources} --overwrite -o {data}",
+        "{data} holds something that is no training: choose another folder",
+    ),
     ("score {place} --workers 0", "--workers 0 leaves nobody to score: give 1 or more"),
     ("compare {place} {place} --limit -1", "--limit -1 must not be negative"),
     ("diff {data} {data} --limit -1", "--limit -1 must not be negative: give 0 for no examples"),
@@ -114,7 +125,7 @@ def test_mistake_is_answered_by_one_sentence_and_nothing_is_done(line, sentence,
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     capsys.readouterr()
-    named = {"place": tmp_path, "data": data}
+    named = {"place": tmp_path, "data": data, "sources": EXAMPLES / "nano-sources.toml"}
     assert run_command([word.format(**named) for word in line.split()]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

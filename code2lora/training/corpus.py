@@ -1,51 +1,29 @@
-"""Python files on this machine -> an ordered, deduplicated training corpus whose origin and licence are known (io).
+"""Files of source distributions -> an ordered, deduplicated training corpus whose origin and licence are known (io).
 
-Two origins are offered: folders that the caller names with their licence, and installed distributions, whose licence is
-read from their metadata and must be permissive. The order of files depends on names only, never on the file system.
-It does not know tokens, models or training; it does not judge whether a folder's stated licence is true.
+Which files are learnt from is a function of their names and bytes alone. It does not know tokens, models or training.
 """
 
 import ast
 import hashlib
-import importlib.metadata
-import platform
 import re
-import sysconfig
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from code2lora.errors import CorpusError
+from code2lora.training.sdists import SourceRelease, python_members
 
-PERMISSIVE_LICENCES = frozenset(
-    {"0BSD", "APACHE-2.0", "BSD", "BSD-2-CLAUSE", "BSD-3-CLAUSE", "CC0-1.0", "ISC", "MIT", "MIT-0", "PSF-2.0", "ZLIB"}
-)
-# Tables and data dressed as code: they teach a small model digits and escapes, and cost it everything else.
-SKIPPED_PARTS = frozenset(
-    {"__pycache__", "config-3", "encodings", "idlelib", "lib2to3", "pydoc_data", "site-packages", "dist-packages"}
+# Copies of other projects: they teach a model what it must not have seen.
+SKIPPED_FOLDERS = frozenset(
+    {"_distutils", "_vendor", "cextern", "extern", "externals", "node_modules", "third_party", "vendor", "vendored"}
 )
 MAX_FILE_BYTES = 300_000
+MAX_LINE_CHARACTERS = 1_000
+MAX_DIGIT_SHARE = 0.2
+_GENERATED = re.compile(r"@generated|do not edit|auto-?generated|generated (by|from|with)", re.IGNORECASE)
+_GENERATED_WITHIN = 400
 _SPLIT_BUCKETS = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorpusSource:
-    """One origin of Python files.
-
-    Attributes:
-        name: What the files belong to, such as a distribution's name.
-        version: Its version, as the origin states it.
-        licence: Its licence, as an SPDX expression or the origin's own words.
-        root: The folder that relative names start from. It is never written to any record.
-        names: The files, as POSIX paths relative to `root`, sorted.
-    """
-
-    name: str
-    version: str
-    licence: str
-    root: Path
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +31,8 @@ class CorpusFile:
     """One file that passed the filters.
 
     Attributes:
-        source: Name of its `CorpusSource`.
-        name: POSIX path relative to the source's root.
+        source: Name of its release.
+        name: POSIX path in the source distribution.
         sha256: Hex digest of its bytes.
         text: Its content, decoded from UTF-8.
     """
@@ -67,11 +45,15 @@ class CorpusFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceUse:
-    """How much of a source is in a corpus: files and bytes of UTF-8 kept, and files left out by a filter."""
+    """How much of a release is in a corpus: files and bytes of UTF-8 kept, and `.py` files left out by a filter."""
 
     name: str
     version: str
+    released: str
+    file: str
+    sha256: str
     licence: str
+    held_out: bool
     files: int
     bytes: int
     files_left_out: int
@@ -83,154 +65,140 @@ class Corpus:
 
     Attributes:
         train: The files to learn from.
-        val: The files held out, chosen by their content's hash.
-        uses: What each source contributed, in the order of the sources.
+        val: Files held out of the same projects, chosen by their content's hash.
+        unseen: The files of projects that nothing is learnt from.
+        uses: What each release contributed, in the order of the list.
         sha256: Hex digest over the origin, name and content of every file, in order.
     """
 
     train: tuple[CorpusFile, ...]
     val: tuple[CorpusFile, ...]
+    unseen: tuple[CorpusFile, ...]
     uses: tuple[SourceUse, ...]
     sha256: str
 
 
-def folder_source(root: Path, *, name: str, version: str, licence: str) -> CorpusSource:
-    """All `.py` files below a folder, as a source.
+def read_corpus(
+    sources: Sequence[SourceRelease],
+    cache: Path,
+    *,
+    source_bytes: int,
+    val_fraction: float,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
+    """Reads, filters, deduplicates and parts the files of releases.
+
+    A file is left out if the list says so, if it is larger than `MAX_FILE_BYTES`, lies in one of `SKIPPED_FOLDERS`, is
+    empty, not UTF-8, generated, mostly numbers, not accepted by this interpreter's parser, equal to an earlier one but
+    for white space at line ends, or beyond what one release may give; then those with the smallest hashes stay.
 
     Args:
-        root: The folder.
-        name: What to call it in the record of the training.
-        version: Its version, or "" where it has none.
-        licence: Its licence; the caller vouches for it.
-
-    Returns:
-        The source, its files sorted by name.
-
-    Raises:
-        CorpusError: `root` is not a folder.
-    """
-    if not root.is_dir():
-        raise CorpusError(f"Corpus folder {root} is not a folder: name an existing folder of .py files.")
-    names = (path.relative_to(root).as_posix() for path in root.rglob("*.py"))
-    return CorpusSource(name=name, version=version, licence=licence, root=root, names=_keep_names(names))
-
-
-def standard_library_source() -> CorpusSource:
-    """The running interpreter's standard library with its tests (licence PSF-2.0), without installed packages."""
-    root = Path(sysconfig.get_paths()["stdlib"])
-    return folder_source(root, name="python-standard-library", version=platform.python_version(), licence="PSF-2.0")
-
-
-def distribution_source(name: str) -> CorpusSource:
-    """The `.py` files of an installed distribution, if its stated licence is permissive.
-
-    Args:
-        name: The distribution's name, such as `numpy`.
-
-    Returns:
-        The source, its files sorted by name.
-
-    Raises:
-        CorpusError: it is not installed, or its metadata states no licence out of `PERMISSIVE_LICENCES`.
-    """
-    try:
-        distribution = importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        raise CorpusError(f"Distribution {name!r} is not installed: install it or leave it out.") from None
-    metadata = distribution.metadata
-    licence = metadata["License-Expression"] or metadata["License"] or ""
-    if not is_permissive(licence):
-        shown = licence.splitlines()[0] if licence else "no licence stated"
-        raise CorpusError(f"Distribution {name!r} is not known to be permissively licensed ({shown}): leave it out.")
-    names = (PurePosixPath(file).as_posix() for file in distribution.files or () if file.suffix == ".py")
-    inside = (file for file in names if not file.startswith("../"))
-    root = Path(str(distribution.locate_file("")))
-    return CorpusSource(name=name, version=distribution.version, licence=licence, root=root, names=_keep_names(inside))
-
-
-def is_permissive(expression: str) -> bool:
-    """Whether every licence that an SPDX expression names is in `PERMISSIVE_LICENCES`; exceptions (`WITH`) are not."""
-    words = [word for word in re.split(r"[\s()]+", expression) if word]
-    licences = [word for word in words if word not in {"AND", "OR"}]
-    return bool(licences) and all(word.upper() in PERMISSIVE_LICENCES for word in licences)
-
-
-def read_corpus(sources: Sequence[CorpusSource], *, val_fraction: float) -> Corpus:
-    """Reads, filters, deduplicates and parts the files of the sources.
-
-    A file is left out if it is larger than `MAX_FILE_BYTES`, empty, not UTF-8, not accepted by this interpreter's
-    parser, or byte-equal to an earlier one.
-
-    Args:
-        sources: Where to read, in order.
+        sources: The releases; those that are held out are read first, so that nothing learnt from is a copy of theirs.
+        cache: The folder with their files.
+        source_bytes: Most bytes of text that one of them gives.
         val_fraction: Share of files to hold out, from 0 to 1. A file's side depends on its content only.
+        progress: Told how many releases are read, as `(done, total)`.
 
     Returns:
         The corpus.
 
     Raises:
-        CorpusError: nothing is left to train on.
+        CorpusError: an archive cannot be read, or nothing is left to train on.
     """
     seen: set[str] = set()
-    files: list[CorpusFile] = []
-    uses: list[SourceUse] = []
-    for source in sources:
-        kept = list(_read_source(source, seen))
-        size = sum(len(file.text.encode()) for file in kept)
-        uses.append(
-            SourceUse(
-                name=source.name,
-                version=source.version,
-                licence=source.licence,
-                files=len(kept),
-                bytes=size,
-                files_left_out=len(source.names) - len(kept),
-            )
-        )
-        files += kept
+    found: dict[str, tuple[list[CorpusFile], int]] = {}
+    for source in sorted(sources, key=_learnt_from):
+        found[source.name] = _read_source(source, cache, seen)
+        if progress is not None:
+            progress(len(found), len(sources))
+    chosen = {name: _within(files, source_bytes) for name, (files, _) in found.items()}
+    uses = tuple(_use(source, chosen[source.name], found[source.name][1]) for source in sources)
+    files = [file for source in sources if not source.held_out for file in chosen[source.name]]
+    unseen = [file for source in sources if source.held_out for file in chosen[source.name]]
     train = tuple(file for file in files if not _is_held_out(file, val_fraction))
-    val = tuple(file for file in files if _is_held_out(file, val_fraction))
     if not train:
-        raise CorpusError(f"No usable .py file in {len(sources)} corpus source(s): name folders with Python 3 code.")
-    digest = hashlib.sha256("".join(f"{file.source}\0{file.name}\0{file.sha256}\n" for file in files).encode())
-    return Corpus(train=train, val=val, uses=tuple(uses), sha256=digest.hexdigest())
-
-
-def _keep_names(names: Iterator[str]) -> tuple[str, ...]:
-    """Sorted names without those that lie in a skipped folder (`config-3.11-...` counts as `config-3`)."""
-    return tuple(
-        sorted(
-            name
-            for name in names
-            if not any(part in SKIPPED_PARTS or part.startswith("config-3") for part in PurePosixPath(name).parts)
-        )
+        raise CorpusError(f"No usable .py file in {len(sources)} source(s): list releases with Python 3 code.")
+    lines = (f"{file.source}\0{file.name}\0{file.sha256}\n" for file in (*files, *unseen))
+    return Corpus(
+        train=train,
+        val=tuple(file for file in files if _is_held_out(file, val_fraction)),
+        unseen=tuple(unseen),
+        uses=uses,
+        sha256=hashlib.sha256("".join(lines).encode()).hexdigest(),
     )
 
 
-def _read_source(source: CorpusSource, seen: set[str]) -> Iterator[CorpusFile]:
-    """The files of one source that pass the filters; adds their digests to `seen`."""
-    for name in source.names:
-        data = (source.root / name).read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        if digest in seen or not data.strip() or len(data) > MAX_FILE_BYTES:
+def _learnt_from(source: SourceRelease) -> bool:
+    return not source.held_out
+
+
+def _read_source(source: SourceRelease, cache: Path, seen: set[str]) -> tuple[list[CorpusFile], int]:
+    """The files of a release that pass the filters, by name, and how many there are in all; adds to `seen`."""
+    members = sorted(python_members(cache / source.file, MAX_FILE_BYTES), key=lambda member: member[0])
+    kept: list[CorpusFile] = []
+    for name, data in members:
+        if data is None or name in source.leave_out or SKIPPED_FOLDERS & set(PurePosixPath(name).parts):
             continue
-        text = _parsed_text(data)
-        if text is not None:
-            seen.add(digest)
-            yield CorpusFile(source=source.name, name=name, sha256=digest, text=text)
+        text = usable_text(data)
+        if text is None:
+            continue
+        key = hashlib.sha256("\n".join(line.rstrip() for line in text.split("\n")).strip().encode()).hexdigest()
+        if key not in seen:
+            seen.add(key)
+            digest = hashlib.sha256(data).hexdigest()
+            kept.append(CorpusFile(source=source.name, name=name, sha256=digest, text=text))
+    return kept, len(members)
 
 
-def _parsed_text(data: bytes) -> str | None:
-    """The file as text with Unix line ends, or None if it is not UTF-8 or not Python for this interpreter."""
+def usable_text(data: bytes) -> str | None:
+    """A file as text with Unix line ends, or None if a small model should not learn from it."""
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        return None
+    if not text.strip() or _is_data(text) or _GENERATED.search(text[:_GENERATED_WITHIN]):
+        return None
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SyntaxWarning on invalid escapes in other people's files
             ast.parse(text)
-    except (UnicodeDecodeError, SyntaxError, ValueError, RecursionError, MemoryError):
-        # ValueError: NUL bytes. RecursionError and MemoryError: the parser's limits, which CPython's tests probe.
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # ValueError: NUL bytes. RecursionError and MemoryError: the parser's limits, which tests of parsers probe.
         return None
-    return text.replace("\r\n", "\n")
+    return text
+
+
+def _is_data(text: str) -> bool:
+    """Whether a file is a table: lines that nobody reads, or digits all over."""
+    digits = sum(map(text.count, "0123456789"))
+    return digits > MAX_DIGIT_SHARE * len(text) or max(map(len, text.split("\n"))) > MAX_LINE_CHARACTERS
+
+
+def _within(files: list[CorpusFile], limit: int) -> list[CorpusFile]:
+    """The files with the smallest hashes that together have at most `limit` bytes, in their order."""
+    chosen: set[str] = set()
+    size = 0
+    for file in sorted(files, key=lambda file: file.sha256):
+        size += len(file.text.encode())
+        if size > limit:
+            break
+        chosen.add(file.sha256)
+    return [file for file in files if file.sha256 in chosen]
+
+
+def _use(source: SourceRelease, files: list[CorpusFile], members: int) -> SourceUse:
+    return SourceUse(
+        name=source.name,
+        version=source.version,
+        released=source.released,
+        file=source.file,
+        sha256=source.sha256,
+        licence=source.licence,
+        held_out=source.held_out,
+        files=len(files),
+        bytes=sum(len(file.text.encode()) for file in files),
+        files_left_out=members - len(files),
+    )
 
 
 def _is_held_out(file: CorpusFile, val_fraction: float) -> bool:

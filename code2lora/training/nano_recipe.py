@@ -1,9 +1,15 @@
-"""The numbers that a training of `nano` depends on, and the records that it reports. Pure: no torch, no files."""
+"""The numbers that a training of `nano` depends on, and what it tells while it goes on. No torch."""
 
 import math
-from dataclasses import dataclass
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from code2lora.errors import TrainingError
+from repopeftbench.near import near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,8 @@ class NanoRecipe:
         val_windows: Most windows that a validation reads.
         tokenizer_bytes: Most bytes of training text that the tokenizer is trained on.
         log_every: Steps between progress records.
-        checkpoint_every: Steps between validations, each of which writes the folder; 0 writes only at the end.
+        checkpoint_every: Steps between validations, of which the best one's weights are kept; 0 validates only at the
+            end.
     """
 
     seed: int = 20_261_120
@@ -97,6 +104,57 @@ class Validation:
     bits_per_byte: float
     tokens: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a machine trains.
+
+    Attributes:
+        step_seconds: Wall time of an optimizer step.
+        validation_seconds: Wall time of a validation.
+    """
+
+    step_seconds: float
+    validation_seconds: float
+
+    def seconds(self, recipe: NanoRecipe) -> float:
+        """What a training takes."""
+        return recipe.steps * self._per_step(recipe) + self.validation_seconds
+
+    def steps_within(self, recipe: NanoRecipe, seconds: float) -> int:
+        """How many steps a training makes in a span of time; at least one."""
+        return max(1, int((seconds - self.validation_seconds) / self._per_step(recipe)))
+
+    def _per_step(self, recipe: NanoRecipe) -> float:
+        every = recipe.checkpoint_every
+        return self.step_seconds + (self.validation_seconds / every if every else 0.0)
+
+
+def read_recipe(path: Path) -> NanoRecipe:
+    """The recipe of a TOML file: what it leaves out is as in the default one.
+
+    Raises:
+        TrainingError: it cannot be read, or names or values are none of a recipe's.
+    """
+    try:
+        found: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TrainingError(f"Recipe {path} cannot be read ({error}): give a TOML file.") from error
+    names = [field.name for field in fields(NanoRecipe)]
+    for name in found:
+        if name not in names:
+            raise TrainingError(f"Recipe {path}: {name!r} is none of its numbers.{near(name, names)}")
+    try:
+        return TypeAdapter(NanoRecipe).validate_python(asdict(NanoRecipe()) | found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise TrainingError(f"Recipe {path}: {first['loc'][0]} is {first['input']!r}: {first['msg']}.") from error
+
+
+def with_tokens(recipe: NanoRecipe, tokens: int) -> NanoRecipe:
+    """The recipe with the steps that learn from so many tokens, or a few less; at least one."""
+    return replace(recipe, steps=max(1, tokens // (recipe.batch_size * recipe.context_length)))
 
 
 def check_recipe(recipe: NanoRecipe) -> None:

@@ -4,7 +4,7 @@ Legend: `T` tokens per window, `V` vocabulary, `N` tokens of a stream, `W` windo
 """
 # Upper-case suffixes state the axes of an array.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from code2lora.errors import CorpusError
@@ -61,15 +61,19 @@ def _sample(files: Sequence[CorpusFile], limit: int) -> list[str]:
     return chosen
 
 
-def encode(files: Sequence[CorpusFile], tokenizer: "Tokenizer") -> "Stream":
-    """All files as one stream (`N`), each followed by the end-of-text token."""
+def encode(
+    files: Sequence[CorpusFile], tokenizer: "Tokenizer", progress: Callable[[int], None] | None = None
+) -> "Stream":
+    """All files as one stream (`N`), each followed by the end-of-text token; `progress` is told how many are done."""
     import numpy as np
 
     eos = [tokenizer.token_to_id(EOS_TOKEN)]
     parts: list[Stream] = []
     for start in range(0, len(files), _ENCODE_FILES):
-        for encoding in tokenizer.encode_batch([file.text for file in files[start : start + _ENCODE_FILES]]):
+        for encoding in tokenizer.encode_batch_fast([file.text for file in files[start : start + _ENCODE_FILES]]):
             parts.append(np.array(encoding.ids + eos, dtype=np.uint16))
+        if progress is not None:
+            progress(min(start + _ENCODE_FILES, len(files)))
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint16)
 
 

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from code2lora.errors import TrainingError
-from code2lora.training.record import Settings
 from repopeftbench.atomic import write_atomically
 
 SETTINGS_NAME = "settings.json"
@@ -27,12 +28,12 @@ def work_folder(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def claimed(work: Path, settings: Settings) -> Iterator[None]:
+def claimed(work: Path, settings: BaseModel) -> Iterator[None]:
     """Makes the folder, or takes over one of the same training, and holds it.
 
     Args:
         work: The folder.
-        settings: The training.
+        settings: Everything that its weights depend on.
 
     Raises:
         TrainingError: another process works in it, or it is of another training.

@@ -9,7 +9,7 @@ from types import MappingProxyType
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "Data": ("select", "mine", "import-official", "synth", "check", "diff"),
-        "Models": ("train", "adapt", "diagnose"),
+        "Models": ("train", "train-nano", "adapt", "diagnose"),
         "Evaluate": ("run", "score", "probe", "report", "compare", "serve"),
         "Publish": ("publish", "publish-run"),
         "System": ("doctor", "config", "completion"),
@@ -36,6 +36,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "train": (
             "repobench train --method shared-lora --data data --recipe nano -o checkpoint",
             "repobench train --method code2lora-static --data data --dry-run",
+        ),
+        "train-nano": (
+            "repobench train-nano --sources examples/nano-sources.toml --dry-run",
+            "repobench train-nano --sources examples/nano-sources.toml --minutes 120 -o nano",
         ),
         "adapt": (
             "repobench adapt . -o adapter",

@@ -97,20 +97,26 @@ def _train_one(
     recipe: "TrainingRecipe", seed: int, folder: Path, dataset: Dataset, options: TrainOptions
 ) -> "TrainingRecord":
     """Trains one seed."""
-    from code2lora.training.record import RECORD_NAME
     from code2lora.training.session import train
-    from code2lora.training.workspace import work_folder
     from harness.hypernetworks import vector_store_path
 
     if options.overwrite:
-        for old in (folder, work_folder(folder)):
-            if old is folder and old.exists() and not (old / RECORD_NAME).is_file():
-                raise ConfigError(f"{folder} holds something that is no training: choose another folder")
-            shutil.rmtree(old, ignore_errors=True)
+        clear_training(folder)
     vectors = options.vectors or vector_store_path()
     vectors.parent.mkdir(parents=True, exist_ok=True)
     with _session(recipe, seed, dataset, options, vectors) as session:
         return train(session, folder)
+
+
+def clear_training(folder: Path) -> None:
+    """Deletes a training, finished or not; raises `ConfigError` where the folder holds something else."""
+    from code2lora.training.record import RECORD_NAME
+    from code2lora.training.workspace import work_folder
+
+    if folder.exists() and not (folder / RECORD_NAME).is_file():
+        raise ConfigError(f"{folder} holds something that is no training: choose another folder")
+    for old in (folder, work_folder(folder)):
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _forecast(recipe: "TrainingRecipe", dataset: Dataset, options: TrainOptions) -> int:

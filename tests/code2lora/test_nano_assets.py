@@ -1,13 +1,15 @@
 import dataclasses
 import json
-import re
 
 import pytest
 
 from code2lora.backbone import NANO_FOLDER, load_backbone
 from code2lora.generation import generate
-from code2lora.training.corpus import is_permissive
-from code2lora.training.nano import NanoRecipe
+from code2lora.training.log import read_log
+from code2lora.training.nano_card import model_card
+from code2lora.training.nano_recipe import NanoRecipe
+from code2lora.training.nano_record import read_nano_record
+from code2lora.training.sdists import is_permissive
 
 PREFIXES = ("def test_len():\n    x = [1, 2, 3]\n    assert len(x) == ", "import unittest\n\n\nclass ", "é", "")
 
@@ -57,21 +59,9 @@ def test_nano_predicts_code_better_than_chance(record):
     assert record["validation"]["bits_per_byte"] < 1.6
 
 
-def test_card_states_the_figures_of_the_training_record(record):
+@pytest.mark.xfail(
+    not (NANO_FOLDER / "run.log").is_file(), reason="the bundled weights are from before train-nano", strict=True
+)
+def test_card_is_the_one_that_record_and_log_make():
     card = (NANO_FOLDER / "MODEL_CARD.md").read_text(encoding="utf-8")
-    validation = record["validation"]
-    figures = {
-        "Parameters": f"{record['parameters']:,}",
-        "Steps": f"{record['steps']:,}",
-        "Tokens trained on": f"{record['tokens']:,}",
-        "Training loss (nats per token)": f"{record['train_loss']:.3f}",
-        "Held-out loss (nats per token)": f"{validation['loss']:.3f}",
-        "Held-out bits per byte": f"{validation['bits_per_byte']:.3f}",
-        "Seconds": f"{record['seconds']:,.0f}",
-        "Corpus SHA-256": f"`{record['corpus']['sha256']}`",
-    }
-    rows = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", card, flags=re.MULTILINE))
-    assert {name: rows.get(name) for name in figures} == figures
-    for source in record["corpus"]["sources"]:
-        cells = [source["name"], source["version"], source["licence"], f"{source['files']:,}", f"{source['bytes']:,}"]
-        assert f"| {' | '.join(cells)} |" in card
+    assert card == model_card(read_nano_record(NANO_FOLDER), read_log(NANO_FOLDER / "run.log"))

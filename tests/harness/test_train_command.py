@@ -10,8 +10,8 @@ from trained_checkpoints import write_checkpoint
 
 from code2lora.backbone import load_backbone
 from code2lora.backbone_encoder import BackboneEncoder
-from code2lora.training.corpus import is_permissive
 from code2lora.training.recipe import METHODS, RECIPE_FOLDER
+from code2lora.training.sdists import is_permissive
 from harness.cli import run_command
 from harness.costs import read_costs
 from harness.errors import PredictorError
