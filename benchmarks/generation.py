@@ -281,7 +281,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--siblings", choices=("chain", "apart"), default="chain")
     parser.add_argument("--curve", default="", help="numbers of distinct adapters, with commas")
     parser.add_argument("--curve-tasks", type=int)
-    parser.add_argument("--chunk", type=int, default=64, help="tasks of one call, as in a run")
+    parser.add_argument("--chunk", type=int, help="tasks of one call; default: as in a run")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)

@@ -20,6 +20,7 @@ from code2lora.adapters import Adapter
 from code2lora.errors import TrainingError
 from code2lora.lora import Injection
 from code2lora.packed_losses import Batch, batched, target_losses
+from code2lora.recomputing import recomputed_if_large
 from code2lora.training.nano_recipe import TrainingProgress
 from code2lora.training.plan import Draw, Plan
 from code2lora.training.recipe import Terms
@@ -80,6 +81,11 @@ class Course:
     def terms(self) -> Terms:
         """The terms of the plan."""
         return self.plan.terms
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that go through the backbone together."""
+        return self.terms.rows * self.tokens.context_length
 
 
 def learning_rate_at(step: int, steps: int, peak: float, terms: Terms) -> float:
@@ -142,7 +148,9 @@ class _Loop:
     def run(self) -> Standing:
         """Runs the steps that are left."""
         terms, standing = self.course.terms, self.standing
-        with Injection(self.course.backbone.model, detach_input=self.course.detach_input) as injection:
+        backbone, most_tokens = self.course.backbone, self.course.most_tokens
+        injected = Injection(backbone.model, detach_input=self.course.detach_input)
+        with injected as injection, recomputed_if_large(backbone, most_tokens):
             if not standing.step and self.course.exam and not standing.curve:
                 self._validate(injection)
             started = saved = time.monotonic()
@@ -227,8 +235,7 @@ class _Loop:
 
 def _batches(course: Course, tokens: TokenStore, draws: Sequence[Draw], rows: Sequence[int]) -> list[Batch]:
     """Draws as they go through the backbone, those of one row of the adapters together."""
-    most_tokens = course.terms.rows * tokens.context_length
-    return batched(course.backbone, tokens.sequences([draw.row for draw in draws]), rows, most_tokens)
+    return batched(course.backbone, tokens.sequences([draw.row for draw in draws]), rows, course.most_tokens)
 
 
 def _diverged(
