@@ -40,6 +40,7 @@ from code2lora.adapters import Adapter, stack
 from code2lora.backbone import Backbone
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import Injection, target_modules, type_dims
+from harness.manifest import chunk_tasks
 
 _RANK = 16
 _CONTEXT_WIDTH = 2_048
@@ -286,7 +287,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.chunk = options.chunk or chunk_tasks(options.batch_size)
+    return options
 
 
 if __name__ == "__main__":
