@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -210,7 +210,8 @@ class Injection:
         with torch.autocast(input_BTI.device.type, enabled=False):
             learns = torch.is_grad_enabled() and A_GRI.requires_grad
             if learns and self._groups is None and (self._rows == 1 or self._fits(input_BTI)):
-                return _TaughtBranch.apply(output_BTO, input_BTI, A_GRI, B_GOR, self._scaling)
+                learnt = _TaughtBranch.apply(output_BTO, input_BTI, A_GRI, B_GOR, self._scaling)  # type: ignore[no-untyped-call]
+                return cast("torch.Tensor", learnt)
             input_BTI = input_BTI.to(A_GRI.dtype)
             if self._rows == 1:
                 low_BTR = nn.functional.linear(input_BTI, A_GRI[0]) * self._scaling
@@ -237,7 +238,7 @@ class _TaughtBranch(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         output_BTO: torch.Tensor,
         input_BTI: torch.Tensor,
@@ -255,7 +256,7 @@ class _TaughtBranch(torch.autograd.Function):
         return torch.baddbmm(output_GTO, low_GTR, B_GOR.mT).view(output_BTO.shape)
 
     @staticmethod
-    def backward(ctx: Any, slope_BTO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, slope_BTO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         input_GTI, A_GRI, B_GOR, low_GTR = ctx.saved_tensors
         input_type, factor_type = ctx.types
         slope_GTO = slope_BTO.reshape(len(A_GRI), -1, slope_BTO.shape[-1])

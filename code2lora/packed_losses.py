@@ -89,7 +89,8 @@ def label_logits(backbone: "Backbone", batch: Batch) -> torch.Tensor:
         return (inputs[0][numbers_N, places_N][None],)
 
     # `logits_to_keep` has the same places for all rows: this has just those that are needed, in every architecture.
-    handle = backbone.model.get_output_embeddings().register_forward_pre_hook(chosen)
+    head: torch.nn.Module = backbone.model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    handle = head.register_forward_pre_hook(chosen)
     try:
         logits_NV: torch.Tensor = backbone.model(**pack_inputs(backbone, batch.packs), use_cache=False).logits[0]
     finally:

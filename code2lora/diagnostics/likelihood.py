@@ -101,7 +101,8 @@ def _batch(backbone: "Backbone", batch: Batch) -> list[Likelihood]:
     losses_N = torch.nn.functional.cross_entropy(logits_NV, labels_N, reduction="none").double().cpu()
     hits_N = (logits_NV.argmax(dim=-1) == labels_N).cpu()
     made = []
-    for losses, hits in zip(losses_N.split(batch.counts), hits_N.split(batch.counts), strict=True):
+    counts = list(batch.counts)
+    for losses, hits in zip(torch.split(losses_N, counts), torch.split(hits_N, counts), strict=True):
         total = float(losses.sum())
         made.append(Likelihood(nll=total / len(losses), total=total, exact=bool(hits[:-1].all())))
     return made
