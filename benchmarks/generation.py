@@ -40,6 +40,7 @@ from code2lora.adapters import Adapter, stack
 from code2lora.backbone import Backbone
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import Injection, target_modules, type_dims
+from harness.manifest import chunk_tasks
 
 _RANK = 16
 _CONTEXT_WIDTH = 2_048
@@ -281,12 +282,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--siblings", choices=("chain", "apart"), default="chain")
     parser.add_argument("--curve", default="", help="numbers of distinct adapters, with commas")
     parser.add_argument("--curve-tasks", type=int)
-    parser.add_argument("--chunk", type=int, default=64, help="tasks of one call, as in a run")
+    parser.add_argument("--chunk", type=int, help="tasks of one call; default: as in a run")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.chunk = options.chunk or chunk_tasks(options.batch_size)
+    return options
 
 
 if __name__ == "__main__":

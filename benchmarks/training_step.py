@@ -5,7 +5,7 @@
 
 A step is one commit: a GRU step, the head, an adapter, the losses of the commit's tasks, backward, clipping, AdamW.
 The published loop takes one task at a time and goes back through head and GRU for each. Ours stops at the adapter and
-goes through head and GRU once; its tasks stand side by side, padded, or as one pack (`packed_losses.py`), and layers'
+goes through head and GRU once; its tasks stand side by side, padded, or in packs (`packed_losses.py`), and layers'
 activations are kept or computed again (`recomputing.py`). Memory is what autograd keeps at its most, weights aside.
 On processors: one thread, its own seconds, the median of the rounds.
 """
@@ -24,7 +24,7 @@ from code2lora.backbone import Backbone
 from code2lora.evolution import CommitGRU, GRUConfig
 from code2lora.head import Code2LoRAHead, HeadConfig
 from code2lora.lora import Injection, target_modules, type_dims
-from code2lora.packed_losses import packed_losses
+from code2lora.packed_losses import batched, target_losses
 from code2lora.recomputing import recomputed_layers
 
 _TARGET_TOKENS = 6
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     contenders: dict[str, tuple[Losses, bool, bool]] = {
         "published: one task at a time": (one_by_one, True, False),
         "side by side, padded": (side_by_side, False, False),
-        "one pack": (packed_losses, False, False),
-        "one pack, layers computed again": (packed_losses, False, True),
+        "packs": (packs, False, False),
+        "packs, layers computed again": (packs, False, True),
     }
     rates: dict[str, float] = {}
     for name, (losses, is_published, recomputes) in contenders.items():
@@ -157,6 +157,14 @@ def side_by_side(backbone: Backbone, prompts: list[list[int]], targets: list[lis
         labels = torch.tensor(target, device=backbone.device)
         losses.append(torch.nn.functional.cross_entropy(logits[number, places].float(), labels, reduction="none"))
     return torch.cat(losses)
+
+
+def packs(backbone: Backbone, prompts: list[list[int]], targets: list[list[int]]) -> torch.Tensor:
+    """The losses of tasks of one adapter as `repobench train` has them."""
+    tasks = [(prompt + target, len(target)) for prompt, target in zip(prompts, targets, strict=True)]
+    everything = sum(len(tokens) for tokens, _ in tasks)
+    batches = batched(backbone, tasks, [None] * len(tasks), everything)
+    return torch.cat([target_losses(backbone, batch) for batch in batches])
 
 
 class _Kept:

@@ -34,7 +34,7 @@ def rows_that_fit(name: str, *, device: str, dtype: str, tokens: int | None = No
     kind, number = resolve_dtype(device, dtype)
     length = tokens or int(getattr(config, "max_position_embeddings", 0))
     row = length * _bytes_per_token(config, name) * number.itemsize
-    free = _free_bytes(kind)
+    free = free_bytes(kind)
     rows = int(_SHARE * (free - _weights(config) * number.itemsize) // max(1, row))
     if rows < 1:
         raise GenerationError(
@@ -60,7 +60,7 @@ def _weights(config: Any) -> int:
     return int(config.num_hidden_layers * (4 * hidden**2 + 3 * hidden * inner) + config.vocab_size * hidden)
 
 
-def _free_bytes(device: str) -> int:
+def free_bytes(device: str) -> int:
     """What the device has free."""
     import torch
 

@@ -1,11 +1,10 @@
 """The engine behind `generation.generate`: prompts are read pack by pack, rows are answered in a pool that is refilled.
 
-Reading takes all of a prompt but its last token, which is the first that the pool is fed. Packs are padded on the
-right, where nothing looks, so that only packs with branches need a mask. The pool's rows leave as they end, and the
-next longest prompts take their place: no row waits for the slowest of a batch. What is read and answered together is a
-function of the rows alone, so equal calls give equal answers.
+Reading takes all of a prompt but its last token, which is the first that the pool is fed. The pool's rows leave as they
+end, and the next longest prompts take their place: no row waits for the slowest of a batch. What is read and answered
+together is a function of the rows alone, so equal calls give equal answers.
 
-Legend: `P` packs, `B` rows, `T` tokens.
+Legend: `B` rows, `T` tokens.
 """
 # Upper-case suffixes state the axes of a tensor.
 
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from code2lora.errors import GenerationError
+from code2lora.pack_inputs import attends_to_all, pack_inputs, side_by_side
 from code2lora.row_cache import Joining, PromptCache, RowPool
 from code2lora.shared_prefixes import Pack, packed
 
@@ -124,7 +124,7 @@ class Engine:
             live = [position for position, row in enumerate(answering) if row.finish_reason is None]
             admitted = _admitted(waiting, batch_size - len(live)) if 4 * len(live) <= 3 * batch_size else []
             if admitted or 2 * len(live) <= len(answering):
-                joining = [self._read(batch, rows) for batch in _batches(admitted, self._tokens_read, batch_size)]
+                joining = [self._read(batch, rows) for batch in side_by_side(admitted, self._tokens_read, batch_size)]
                 answering = [answering[position] for position in live]
                 answering += [rows[row] for batch in joining for row in batch.rows]
                 if not answering:
@@ -134,17 +134,9 @@ class Engine:
             self._step(pool, answering)
 
     def _read(self, packs: Sequence[Pack], rows: Sequence[Row]) -> "_Read":
-        """Feeds packs, each padded on its right."""
-        length = max(1, *(len(pack.tokens) for pack in packs))
-        pad = self._backbone.tokenizer.pad_token_id
+        """Feeds packs."""
         self._announce([rows[pack.rows[0]].index for pack in packs])
-        inputs: dict[str, Any] = {"input_ids": self._tensor([_filled(pack.tokens, length, pad) for pack in packs])}
-        if self._takes_positions:
-            inputs["position_ids"] = self._tensor([_filled(pack.depths, length, 0) for pack in packs])
-        if not all(pack.is_chain for pack in packs):
-            inputs["attention_mask"] = branch_mask(self._backbone, packs)
-        else:
-            inputs["attention_mask"] = None
+        inputs = pack_inputs(self._backbone, packs)
         prompts = PromptCache()
         self._forward(inputs, prompts)
         numbers = [number for number, pack in enumerate(packs) for _ in pack.rows]
@@ -212,47 +204,6 @@ def _admitted(waiting: list[Pack], room: int) -> list[Pack]:
         room -= len(waiting[-1].rows)
         taken.append(waiting.pop())
     return taken
-
-
-def _batches(packs: Sequence[Pack], tokens: int, rows: int) -> list[list[Pack]]:
-    """Packs that are read together, longest first; chains apart from the others, which need a mask."""
-    batches: list[list[Pack]] = []
-    for is_chain in (True, False):
-        alike = [pack for pack in packs if pack.is_chain is is_chain]
-        start = 0
-        while start < len(alike):
-            count = min(rows, max(1, tokens // max(1, len(alike[start].tokens))))
-            batches.append(alike[start : start + count])
-            start += count
-    return batches
-
-
-def _filled(numbers: Sequence[int], length: int, filling: int) -> list[int]:
-    return [*numbers, *[filling] * (length - len(numbers))]
-
-
-def branch_mask(backbone: "Backbone", packs: Sequence[Pack]) -> torch.Tensor:
-    """What to add to the scores of attention (`P`, 1, `T`, `T`): a token sees its path up to itself.
-
-    Args:
-        backbone: The model, all of whose layers attend to all that came before.
-        packs: Padded on their right to the longest of them.
-    """
-    dtype, length = backbone.model.dtype, max(len(pack.tokens) for pack in packs)
-    sees_PTT = torch.eye(length, dtype=torch.bool).repeat(len(packs), 1, 1)
-    for sees_TT, pack in zip(sees_PTT, packs, strict=True):
-        for path in pack.paths:
-            path_T = torch.tensor(path)
-            sees_TT[path_T[:, None], path_T] = torch.ones(len(path), len(path), dtype=torch.bool).tril()
-    hidden_PTT = torch.zeros(sees_PTT.shape, dtype=dtype).masked_fill(~sees_PTT, torch.finfo(dtype).min)
-    return hidden_PTT[:, None].to(backbone.device)
-
-
-def attends_to_all(config: Any) -> bool:
-    """Whether every layer sees all that came before, so that a mask of ours can say what a token sees."""
-    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
-    windows = (getattr(config, "sliding_window", None), getattr(config, "attention_chunk_size", None))
-    return layers == {"full_attention"} and not any(windows)
 
 
 def _eos_ids(backbone: "Backbone") -> frozenset[int]:

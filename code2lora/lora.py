@@ -2,7 +2,8 @@
 
 The adapters act through forward hooks on the model's own `nn.Linear` modules: names, parameters and state dict stay as
 they are, and nothing is left when an injection ends. What a hook adds is `(scaling * (x @ A.T)) @ B.T`, computed in the
-adapter's type (float32) and cast to the output's before it is added. It does not know where adapters come from.
+adapter's type (float32) and cast to the output's before it is added; while an adapter learns, in the output's type. It
+does not know where adapters come from.
 
 Legend: `B` rows of a batch, `G` adapters of a batch, `M` most rows of one of them, `T` tokens, `L` layers, `R` rank,
 `I` and `O` features in and out of a module.
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -207,6 +208,10 @@ class Injection:
         A_GRI, B_GOR = pair
         input_BTI = inputs[0].detach() if self._detach_input else inputs[0]
         with torch.autocast(input_BTI.device.type, enabled=False):
+            learns = torch.is_grad_enabled() and A_GRI.requires_grad
+            if learns and self._groups is None and (self._rows == 1 or self._fits(input_BTI)):
+                learnt = _TaughtBranch.apply(output_BTO, input_BTI, A_GRI, B_GOR, self._scaling)  # type: ignore[no-untyped-call]
+                return cast("torch.Tensor", learnt)
             input_BTI = input_BTI.to(A_GRI.dtype)
             if self._rows == 1:
                 low_BTR = nn.functional.linear(input_BTI, A_GRI[0]) * self._scaling
@@ -214,12 +219,52 @@ class Injection:
             if self._groups is not None and input_BTI.dim() == 3 and len(input_BTI) == self._groups.batch:
                 change_BTO = self._groups.branch(input_BTI, A_GRI, B_GOR, self._scaling)
                 return output_BTO + change_BTO.to(output_BTO.dtype)
-            if self._groups is None and input_BTI.dim() == 3 and len(input_BTI) == self._rows:
+            if self._groups is None and self._fits(input_BTI):
                 return _added(output_BTO, torch.bmm(input_BTI, A_GRI.mT) * self._scaling, B_GOR)
         raise AdapterError(
             f"The adapter has {self._rows} rows, {name} is given {tuple(input_BTI.shape)}: "
             "use an adapter of one row, or of one per row of the batch."
         )
+
+    def _fits(self, input_BTI: torch.Tensor) -> bool:
+        """Whether there is an adapter for every row of a batch."""
+        return input_BTI.dim() == 3 and len(input_BTI) == self._rows
+
+
+class _TaughtBranch(torch.autograd.Function):
+    """An output with the branch of an adapter that learns added: few passes over wide tensors, and few that are kept.
+
+    Products are in the output's type, as the module's own are, and what is kept of the input is what the module keeps.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        output_BTO: torch.Tensor,
+        input_BTI: torch.Tensor,
+        A_GRI: torch.Tensor,
+        B_GOR: torch.Tensor,
+        scaling: float,
+    ) -> torch.Tensor:
+        ctx.types = input_BTI.dtype, A_GRI.dtype
+        ctx.scaling, ctx.shape = scaling, input_BTI.shape
+        input_GTI = input_BTI.to(output_BTO.dtype).reshape(len(A_GRI), -1, input_BTI.shape[-1])
+        A_GRI, B_GOR = A_GRI.to(output_BTO.dtype), B_GOR.to(output_BTO.dtype)
+        low_GTR = torch.bmm(input_GTI, A_GRI.mT) * scaling
+        ctx.save_for_backward(input_GTI, A_GRI, B_GOR, low_GTR)
+        output_GTO = output_BTO.reshape(len(A_GRI), -1, output_BTO.shape[-1])
+        return torch.baddbmm(output_GTO, low_GTR, B_GOR.mT).view(output_BTO.shape)
+
+    @staticmethod
+    def backward(ctx: Any, slope_BTO: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        input_GTI, A_GRI, B_GOR, low_GTR = ctx.saved_tensors
+        input_type, factor_type = ctx.types
+        slope_GTO = slope_BTO.reshape(len(A_GRI), -1, slope_BTO.shape[-1])
+        slope_GTR = torch.bmm(slope_GTO, B_GOR) * ctx.scaling
+        of_A = torch.bmm(slope_GTR.mT, input_GTI).to(factor_type) if ctx.needs_input_grad[2] else None
+        of_B = torch.bmm(slope_GTO.mT, low_GTR).to(factor_type) if ctx.needs_input_grad[3] else None
+        of_input = torch.bmm(slope_GTR, A_GRI).view(ctx.shape).to(input_type) if ctx.needs_input_grad[1] else None
+        return slope_BTO, of_input, of_A, of_B, None
 
 
 def _added(output: torch.Tensor, low: torch.Tensor, up: torch.Tensor) -> torch.Tensor:

@@ -7,14 +7,41 @@ base model is not, as it must not drop anything out. This one wraps the layers o
 import contextlib
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from code2lora.batch_sizes import free_bytes
 from code2lora.errors import AdapterError
 
+if TYPE_CHECKING:
+    from code2lora.backbone import Backbone
+
 _LAYER = re.compile(r"(?:^|\.)layers\.\d+$")
+_SHARE = 0.5
+"""Of free memory, for activations."""
+_ALWAYS_KEPT = 2_000_000_000
+"""Bytes of activations that are kept in any case."""
+
+
+def recomputed_if_large(backbone: "Backbone", tokens: int) -> AbstractContextManager[None]:
+    """`recomputed_layers` where the activations of a batch would take most of the memory that is free, else nothing.
+
+    Args:
+        backbone: The model.
+        tokens: Of the largest batch.
+    """
+    config = backbone.model.config
+    hidden, layers = int(config.hidden_size), int(config.num_hidden_layers)
+    inner = int(getattr(config, "intermediate_size", None) or 4 * hidden)
+    # Measured on the bundled backbone, with an adapter that learns in every module: 4,956 numbers of these 4,864.
+    kept = tokens * layers * (8 * hidden + 4 * inner) * backbone.model.dtype.itemsize
+    if kept <= max(_ALWAYS_KEPT, _SHARE * free_bytes(backbone.device)):
+        return contextlib.nullcontext()
+    return recomputed_layers(backbone.model)
 
 
 @contextlib.contextmanager

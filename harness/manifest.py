@@ -23,7 +23,9 @@ FORMAT = 2
 """The layout of a run folder."""
 
 CHUNK_TASKS = 64
-"""Tasks that are answered, written and resumed together; fixed, as batches and so roundings depend on it."""
+"""Least tasks that are answered, written and resumed together."""
+_CHUNK_BATCHES = 4
+"""Batches of a chunk, so that few rows of a batch stay empty while the last of a chunk are answered."""
 
 
 class _Strict(BaseModel):
@@ -109,6 +111,11 @@ class RunManifest(_Strict):
     tool_version: str
 
 
+def chunk_tasks(batch_size: int) -> int:
+    """Tasks of a chunk: fixed by the batch size alone, as rows that are read together and so roundings depend on it."""
+    return max(CHUNK_TASKS, _CHUNK_BATCHES * batch_size)
+
+
 def describe_run(
     tasks: Sequence[Task],
     *,
@@ -144,6 +151,7 @@ def describe_run(
         seed=selection.seed,
         task_count=len(tasks),
         task_ids_sha256=hash_task_ids(tasks),
+        chunk_tasks=chunk_tasks(settings.batch_size),
         metric_versions=dict(METRIC_VERSIONS),
         scorers=current_scorers(),
         tool_version=__version__,

@@ -1,8 +1,8 @@
-"""Likelihoods of targets by teacher forcing: one pass per batch of tasks, each row with its own adapter.
+"""Likelihoods of targets by teacher forcing: one pass per batch of tasks, each with its own adapter.
 
 It knows neither why a task is asked for nor whose adapter it is given.
 
-Legend: `B` rows of a batch, `T` tokens, `K` target tokens, `V` vocabulary.
+Legend: `N` target tokens of a batch, `V` vocabulary.
 """
 # Upper-case suffixes state the axes of a tensor.
 
@@ -14,14 +14,14 @@ import torch
 
 from code2lora.adapters import Adapter, stack
 from code2lora.lora import Injection
-from code2lora.training.tokens import batch_of, encode_task, label_logits
+from code2lora.packed_losses import Batch, batched, label_logits
+from code2lora.training.tokens import encode_task
 
 if TYPE_CHECKING:
     from code2lora.backbone import Backbone
 
 MOST_TOKENS = 8_192
 """Tokens of a batch, padding included."""
-MOST_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +69,7 @@ def likelihoods(
 ) -> list[Likelihood]:
     """The likelihood of every target under its adapter, in the order given.
 
-    Rows are batched by length; what stands together depends on `targets` alone, so that the same call gives the same
-    bits.
+    What stands together depends on the tasks and their adapters alone, so that the same call gives the same bits.
 
     Args:
         backbone: The model; it is left as it was.
@@ -80,27 +79,13 @@ def likelihoods(
     Raises:
         AdapterError: adapters do not fit the model, or each other.
     """
-    order = sorted(range(len(targets)), key=lambda index: (len(targets[index].ids), index))
+    sequences = [(target.ids, target.counted) for target in targets]
     found: dict[int, Likelihood] = {}
     with torch.no_grad(), Injection(backbone.model) as injection:
-        for rows in _batches([len(targets[index].ids) for index in order]):
-            indices = [order[row] for row in rows]
-            injection.use(_side_by_side([adapters[index] for index in indices]))
-            chosen = [targets[index] for index in indices]
-            found.update(zip(indices, _batch(backbone, chosen), strict=True))
+        for batch in batched(backbone, sequences, [id(adapter) for adapter in adapters], MOST_TOKENS):
+            injection.use(_side_by_side([adapters[task] for task in batch.adapter_tasks]))
+            found.update(zip(batch.tasks, _batch(backbone, batch), strict=True))
     return [found[index] for index in range(len(targets))]
-
-
-def _batches(lengths: Sequence[int]) -> list[range]:
-    """Consecutive rows that go together; lengths ascend."""
-    batches: list[range] = []
-    start = 0
-    for end in range(1, len(lengths) + 1):
-        full = end == len(lengths) or lengths[end] * (end + 1 - start) > MOST_TOKENS or end - start == MOST_ROWS
-        if full:
-            batches.append(range(start, end))
-            start = end
-    return batches
 
 
 def _side_by_side(adapters: Sequence[Adapter | None]) -> Adapter | None:
@@ -110,15 +95,14 @@ def _side_by_side(adapters: Sequence[Adapter | None]) -> Adapter | None:
     return stack(present)
 
 
-def _batch(backbone: "Backbone", targets: Sequence[EncodedTarget]) -> list[Likelihood]:
-    sequences = [(torch.tensor(target.ids), target.counted) for target in targets]
-    batch = batch_of(sequences, int(backbone.tokenizer.pad_token_id), backbone.device)
-    logits_BKV, labels_BK, widest = label_logits(backbone, batch).float(), batch.labels_BK, batch.labels_BK.shape[1]
-    losses_BK = torch.nn.functional.cross_entropy(logits_BKV.mT, labels_BK, reduction="none").double().cpu()
-    hits_BK = (logits_BKV.argmax(dim=-1) == labels_BK).cpu()
+def _batch(backbone: "Backbone", batch: Batch) -> list[Likelihood]:
+    logits_NV = label_logits(backbone, batch).float()
+    labels_N = torch.tensor(batch.labels, device=logits_NV.device)
+    losses_N = torch.nn.functional.cross_entropy(logits_NV, labels_N, reduction="none").double().cpu()
+    hits_N = (logits_NV.argmax(dim=-1) == labels_N).cpu()
     made = []
-    for row, target in enumerate(targets):
-        total = float(losses_BK[row, widest - target.counted :].sum())
-        said_K = hits_BK[row, widest - target.counted : -1]
-        made.append(Likelihood(nll=total / target.counted, total=total, exact=bool(said_K.all())))
+    counts = list(batch.counts)
+    for losses, hits in zip(torch.split(losses_N, counts), torch.split(hits_N, counts), strict=True):
+        total = float(losses.sum())
+        made.append(Likelihood(nll=total / len(losses), total=total, exact=bool(hits[:-1].all())))
     return made

@@ -1,6 +1,6 @@
 """The training loop, the same for every method: draws in, weights out, and the same weights after a kill.
 
-A step goes: the method makes the adapters of the step's draws; the backbone reads the draws, a few rows at a time, and
+A step goes: the method makes the adapters of the step's draws; the backbone reads the draws, a few packs at a time, and
 what the loss says about the adapters is added up; then the method's own networks learn from the sum. So a network that
 makes adapters runs once per step, however many rows there are, and a walk over a history is learnt from as a whole.
 """
@@ -19,11 +19,13 @@ from torch import nn
 from code2lora.adapters import Adapter
 from code2lora.errors import TrainingError
 from code2lora.lora import Injection
+from code2lora.packed_losses import Batch, batched, target_losses
+from code2lora.recomputing import recomputed_if_large
 from code2lora.training.nano_recipe import TrainingProgress
 from code2lora.training.plan import Draw, Plan
 from code2lora.training.recipe import Terms
 from code2lora.training.state import Standing, copied, load_state, put_back, save_state
-from code2lora.training.tokens import Batch, TokenStore, target_losses
+from code2lora.training.tokens import TokenStore
 from repopeftbench.atomic import write_atomically
 
 if TYPE_CHECKING:
@@ -79,6 +81,11 @@ class Course:
     def terms(self) -> Terms:
         """The terms of the plan."""
         return self.plan.terms
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that go through the backbone together."""
+        return self.terms.rows * self.tokens.context_length
 
 
 def learning_rate_at(step: int, steps: int, peak: float, terms: Terms) -> float:
@@ -141,7 +148,9 @@ class _Loop:
     def run(self) -> Standing:
         """Runs the steps that are left."""
         terms, standing = self.course.terms, self.standing
-        with Injection(self.course.backbone.model, detach_input=self.course.detach_input) as injection:
+        backbone, most_tokens = self.course.backbone, self.course.most_tokens
+        injected = Injection(backbone.model, detach_input=self.course.detach_input)
+        with injected as injection, recomputed_if_large(backbone, most_tokens):
             if not standing.step and self.course.exam and not standing.curve:
                 self._validate(injection)
             started = saved = time.monotonic()
@@ -169,13 +178,12 @@ class _Loop:
         adapter, rows = self.method.adapter(draws)
         leaves = None if adapter is None else _leaves(adapter)
         total = 0.0
-        for start in range(0, len(draws), terms.rows):
-            some = slice(start, start + terms.rows)
-            injection.use(_rows_of(leaves, rows[some]))
-            batch = self.course.tokens.batch([draw.row for draw in draws[some]])
+        for batch in _batches(self.course, self.course.tokens, draws, rows):
+            injection.use(_rows_of(leaves, [rows[task] for task in batch.adapter_tasks]))
             summed = target_losses(self.course.backbone, batch, terms.precision).sum()
             if not math.isfinite(summed.item()):
-                raise _diverged(self.course, batch, draws[some], (standing.step, "loss", summed.item()))
+                met = [draws[task] for task in batch.tasks]
+                raise _diverged(self.course, self.course.tokens, met, (standing.step, "loss", summed.item()))
             total += summed.item()
             (summed / counted if terms.loss == "mean" else summed).backward()  # type: ignore[no-untyped-call]
         injection.use(None)
@@ -183,8 +191,7 @@ class _Loop:
             _learn_from(adapter, leaves)
         norm = torch.nn.utils.clip_grad_norm_(list(self.weights.values()), terms.gradient_clip)
         if not math.isfinite(norm.item()):
-            batch = self.course.tokens.batch([draw.row for draw in draws])
-            raise _diverged(self.course, batch, draws, (standing.step, "gradient", norm.item()))
+            raise _diverged(self.course, self.course.tokens, draws, (standing.step, "gradient", norm.item()))
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self.optimizer.step()
@@ -226,13 +233,20 @@ class _Loop:
         save_state(self.course.folder / STATE_NAME, self.standing, self.weights, self.optimizer, self.best)
 
 
-def _diverged(course: Course, batch: Batch, draws: Sequence[Draw], found: tuple[int, str, float]) -> TrainingError:
+def _batches(course: Course, tokens: TokenStore, draws: Sequence[Draw], rows: Sequence[int]) -> list[Batch]:
+    """Draws as they go through the backbone, those of one row of the adapters together."""
+    return batched(course.backbone, tokens.sequences([draw.row for draw in draws]), rows, course.most_tokens)
+
+
+def _diverged(
+    course: Course, tokens: TokenStore, draws: Sequence[Draw], found: tuple[int, str, float]
+) -> TrainingError:
     """The error for a number that is not finite; what led to it is on the disk.
 
     Args:
         course: Where it was met.
-        batch: What the backbone was given.
-        draws: Its tasks.
+        tokens: Has the draws' sequences.
+        draws: What the backbone was given.
         found: Steps done, what is not finite, and what it is.
     """
     step, what, value = found
@@ -242,7 +256,7 @@ def _diverged(course: Course, batch: Batch, draws: Sequence[Draw], found: tuple[
         "step": step,
         what: str(value),
         "draws": [{"row": draw.row, "repo_id": draw.repo_id, "commit": draw.commit} for draw in draws],
-        "tokens": batch.ids_BT.tolist(),
+        "tokens": [ids for ids, _ in tokens.sequences([draw.row for draw in draws])],
     }
     write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
     when = f"after step {step}" if what == "validation loss" else f"at step {step + 1}"
@@ -250,18 +264,17 @@ def _diverged(course: Course, batch: Batch, draws: Sequence[Draw], found: tuple[
 
 
 def _exam_loss(method: Method, course: Course, injection: Injection, step: int) -> float:
-    terms, losses = course.terms, []
+    losses = []
     with torch.no_grad():
         for draws in course.exam:
             adapter, rows = method.adapter(draws)
             summed = 0.0
-            for start in range(0, len(draws), terms.rows):
-                some = slice(start, start + terms.rows)
-                injection.use(_rows_of(adapter, rows[some]))
-                batch = course.exam_tokens.batch([draw.row for draw in draws[some]])
-                summed += target_losses(course.backbone, batch, terms.precision).double().sum().item()
+            for batch in _batches(course, course.exam_tokens, draws, rows):
+                injection.use(_rows_of(adapter, [rows[task] for task in batch.adapter_tasks]))
+                summed += target_losses(course.backbone, batch, course.terms.precision).double().sum().item()
                 if not math.isfinite(summed):
-                    raise _diverged(course, batch, draws[some], (step, "validation loss", summed))
+                    met = [draws[task] for task in batch.tasks]
+                    raise _diverged(course, course.exam_tokens, met, (step, "validation loss", summed))
             losses.append(summed / course.exam_tokens.counted([draw.row for draw in draws]))
     injection.use(None)
     return _mean(losses)
@@ -290,8 +303,10 @@ def _leaves(adapter: Adapter) -> Adapter:
 
 
 def _rows_of(adapter: Adapter | None, rows: Sequence[int]) -> Adapter | None:
-    """The adapters of some rows; one that serves all rows as it is."""
-    return adapter if adapter is None or adapter.rows == 1 else adapter.take(rows)
+    """The adapters of some rows; one where they are all the same."""
+    if adapter is None or adapter.rows == 1:
+        return adapter
+    return adapter.take(rows if len(set(rows)) > 1 else rows[:1])
 
 
 def _learn_from(adapter: Adapter, leaves: Adapter) -> None:

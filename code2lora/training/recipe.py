@@ -52,7 +52,8 @@ class Terms(_Strict):
         validate_every: Optimizer steps between validations.
         patience: Validations without a better one after which training ends; 0 never ends it.
         validation_tasks: Most tasks of each repository that a validation reads.
-        rows: Tasks that go through the backbone together; changes nothing but memory and rounding.
+        rows: Tasks of full length that go through the backbone together, or shorter ones of as many tokens; changes
+            nothing but memory and rounding.
         precision: Of the matrix products in the backbone.
         track: Whose tasks are learnt from: of the `evolution` track, commit by commit, or of the `static` one, where
             all tasks of a repository stand in one snapshot. Validation is on the same track.

@@ -166,6 +166,23 @@ def test_branch_is_computed_in_float32_and_then_cast(rows, autocast):
         assert torch.equal(model(inputs), expected)
 
 
+@pytest.mark.parametrize("rows", [1, 2])
+def test_an_adapter_that_learns_in_bfloat16_gets_gradients_of_its_own_type(rows):
+    model, slopes = OneLinear(), {}
+    inputs = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(6))
+    for dtype in (torch.bfloat16, torch.float32):
+        adapter = one_linear_adapter(rows)
+        leaves = adapter.tensors()
+        for tensor in leaves.values():
+            tensor.requires_grad_(True)
+        with Injection(model.to(dtype), adapter):
+            model(inputs.to(dtype)).float().sum().backward()
+        slopes[dtype] = {name: tensor.grad for name, tensor in leaves.items()}
+    for name, slope in slopes[torch.float32].items():
+        assert slopes[torch.bfloat16][name].dtype == torch.float32
+        torch.testing.assert_close(slopes[torch.bfloat16][name], slope, atol=0.03 * float(slope.abs().max()), rtol=0)
+
+
 def test_gradients_are_those_of_changed_weights(random_model, make_adapter):
     """Against autograd through `W + scaling * B @ A`, which knows nothing of hooks and rows."""
     model, adapter = copy.deepcopy(random_model).double(), make_adapter(random_model, rows=2, layers=2)

@@ -94,6 +94,22 @@ def test_a_training_that_was_killed_reaches_the_weights_of_one_that_was_not(trai
     assert content(tmp_path / "killed") == content(trained[method][1])
 
 
+@pytest.mark.parametrize("method", ["fft", "code2lora-evo"])
+def test_layers_that_are_computed_again_lead_to_the_same_bytes(trained, tmp_path, method, monkeypatch):
+    monkeypatch.setattr("code2lora.recomputing._ALWAYS_KEPT", 0)
+    monkeypatch.setattr("code2lora.recomputing.free_bytes", lambda device: 0)
+    run_training(tmp_path / method, method)
+    assert content(tmp_path / method) == content(trained[method][1])
+
+
+def test_how_many_tasks_go_together_changes_rounding_alone(tmp_path):
+    curves = []
+    for rows in (1, 99):
+        record = run_training(tmp_path / str(rows), "code2lora-evo", rows=rows)
+        curves.append([loss for _, loss in record.outcomes[0].curve])
+    assert curves[0] == pytest.approx(curves[1], abs=1e-4)
+
+
 def test_hypernetworks_are_checkpoints_that_say_what_they_are_to_be_given(trained):
     evo = load_checkpoint(trained["code2lora-evo"][1])
     assert evo.gru is not None

@@ -1,11 +1,10 @@
 """Which tokens a training sees, and which of them count."""
 
 import pytest
-import torch
 from training_cases import make_backbone
 
 from code2lora.training.data import TaskText
-from code2lora.training.tokens import IGNORED, TokenStore, encode_task, target_losses
+from code2lora.training.tokens import TokenStore, encode_task
 
 
 @pytest.fixture(scope="module")
@@ -56,26 +55,10 @@ def store(backbone, tmp_path):
     return TokenStore(backbone, texts, 48, tmp_path / "tokens")
 
 
-def test_batches_are_padded_on_the_left_and_count_targets_alone(backbone, store):
-    batch = store.batch([7, 4])
-    assert batch.ids_BT.shape == (2, 27)
-    assert batch.counted == store.counted([7, 4]) == 8 + 3
-    for row, (prefix, target) in enumerate(
-        [("assert x ==", " 'long'<|endoftext|>"), ("assert first_value(1) ==", " 1<|endoftext|>")]
-    ):
-        ids, mask, labels = batch.ids_BT[row], batch.mask_BT[row].bool(), batch.labels_BK[row]
-        assert text_of(backbone, ids[mask]) == prefix + target
-        assert text_of(backbone, labels[labels != IGNORED]) == target
-        assert not mask[: 27 - int(mask.sum())].any()
-
-
-def test_losses_of_a_padded_batch_are_those_of_each_sequence_by_itself(backbone, store):
-    with torch.no_grad():
-        together = target_losses(backbone, store.batch([4, 7, 9]), "float32")
-        alone = []
-        for row in (4, 7, 9):
-            batch = store.batch([row])
-            logits = backbone.model(input_ids=batch.ids_BT).logits[0].log_softmax(dim=-1)
-            first = batch.ids_BT.shape[1] - batch.counted
-            alone += [-logits[at - 1, batch.ids_BT[0, at]] for at in range(first, batch.ids_BT.shape[1])]
-    torch.testing.assert_close(together, torch.stack(alone), atol=1e-5, rtol=1e-5)
+def test_sequences_come_as_asked_with_what_counts_of_them(backbone, store):
+    found = [(text_of(backbone, tokens), text_of(backbone, tokens[-n:])) for tokens, n in store.sequences([9, 4])]
+    assert found == [
+        ("ab<|endoftext|>", "b<|endoftext|>"),
+        ("assert first_value(1) == 1<|endoftext|>", " 1<|endoftext|>"),
+    ]
+    assert store.counted([7, 4]) == 8 + 3

@@ -9,9 +9,9 @@ from code2lora import batch_sizes
 from code2lora.errors import GenerationError
 from harness.commands.running import RunOptions, _batch_size
 from harness.errors import PredictorError
-from harness.manifest import describe_run
+from harness.manifest import chunk_tasks, describe_run
 from harness.predictors.protocol import PredictorSettings
-from harness.run_store import open_run
+from harness.run_store import begun_with, open_run
 from harness.selection import TaskSelection
 from repopeftbench.schema import Split
 
@@ -47,3 +47,8 @@ def test_no_room_is_an_error_of_the_command(tmp_path, monkeypatch):
     monkeypatch.setattr(batch_sizes, "rows_that_fit", none)
     with pytest.raises(PredictorError, match="no room"):
         _batch_size(AUTO, tmp_path)
+
+
+def test_chunks_of_a_run_hold_several_batches_and_never_depend_on_the_machine(begun):
+    assert [chunk_tasks(batch_size) for batch_size in (1, 16, 32, 256)] == [64, 64, 128, 1024]
+    assert begun_with(begun).chunk_tasks == 64
