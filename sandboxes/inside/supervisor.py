@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from .chain import Chain
-from .cleanup import contained, count_others, empty_places, end_processes, oom_kills
+from .cleanup import contained, empty_places, end_processes, oom_kills
 from .testprocess import run_test, set_dumpable, site_folders
 
 _CHANNEL_BYTES = 4 * 1024 * 1024
@@ -106,10 +106,7 @@ def _hello(problem: str) -> dict[str, Any]:
     with contextlib.suppress(OSError):
         text = Path("/proc/self/status").read_text()
         status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
-    pytest = sys.modules.get("pytest")
     return {
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "pytest": getattr(pytest, "__version__", ""),
         "problem": problem,
         "pid": os.getpid(),
         "uid": os.getuid(),
@@ -179,7 +176,6 @@ class _Execution:
         ending = self._until_the_end()
         seconds = time.monotonic() - self._began
         status = self._collect()
-        left_behind = count_others()
         gone = end_processes(self._child)
         self._drain()
         os.close(self._read_output)
@@ -192,7 +188,6 @@ class _Execution:
             "sound": sound,
             "seconds": seconds,
             "oom_kills": oom_kills() - self._oom_kills,
-            "left_behind": left_behind,
             "clean": gone and empty_places(self._order["work"]),
             "output": self._output.decode("utf-8", "replace"),
         }
