@@ -201,6 +201,8 @@ def violations_inside(hello: Mapping[str, Any], runtime: str = "") -> list[str]:
         found.append("it runs as root")
     if int(hello["capabilities"] or "0", 16):
         found.append(f"it may regain the capabilities {hello['capabilities']}")
+    if hello["user_namespaces"]:
+        found.append("it may make user namespaces")
     if hello["interfaces"] not in ([], ["lo"]):
         found.append(f"it has network interfaces: {', '.join(hello['interfaces'])}")
     if not runtime:  # gVisor is its own kernel and tells less in /proc

@@ -35,6 +35,7 @@ from typing import Any
 
 from .chain import Chain
 from .cleanup import contained, empty_places, end_processes, oom_kills
+from .namespaces import close_user_namespaces
 from .testprocess import run_test, set_dumpable, site_folders
 
 _CHANNEL_BYTES = 4 * 1024 * 1024
@@ -113,6 +114,7 @@ def _hello(problem: str) -> dict[str, Any]:
         "capabilities": status.get("CapBnd", ""),
         "no_new_privileges": status.get("NoNewPrivs", ""),
         "seccomp": status.get("Seccomp", ""),
+        "user_namespaces": contained() and not close_user_namespaces(),
         "interfaces": sorted(name for _, name in socket.if_nameindex()) if contained() else [],
     }
 
