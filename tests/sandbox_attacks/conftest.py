@@ -19,9 +19,10 @@ def canary(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sandbox(docker_image, canary):
+    """Boxes of the engine's own runtime, or of the one that REPOBENCH_RUNTIME names."""
     from sandboxes.docker import DockerSandbox
 
-    with DockerSandbox(docker_image) as sandbox:
+    with DockerSandbox(docker_image, runtime=os.environ.get("REPOBENCH_RUNTIME", "")) as sandbox:
         yield sandbox
 
 
