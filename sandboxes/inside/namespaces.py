@@ -37,7 +37,7 @@ def close_user_namespaces() -> bool:
 
 
 def _program(machine: int, unshare: int, clone: int, clone3: int) -> bytes:
-    """The filter (linux/filter.h); jumps count from the next line. The flags of clone3 cannot be seen: it is missing."""
+    """The filter (linux/filter.h); jumps count from the next line. clone3 hides its flags, so it is missing."""
     lines = (
         (_LOAD, 0, 0, _MACHINE),
         (_EQUAL, 0, 9, machine),  # else: missing
