@@ -185,7 +185,7 @@ def _holds(name: str, found: Any, wanted: Any) -> bool:
     if name == "IpcMode":
         return found in (wanted, "shareable")  # its own as well; another container would have to ask for it
     if name == "LogConfig":
-        return {key: value or {} for key, value in (found or {}).items()} == wanted
+        return bool({key: value or {} for key, value in (found or {}).items()} == wanted)
     if name == "Tmpfs":
         options = {place: set(said.split(",")) - _ADDED_TO_TMPFS for place, said in (found or {}).items()}
         return options == {place: set(said.split(",")) for place, said in wanted.items()}

@@ -105,12 +105,15 @@ def _kernel_objects() -> bool:
         return False
     libc = ctypes.CDLL(None, use_errno=True)
     found = (ctypes.c_int * 64)()
-    calls = (
-        (lambda: libc.shmctl(0, _SHM_INFO, found), 0),  # used_ids of struct shm_info
-        (lambda: libc.semctl(0, 0, _SEM_INFO, found), 7),  # semusz of struct seminfo
-        (lambda: libc.msgctl(0, _MSG_INFO, found), 0),  # msgpool of struct msginfo
+
+    def holds_some(status: int, place: int) -> bool:
+        return status == -1 or found[place] > 0
+
+    return (
+        holds_some(libc.shmctl(0, _SHM_INFO, found), 0)  # used_ids of struct shm_info
+        or holds_some(libc.semctl(0, 0, _SEM_INFO, found), 7)  # semusz of struct seminfo
+        or holds_some(libc.msgctl(0, _MSG_INFO, found), 0)  # msgpool of struct msginfo
     )
-    return any(call() == -1 or found[place] for call, place in calls)
 
 
 def oom_kills() -> int:
