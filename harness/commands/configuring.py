@@ -25,7 +25,6 @@ from harness.console import record, show
 from harness.errors import UnknownSettingError
 from repopeftbench.errors import ConfigError
 
-
 TYPED_ALONE = ("unsafe-local",)
 """Options that no file can set."""
 
