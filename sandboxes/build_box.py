@@ -60,7 +60,7 @@ def host_config(room: Room) -> dict[str, Any]:
     writable = {mount.inside for mount in room.written}
     for mount in config["Mounts"]:
         mount["ReadOnly"] = mount["Target"] not in writable
-    config["Tmpfs"] = {policy.WORK: f"rw,exec,nosuid,nodev,size={room.limits.work_bytes},mode=1777"}
+    config["Tmpfs"] = policy.tmpfs(room.limits, "exec")
     return config | {"NetworkMode": "bridge" if room.network else "none", "AutoRemove": False}
 
 

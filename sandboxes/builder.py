@@ -94,7 +94,9 @@ class BuiltEnvironments:
             folder.mkdir(parents=True, exist_ok=True)
             return Shelf(folder, self._mounted), *copy_tools(folder)
         except OSError as error:
-            raise SandboxUnavailableError(f"Environments cannot be kept in {folder}: {error.strerror}.") from error
+            raise SandboxUnavailableError(
+                f"Environments cannot be kept in {folder}: {error.strerror}: name another --store."
+            ) from error
 
     @contextmanager
     def provide(self, tree: SourceTree) -> Iterator[Environment]:

@@ -39,6 +39,7 @@ _CODE, _BOX = policy.OWN_PLACES
 INTERPRETER = "/usr/bin/python3"
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _ENGINE_SECONDS = 120
+_REMOVALS, _REMOVAL_SECONDS = 20, 0.25
 # What `AttachedLine` needs of a container's configuration: its input ends with the one line that is attached to it.
 ATTACHED = {
     "AttachStdin": True,
@@ -126,13 +127,18 @@ def sweep(client: "docker.APIClient") -> int:
 
 def remove_container(client: "docker.APIClient", container: str) -> None:
     """Removes a container that may be running, ending or gone, if the engine is there to do it."""
-    try:
-        client.remove_container(container, force=True, v=True)
-    except APIError as error:
-        if error.status_code not in (404, 409):  # it is gone, or the engine is removing it already
-            raise
-    except OSError:  # no engine any more: it removes the container itself when it comes back
-        return
+    for left in reversed(range(_REMOVALS)):
+        try:
+            client.remove_container(container, force=True, v=True)
+            return
+        except APIError as error:
+            if error.status_code in (404, 409):  # it is gone, or the engine is removing it already
+                return
+            if error.status_code != 500 or not left:
+                raise
+            time.sleep(_REMOVAL_SECONDS)  # Podman fails on one that ends at this moment
+        except OSError:  # no engine any more: it removes the container itself when it comes back
+            return
 
 
 class _Containers:

@@ -18,11 +18,20 @@ from sandboxes.spec import MEBIBYTE, Limits, Mount
 USER = "65534:65534"
 WORK, SHARED_MEMORY = "/tmp", "/dev/shm"
 SHARED_MEMORY_BYTES = 16 * MEBIBYTE
+# Podman gives a read-only root memory of its own here, to be written to without end: a box has it empty and read-only.
+_CLOSED = ("/run", "/var/tmp")
 OWN_PLACES = ("/repobench", "/box")  # the supervisor's code, and the folder with the tree
 _TAKEN = (*OWN_PLACES, WORK, "/proc", "/sys", "/dev", "/etc", "/bin", "/lib", "/usr")
 _NEVER_SHOWN = ("/proc", "/sys", "/dev", "/etc", "/run", "/var/run", "/var/lib", "/root")
+# What an engine gives if nothing is said. Podman tells of "ALL" which of these it took away.
+_USUAL_CAPABILITIES = frozenset(
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID "
+    "SYS_CHROOT".split()
+)
+_ADDED_TO_TMPFS = frozenset({"rprivate", "tmpcopyup"})  # by Podman: the image has nothing there to be copied
 RUNTIMES = ("", "runsc")  # the engine's default, or gVisor
 VERSION = 1  # of this module's rules: a new one means that earlier results were made under others
+_READ_APART = ("CapDrop", "SecurityOpt", "Ulimits", "Mounts")
 # (least, most) of every limit
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "wall_seconds": (0.5, 600.0),
@@ -119,7 +128,7 @@ def host_config(limits: Limits, mounts: Sequence[Mount], runtime: str = "") -> d
         "PidsLimit": limits.processes + 2,
         "NanoCpus": int(limits.cpus * 1_000_000_000),
         "ShmSize": SHARED_MEMORY_BYTES,
-        "Tmpfs": {WORK: f"rw,noexec,nosuid,nodev,size={limits.work_bytes},mode=1777"},
+        "Tmpfs": tmpfs(limits, "noexec"),
         "Ulimits": [
             {"Name": "nofile", "Soft": limits.open_files, "Hard": limits.open_files},
             {"Name": "fsize", "Soft": limits.file_bytes, "Hard": limits.file_bytes},
@@ -133,6 +142,12 @@ def host_config(limits: Limits, mounts: Sequence[Mount], runtime: str = "") -> d
     return config | ({"Runtime": runtime} if runtime else {})
 
 
+def tmpfs(limits: Limits, programs: str) -> dict[str, str]:
+    """What is memory in a container; `programs` is `exec` or `noexec`, of the work area."""
+    closed = dict.fromkeys(_CLOSED, "ro,noexec,nosuid,nodev,size=65536")
+    return {WORK: f"rw,{programs},nosuid,nodev,size={limits.work_bytes},mode=1777", **closed}
+
+
 def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any], user: str = USER) -> list[str]:
     """In what a container, as the engine describes it, falls short of the `host_config` and user that were asked for.
 
@@ -143,11 +158,12 @@ def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any], user: st
     if config.get("User") != user:
         found.append(f"its user is {config.get('User')!r}, not {user!r}")
     for name, value in wanted.items():
-        if name not in ("CapDrop", "SecurityOpt", "Ulimits", "Mounts") and host.get(name, False) != value:
+        if name not in _READ_APART and not _holds(name, host.get(name, False), value):
             found.append(f"{name} is {host.get(name)!r}, not {value!r}")
     if host.get("CapAdd"):
         found.append(f"it has capabilities {host['CapAdd']}")
-    if not any(name in (host.get("CapDrop") or []) for name in ("ALL", "CAP_ALL")):
+    dropped = {name.removeprefix("CAP_") for name in host.get("CapDrop") or []}
+    if "ALL" not in dropped and not dropped >= _USUAL_CAPABILITIES:
         found.append(f"it drops the capabilities {host.get('CapDrop')} alone")
     options = host.get("SecurityOpt") or []
     if not any(option.split(":")[0].split("=")[0] == "no-new-privileges" for option in options):
@@ -164,6 +180,18 @@ def violations(inspected: Mapping[str, Any], wanted: Mapping[str, Any], user: st
     return found
 
 
+def _holds(name: str, found: Any, wanted: Any) -> bool:
+    """Whether an option is what was asked for, in the words of either engine."""
+    if name == "IpcMode":
+        return found in (wanted, "shareable")  # its own as well; another container would have to ask for it
+    if name == "LogConfig":
+        return bool({key: value or {} for key, value in (found or {}).items()} == wanted)
+    if name == "Tmpfs":
+        options = {place: set(said.split(",")) - _ADDED_TO_TMPFS for place, said in (found or {}).items()}
+        return options == {place: set(said.split(",")) for place, said in wanted.items()}
+    return bool(found == wanted)
+
+
 def violations_inside(hello: Mapping[str, Any], runtime: str = "") -> list[str]:
     """In what a box, as it sees itself, falls short of the policy."""
     found = []
@@ -173,6 +201,8 @@ def violations_inside(hello: Mapping[str, Any], runtime: str = "") -> list[str]:
         found.append("it runs as root")
     if int(hello["capabilities"] or "0", 16):
         found.append(f"it may regain the capabilities {hello['capabilities']}")
+    if hello["user_namespaces"]:
+        found.append("it may make user namespaces")
     if hello["interfaces"] not in ([], ["lo"]):
         found.append(f"it has network interfaces: {', '.join(hello['interfaces'])}")
     if not runtime:  # gVisor is its own kernel and tells less in /proc

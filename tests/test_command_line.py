@@ -173,6 +173,16 @@ def test_file_of_options_that_is_wrong_is_one_sentence(tmp_path, capsys, text, s
     assert sentence in captured.err
 
 
+@pytest.mark.parametrize("spelling", ["unsafe-local", "unsafe_local", "unsafelocal", "no-unsafe-local"])
+def test_no_file_of_options_lets_tests_run_without_a_sandbox(tmp_path, capsys, spelling):
+    file = tmp_path / "options.toml"
+    file.write_text(f'[probe]\ndriver = "local"\n{spelling} = true\n')
+    for command in (["probe", "--config", str(file), "--data", str(tmp_path)], ["config", "check", str(file)]):
+        assert run_command(command) == 2
+        told = capsys.readouterr().err
+        assert ("type --unsafe-local yourself" if spelling == "unsafe-local" else "Unknown key") in told
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_knows_every_command_and_the_shared_options(shell, capsys):
     assert run_command(["completion", shell]) == 0

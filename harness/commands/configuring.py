@@ -6,7 +6,8 @@ A file has one table per command, with the long options as keys:
     method = "pretrained"
     batch-size = 32
 
-It knows options only: what a command works on (a list, a folder) stands on the command line.
+It knows options only: what a command works on (a list, a folder) stands on the command line. So does what gives code of
+strangers all of the user's rights: no file that came with a repository can say it.
 """
 
 import tomllib
@@ -23,6 +24,9 @@ from rich.text import Text
 from harness.console import record, show
 from harness.errors import UnknownSettingError
 from repopeftbench.errors import ConfigError
+
+TYPED_ALONE = ("unsafe-local",)
+"""Options that no file can set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +84,15 @@ class _CheckedSettings(cyclopts_config.Dict):
 
 
 def check_keys(command: str, table: Mapping[str, Any], options: Mapping[str, Argument], source: str) -> None:
-    """Passes if every key of `table` is an option.
+    """Passes if every key of `table` is an option that a file may set.
 
     Raises:
-        UnknownSettingError: one is not.
+        UnknownSettingError: one is no option.
+        ConfigError: one has to be typed.
     """
     for key in table:
+        if key in TYPED_ALONE:
+            raise ConfigError(f"{source}, [{command}] {key}: a file cannot set it: type --{key} yourself")
         if key not in options:
             raise UnknownSettingError(key, sorted(options), where=f"{source}, [{command}]: ")
 

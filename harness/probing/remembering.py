@@ -2,6 +2,9 @@
 
 Equal predictions, the original that many tasks share, and whatever an interrupted start had executed cost nothing. A
 kill at any moment loses the executions that were under way. Clock values (how long a test took) are in here alone.
+
+What ran out of time is known until the process ends and no longer: on a machine that was busy it says nothing of the
+test, and no clock tells a busy machine from a slow test.
 """
 
 import hashlib
@@ -18,7 +21,7 @@ from harness.errors import ProbeError
 from sandboxes import inside, policy, verdict
 from sandboxes.spec import CaseReport, ExecRequest, ExecResult, Sandbox, Verdict
 
-_VERSION = 1
+_VERSION = 2  # 1 kept what had run out of time
 _STRIPES = 64
 
 
@@ -137,6 +140,7 @@ class RememberingSandbox:
         # The same request from two threads is executed once: the second waits for the first.
         self._stripes = tuple(threading.Lock() for _ in range(_STRIPES))
         self._rules = _digest_of_the_rules()
+        self._out_of_time: dict[str, ExecResult] = {}
         self._counting = threading.Lock()
         self.executed = 0
         self.remembered = 0
@@ -149,14 +153,20 @@ class RememberingSandbox:
         """
         key = self.key(request)
         with self._stripes[int(key[:8], 16) % _STRIPES]:
-            known = self._store.get(key)
+            known = self._out_of_time.get(key) or self._store.get(key)
             result = known or self._sandbox.execute(request)
-            if known is None and result.verdict is not Verdict.DAMAGED:  # that says nothing about the test
-                self._store.put(key, result)
+            if known is None:
+                self._keep(key, result)
         with self._counting:
             self.executed += known is None
             self.remembered += known is not None
         return result
+
+    def _keep(self, key: str, result: ExecResult) -> None:
+        if result.verdict is Verdict.TIMEOUT:
+            self._out_of_time[key] = result
+        elif result.verdict is not Verdict.DAMAGED:  # that says nothing about the test
+            self._store.put(key, result)
 
     def key(self, request: ExecRequest) -> str:
         """The name of all that the result depends on. A patch that changes nothing is none."""

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from harness.errors import ProbeError
 from repopeftbench.atomic import fill_atomically
 from repopeftbench.errors import GitObjectError
 from repopeftbench.gitrepo import GitRepository, TreeDelta
@@ -51,7 +52,15 @@ class TreeStore:
     """Trees by content, in a folder of their own. Safe to use from several threads and processes."""
 
     def __init__(self, folder: Path, budget: int) -> None:
-        """Keeps at most `budget` bytes of trees that nobody uses."""
+        """Keeps at most `budget` bytes of trees that nobody uses, in `folder`, made where it is missing.
+
+        Raises:
+            ProbeError: it cannot be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProbeError(f"{folder} cannot hold trees: {error.strerror}: name another --store") from error
         self._folder = folder
         self._budget = budget
         self._lock = threading.Lock()
@@ -71,7 +80,6 @@ class TreeStore:
             yield tree
 
     def _hold(self, held: contextlib.ExitStack, repository: GitRepository, commit_sha: str) -> WrittenTree:
-        self._folder.mkdir(parents=True, exist_ok=True)
         with _locked(self._folder, fcntl.LOCK_EX):  # what follows is one process's business at a time
             place = (repository.identity, commit_sha)
             entries: Sequence[TreeDelta] = ()

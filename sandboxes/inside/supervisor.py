@@ -34,12 +34,14 @@ from pathlib import Path
 from typing import Any
 
 from .chain import Chain
-from .cleanup import contained, count_others, empty_places, end_processes, oom_kills
+from .cleanup import contained, empty_places, end_processes, oom_kills
+from .namespaces import close_user_namespaces
 from .testprocess import run_test, set_dumpable, site_folders
 
 _CHANNEL_BYTES = 4 * 1024 * 1024
 _TAIL_BYTES = 4096
 _READ = 65536
+_ASKING_SECONDS = 0.02
 
 
 def main() -> None:
@@ -106,16 +108,14 @@ def _hello(problem: str) -> dict[str, Any]:
     with contextlib.suppress(OSError):
         text = Path("/proc/self/status").read_text()
         status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
-    pytest = sys.modules.get("pytest")
     return {
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "pytest": getattr(pytest, "__version__", ""),
         "problem": problem,
         "pid": os.getpid(),
         "uid": os.getuid(),
         "capabilities": status.get("CapBnd", ""),
         "no_new_privileges": status.get("NoNewPrivs", ""),
         "seccomp": status.get("Seccomp", ""),
+        "user_namespaces": contained() and not close_user_namespaces(),
         "interfaces": sorted(name for _, name in socket.if_nameindex()) if contained() else [],
     }
 
@@ -179,7 +179,6 @@ class _Execution:
         ending = self._until_the_end()
         seconds = time.monotonic() - self._began
         status = self._collect()
-        left_behind = count_others()
         gone = end_processes(self._child)
         self._drain()
         os.close(self._read_output)
@@ -192,7 +191,6 @@ class _Execution:
             "sound": sound,
             "seconds": seconds,
             "oom_kills": oom_kills() - self._oom_kills,
-            "left_behind": left_behind,
             "clean": gone and empty_places(self._order["work"]),
             "output": self._output.decode("utf-8", "replace"),
         }
@@ -200,15 +198,17 @@ class _Execution:
     def _until_the_end(self) -> str:
         """`ended`, or why the test was ended: `timeout`, `output`, `channel`."""
         deadline = self._began + self._order["wall_seconds"]
-        handle = os.pidfd_open(self._child)
+        handle = _handle_of(self._child)
+        patience = float("inf") if handle is not None else _ASKING_SECONDS
         os.set_blocking(self._read_output, False)
         self._socket.setblocking(False)
         with selectors.DefaultSelector() as selector:
             for source in (handle, self._read_output, self._socket, self._conversation.source):
-                selector.register(source, selectors.EVENT_READ)
+                if source is not None:
+                    selector.register(source, selectors.EVENT_READ)
             try:
                 while (left := deadline - time.monotonic()) > 0:
-                    ready = {key.fd for key, _ in selector.select(left)}
+                    ready = {key.fd for key, _ in selector.select(min(left, patience))}
                     if self._conversation.source in ready:  # nothing is said now, so this is the end of the input
                         end_processes(self._child)
                         sys.exit(1)
@@ -219,11 +219,12 @@ class _Execution:
                         return "output"
                     if len(self._channel) > _CHANNEL_BYTES:
                         return "channel"
-                    if handle in ready:
+                    if handle in ready or (handle is None and _has_ended(self._child)):
                         return "ended"
                 return "timeout"
             finally:
-                os.close(handle)
+                if handle is not None:
+                    os.close(handle)
 
     def _collect(self) -> int:
         """Ends the test's own process if it still runs; its status as `waitpid` tells it: negative for a signal."""
@@ -267,6 +268,19 @@ class _Execution:
                 return events, False
             events.append(event)
         return events, not rest
+
+
+def _handle_of(child: int) -> int | None:
+    """A descriptor that can be read once the process has ended; None where the kernel has none (gVisor)."""
+    try:
+        return os.pidfd_open(child)
+    except OSError:
+        return None
+
+
+def _has_ended(child: int) -> bool:
+    """Asks, and leaves the status to who collects it."""
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _read_or_nothing(read: Any) -> bytes | None:

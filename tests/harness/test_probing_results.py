@@ -99,6 +99,16 @@ def test_box_that_was_lost_is_tried_again(store, request_):
     assert [sandbox.execute(request_).verdict for _ in range(3)] == [Verdict.DAMAGED, Verdict.PASSED, Verdict.PASSED]
 
 
+def test_what_ran_out_of_time_is_known_for_this_start_alone(store, request_):
+    answers = iter([result(Verdict.TIMEOUT, "ended after 60.0 s"), PASSED])
+    sandbox = ScriptedSandbox(lambda request: next(answers))
+    first = RememberingSandbox(sandbox, store, "docker a")
+    assert [first.execute(request_).verdict for _ in range(2)] == [Verdict.TIMEOUT] * 2
+    again = RememberingSandbox(sandbox, store, "docker a")
+    assert [again.execute(request_).verdict for _ in range(2)] == [Verdict.PASSED] * 2
+    assert (first.executed, first.remembered, again.executed, again.remembered) == (1, 1, 1, 1)
+
+
 def test_store_that_can_no_longer_be_read_or_written_is_one_sentence(tmp_path, request_):
     with ExecutionStore(tmp_path / "executions.sqlite") as store:
         store.put("a", PASSED)

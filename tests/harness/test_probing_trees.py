@@ -6,6 +6,7 @@ import pygit2
 import pytest
 from probing_cases import FILE, SOURCE, make_history
 
+from harness.errors import ProbeError
 from harness.probing.trees import TreeStore, TreeUnwritableError
 from repopeftbench.gitrepo import GitRepository
 
@@ -48,6 +49,13 @@ def test_tree_holds_every_file_of_its_commit_and_none_of_a_later_one(tmp_path):
         found = {path.relative_to(tree.folder).as_posix(): path.read_bytes() for path in tree.folder.rglob("*.*")}
         assert found == {path: text.encode() for path, text in files.items()}
         assert tree.left_out == ()
+
+
+def test_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "trees").write_text("precious")
+    with pytest.raises(ProbeError, match=r"trees cannot hold trees: File exists: name another --store"):
+        TreeStore(tmp_path / "trees", LARGE)
+    assert (tmp_path / "trees").read_text() == "precious"
 
 
 def test_equal_trees_are_one_folder_and_others_are_not(tmp_path):

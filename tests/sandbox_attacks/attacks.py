@@ -207,6 +207,27 @@ CONTAINED = (
 """,
     ),
     Attack(
+        name="namespaces-of-its-own",
+        body="""
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    clone, clone3 = (56, 435) if os.uname().machine == "x86_64" else (220, 435)
+    for flags in (0x10000000, 0x10020000, 0x7E020000):
+        assert libc.unshare(flags) == -1
+        assert libc.syscall(clone, ctypes.c_long(flags | 17), None, None, None, None) == -1
+    libc.syscall.restype = ctypes.c_long
+    wanted = (ctypes.c_ulonglong * 8)(0x10000000)
+    assert libc.syscall(clone3, wanted, 64) == -1
+    if os.uname().machine == "x86_64":
+        assert libc.syscall(0x40000000 | 272, 0x10000000) == -1
+    assert len(os.listdir("/proc/self/task")) == 1
+    import threading
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+""",
+    ),
+    Attack(
         name="native-library-of-its-own",
         body="""
     import ctypes, glob, shutil

@@ -4,7 +4,11 @@ from dataclasses import replace
 import pytest
 from attacks import HEAD, SMALL, TEST
 
-from sandboxes.spec import ExecRequest
+from sandboxes.spec import MEBIBYTE, ExecRequest
+
+RUNTIME = os.environ.get("REPOBENCH_RUNTIME", "")
+"""Of the boxes: the engine's own, or gVisor (runsc), whose kernel takes its own part of what a box may take."""
+LIMITS = replace(SMALL, memory_bytes=1024 * MEBIBYTE, processes=512) if RUNTIME else SMALL
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +25,7 @@ def canary(tmp_path_factory):
 def sandbox(docker_image, canary):
     from sandboxes.docker import DockerSandbox
 
-    with DockerSandbox(docker_image) as sandbox:
+    with DockerSandbox(docker_image, runtime=RUNTIME) as sandbox:
         yield sandbox
 
 
@@ -38,7 +42,7 @@ def tree(tmp_path, canary):
         (folder / "link-to-the-host").symlink_to(canary)
         (tmp_path / "tree" / ".git").mkdir()
         return ExecRequest(
-            source=tmp_path / "tree", source_key=str(tmp_path), test=TEST, limits=replace(SMALL, **dict(limits))
+            source=tmp_path / "tree", source_key=str(tmp_path), test=TEST, limits=replace(LIMITS, **dict(limits))
         )
 
     return build

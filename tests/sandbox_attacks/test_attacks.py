@@ -14,9 +14,11 @@ pytestmark = pytest.mark.docker
 UNHARMED = """
 def test_attack():
     assert sorted(os.listdir("/tmp")) == ["home"] and not os.listdir("/tmp/home")
-    assert not os.listdir("/dev/shm") and not os.listdir("/dev/mqueue")
+    places = [place for place in ("/dev/shm", "/dev/mqueue") if os.path.isdir(place)]  # gVisor has one of them
+    assert places and not any(map(os.listdir, places))
     assert sorted(int(name) for name in os.listdir("/proc") if name.isdigit()) == [1, os.getpid()]
-    assert [len(open(f"/proc/sysvipc/{kind}").readlines()) for kind in ("shm", "sem", "msg")] == [1, 1, 1]
+    if os.path.isdir("/proc/sysvipc"):
+        assert [len(open(f"/proc/sysvipc/{kind}").readlines()) for kind in ("shm", "sem", "msg")] == [1, 1, 1]
     assert "PYTHONPATH" not in os.environ and os.getuid() == 65534
     assert 1 + 1 == 2
 """

@@ -104,6 +104,40 @@ def test_container_that_falls_short_is_described(host, words):
     assert words in "; ".join(policy.violations(inspected(**host), WANTED))
 
 
+# How Podman 4.3 describes a container that it made of the same options.
+PODMAN = {
+    "IpcMode": "shareable",
+    "LogConfig": {"Type": "none", "Config": None},
+    "CapDrop": "CAP_AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID "
+    "SETPCAP SETUID SYS_CHROOT".split(),
+    "Tmpfs": {place: f"{said},rprivate,tmpcopyup" for place, said in WANTED["Tmpfs"].items()},
+}
+
+
+def test_words_of_podman_are_understood():
+    assert policy.violations(inspected(**PODMAN), WANTED) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ({"CapDrop": PODMAN["CapDrop"][:-1]}, "it drops the capabilities"),
+        ({"Tmpfs": {**PODMAN["Tmpfs"], "/var/tmp": "rw,rprivate,nosuid,nodev,tmpcopyup"}}, "Tmpfs is"),
+        ({"Tmpfs": {**PODMAN["Tmpfs"], "/srv": "rw"}}, "Tmpfs is"),
+        ({"Tmpfs": {**PODMAN["Tmpfs"], "/tmp": "rw,nosuid,nodev,rprivate,tmpcopyup"}}, "Tmpfs is"),
+        ({"LogConfig": {"Type": "journald", "Config": None}}, "LogConfig is"),
+        ({"LogConfig": None}, "LogConfig is"),
+    ],
+)
+def test_what_podman_would_leave_open_is_described(host, words):
+    assert words in "; ".join(policy.violations(inspected(**(PODMAN | host)), WANTED))
+
+
+def test_nothing_but_the_work_area_is_memory_that_can_be_written_to():
+    writable = [place for place, said in WANTED["Tmpfs"].items() if "ro" not in said.split(",")]
+    assert writable == [policy.WORK]
+
+
 def test_mounts_and_user_are_checked_too():
     found = inspected()
     found["Config"]["User"] = ""
@@ -113,7 +147,7 @@ def test_mounts_and_user_are_checked_too():
 
 
 HELLO = {"pid": 1, "uid": 65534, "capabilities": "0000000000000000", "no_new_privileges": "1", "seccomp": "2"}
-HELLO |= {"interfaces": ["lo"]}
+HELLO |= {"interfaces": ["lo"], "user_namespaces": False}
 
 
 @pytest.mark.parametrize(
@@ -126,6 +160,7 @@ HELLO |= {"interfaces": ["lo"]}
         ({"no_new_privileges": "0"}, 1),
         ({"seccomp": "0"}, 1),
         ({"interfaces": ["eth0", "lo"]}, 1),
+        ({"user_namespaces": True}, 1),
     ],
 )
 def test_box_is_asked_from_inside_too(change, count):
