@@ -314,7 +314,8 @@ class GitRepository:
         try:
             for sha in (*shas[::step], shas[-1]):
                 for file in self.python_files(sha):
-                    if file.blob not in self._objects:
+                    # Asked of the object database, which looks into its index alone.
+                    if file.blob not in self._raw:
                         raise GitObjectError(f"{self.path} lacks blob {file.blob}")
         except GitObjectError as error:
             branches = " '+refs/heads/*:refs/heads/*'" if self._repo.is_bare else ""

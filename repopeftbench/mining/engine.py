@@ -191,8 +191,7 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
     Raises:
         RepoBenchError: the repository cannot be read.
     """
-    repository, history = open_at(part.repository.source, plan.cache, part.repository.revision)
-    miner = _miner(plan, repository, part)
+    miner, history = _miner(plan, part)
     with _rare_collections():
         if part.first < part.end:
             harvests = _reported(miner.walk(history, part.first, part.end), part, report)
@@ -242,21 +241,23 @@ def _write_with_snapshots(
     return summary
 
 
-_last: tuple[str, int, RepositoryMiner] | None = None
-"""What this process mined last, up to where, and with which miner: the next part profits from what that remembers. So
-it is with one worker; several take the parts of a history in turn."""
+_last: tuple[str, int, RepositoryMiner, tuple[CommitInfo, ...]] | None = None
+"""What this process mined last, up to where, with which miner and of which history: the next part profits from what
+that remembers. So it is with one worker; several take the parts of a history in turn."""
 
 
-def _miner(plan: MiningPlan, repository: GitRepository, part: PartPlan) -> RepositoryMiner:
-    """A miner for a part: the one that mined the part before it in this process, or a fresh one."""
+def _miner(plan: MiningPlan, part: PartPlan) -> tuple[RepositoryMiner, tuple[CommitInfo, ...]]:
+    """A miner for a part, and the history: the one that mined the part before it in this process, or a fresh one."""
     global _last
-    key = repr((repository.identity, part.repository, plan))
+    key = repr((part.repository, plan))
     if _last is not None and _last[:2] == (key, part.first):
-        miner = _last[2]
+        miner, history = _last[2:]
     else:
-        miner = RepositoryMiner(repository, part.repository.repo_id, part.repository.source.licence, plan.options)
-    _last = (key, part.end, miner)
-    return miner
+        source = part.repository.source
+        repository, history = open_at(source, plan.cache, part.repository.revision)
+        miner = RepositoryMiner(repository, source.repo_id, source.licence, plan.options)
+    _last = (key, part.end, miner, history)
+    return miner, history
 
 
 def _forget_miner() -> None:

@@ -61,11 +61,12 @@ def _family(node: ast.Assert | ast.Call, imports: ImportTable) -> Family | None:
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
     if name is None:
         return None
-    signature = call_signature(_dotted(node.func), name, imports)
+    signature = call_signature(dotted_callee(node.func), name, imports)
     return None if signature is None else signature.family
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted_callee(node: ast.expr) -> str | None:
+    """`a.b.c` of a name or a chain of attributes; None for anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

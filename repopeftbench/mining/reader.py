@@ -8,6 +8,7 @@ that can matter. Memory is bounded by the number of pieces; what falls out is pa
 """
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.memo import Memo
 from repopeftbench.mining.pieces import PieceText, may_leave_class, split_class, split_sections
+from repopeftbench.mining.plain import PlainTest, plain_sites, plain_test
 from repopeftbench.mining.signatures import ASSERTION_PREFIX, KNOWN_LIBRARIES, may_matter
 from repopeftbench.mining.sites import FileSites, PieceSites, PlacedPiece, moved
 from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source
@@ -33,6 +35,7 @@ MEMO_TREES = 256
 MOST_KEPT_TREE = 50_000
 """Bytes of the longest text whose tree is kept: a tree takes some 25 times as much."""
 
+_IMPORT = re.compile(rb"(?<!\w)import(?!\w)")
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
 
@@ -84,6 +87,7 @@ class PieceReader:
         self._sections = Memo[_Section](MEMO_PIECES)
         self._pieces = Memo[_Piece](MEMO_PIECES)
         self._trees = Memo[ParsedText](MEMO_TREES)
+        self._plain_tests = Memo[PlainTest](MEMO_TREES)
 
     def read(self, raw: bytes, like: FileVersion | None = None) -> FileVersion:
         """The sites of one file version; of a file with a problem, no sites.
@@ -172,7 +176,9 @@ class PieceReader:
         )
 
     def _examined(self, whole: bytes, span: PieceText, digest: bytes, rows: int) -> _Piece | None:
-        if not is_valid(whole.decode("utf-8")):
+        outline = None if span.tail else test_outline(whole[len(span.head) :])
+        is_plain = outline is not None and self._plain(whole, span, digest) is not None
+        if not is_plain and not is_valid(whole.decode("utf-8")):
             return None
         if span.tail and not ends_in_class_body(self._tree(whole, digest).tree.root_node):
             return None
@@ -181,9 +187,9 @@ class PieceReader:
             if not parsed.readable or len(operands(parsed.tree.root_node)) != 1:
                 return None
         imports = _NO_IMPORTS
-        if b"import" in whole:
+        if _IMPORT.search(whole):
             imports = text_imports(self._tree(whole, digest))
-        return _Piece(span, span.end - span.start, rows, digest, imports)
+        return _Piece(span, span.end - span.start, rows, digest, imports, outline=outline)
 
     def _with_sites(self, source: SourceText, sections: Sequence[_Section]) -> FileVersion:
         # Joined first: what does not matter in itself can take the name of something that does.
@@ -212,7 +218,12 @@ class PieceReader:
         if not _may_hold_sites(own, imports):
             return _NO_SITES
         head = piece.span.head
-        found = text_sites(self._tree(head + own + piece.span.tail, piece.digest), imports)
+        whole = head + own + piece.span.tail
+        plain = None if piece.outline is None else self._plain(whole, piece.span, piece.digest)
+        sites = None if plain is None else plain_sites(plain, imports)
+        if sites is not None:
+            return PieceSites(sites) if sites else _NO_SITES
+        found = text_sites(self._tree(whole, piece.digest), imports)
         if head:
             found = tuple(moved(site, -len(head), -1) for site in found)
         return PieceSites(found) if found else _NO_SITES
@@ -220,7 +231,7 @@ class PieceReader:
     def _outline_of(self, piece: _Piece, text: bytes, start: int) -> Outline:
         if piece.outline is None:
             own = text[start : start + piece.length]
-            piece.outline = test_outline(own) or self._parsed_outline(piece, own)
+            piece.outline = self._parsed_outline(piece, own)
         return piece.outline
 
     def _parsed_outline(self, piece: _Piece, own: bytes) -> Outline:
@@ -230,6 +241,12 @@ class PieceReader:
         if span.head or span.tail:
             return class_outline(parsed.source, root, len(span.head), len(span.tail))
         return module_outline(parsed.source, root)
+
+    def _plain(self, whole: bytes, span: PieceText, digest: bytes) -> PlainTest | None:
+        """A piece that looks like a test function with assertions, as the interpreter reads it; the last one is kept."""
+        if len(whole) > MOST_KEPT_TREE or not (ASSERTION_PREFIX in whole or b"raises" in whole):
+            return None
+        return self._plain_tests.get(digest, lambda: plain_test(whole, len(span.head)))
 
     def _tree(self, whole: bytes, digest: bytes) -> ParsedText:
         """The tree of a piece; the last ones are kept, since sites and outline are asked for soon after each other."""
