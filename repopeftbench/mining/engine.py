@@ -6,9 +6,7 @@ part that is there already is not mined again. A repository that cannot be mined
 go on.
 """
 
-import gc
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from repopeftbench.dataset.snapshot_parts import SnapshotPartWriter
 from repopeftbench.dataset.staging import Part, PartSummary, end_part, find_part, staging_folder, write_rows
 from repopeftbench.dataset.symbol_parts import SymbolPartWriter
 from repopeftbench.errors import DatasetError, SourceError
+from repopeftbench.garbage import rare_collections
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.harvest import Harvest
@@ -192,7 +191,7 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
         RepoBenchError: the repository cannot be read.
     """
     miner, history = _miner(plan, part)
-    with _rare_collections():
+    with rare_collections():
         if part.first < part.end:
             harvests = _reported(miner.walk(history, part.first, part.end), part, report)
         else:
@@ -309,14 +308,3 @@ class _Progress:
         repo_id, _, first = name.rpartition(" ")
         self._done[repo_id][first] = done
         self._report(repo_id, sum(self._done[repo_id].values()), self._totals[repo_id])
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Looks for cycles seldom: mined records have none, and the usual rate doubles the time of every parse."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)

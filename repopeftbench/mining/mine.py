@@ -117,6 +117,8 @@ class RepositoryMiner:
     ) -> tuple[list[FileChange], tuple[NewSite, ...], list[tuple[str, str]]]:
         """The changes of test files that a commit makes, its new sites, and its unreadable files with the reason."""
         changes = [change for change in self.repository.changes(parent, commit.sha) if _concerns_tests(change)]
+        if not changes:
+            return [], (), []
         versions = [self._versions(change) for change in changes]
         unreadable = [(file.path, file.new.problem) for file in versions if file.new.problem is not None]
         return changes, new_sites(versions), unreadable
