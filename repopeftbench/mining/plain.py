@@ -8,7 +8,8 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
+from itertools import accumulate
 
 from repopeftbench.mining.fallback import dotted_callee
 from repopeftbench.mining.imports import ImportTable
@@ -27,6 +28,7 @@ from repopeftbench.mining.source import syntax_tree
 from repopeftbench.schema import Family
 
 _Target = tuple[Family, tuple[int, int] | None, str | None]
+_WITHOUT_BLOCKS = (ast.Expr, ast.Assign, ast.Assert, ast.Return, ast.Import, ast.ImportFrom, ast.Pass)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
@@ -34,22 +36,19 @@ class _Uncertain(Exception):
     """The interpreter's tree does not tell."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlainTest:
     """A valid piece that is one test function, and its tree.
 
-    `head` is the number of bytes that were put before the piece, a line; or 0.
+    `head` is the number of bytes that were put before the piece, a line; or 0. `line_starts` are offsets of the lines'
+    first bytes.
     """
 
     whole: bytes
     head: int
     function: str
     definition: ast.FunctionDef | ast.AsyncFunctionDef
-
-    @cached_property
-    def line_starts(self) -> tuple[int, ...]:
-        """Offsets of the lines' first bytes."""
-        return (0, *(match.end() for match in re.finditer(rb"\n", self.whole)))
+    line_starts: Sequence[int]
 
     def start(self, node: ast.expr | ast.stmt) -> int:
         """Where a node begins, in bytes of the text that was parsed."""
@@ -63,7 +62,12 @@ class PlainTest:
 
 
 def plain_test(whole: bytes, head: int) -> PlainTest | None:
-    """A piece as one test function; None where it is none, is not valid, or is nested too deeply."""
+    """A piece as one test function; None where it is none, is not valid, or is nested too deeply.
+
+    Args:
+        whole: the piece, with what was put before it; without a carriage return that ends a line alone.
+        head: how many bytes were put before it.
+    """
     try:
         body: Sequence[ast.stmt] = syntax_tree(whole.decode("utf-8")).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -74,16 +78,19 @@ def plain_test(whole: bytes, head: int) -> PlainTest | None:
     if len(body) != 1 or not isinstance(body[0], ast.FunctionDef | ast.AsyncFunctionDef):
         return None
     names.append(body[0].name)
-    function = ".".join(names)
-    is_written_so = all(name.encode("utf-8") in whole for name in names)
-    return PlainTest(whole, head, function, body[0]) if is_written_so and names[-1].startswith("test") else None
+    if not names[-1].startswith("test") or not all(name.encode("utf-8") in whole for name in names):
+        return None
+    line_starts = tuple(accumulate(map(len, whole.splitlines(keepends=True)), initial=0))
+    return PlainTest(whole, head, ".".join(names), body[0], line_starts)
 
 
 def plain_sites(test: PlainTest, imports: ImportTable) -> tuple[Site, ...] | None:
     """The sites of a piece, with offsets and lines relative to it; None where its tree does not tell them."""
     try:
-        found = [_site(test, node, _assert_target(test, node, imports)) for node in _asserts(test.definition)]
-        for call in _calls(test, imports):
+        statements = list(_statements(test.definition))
+        asserts = [node for node in statements if isinstance(node, ast.Assert)]
+        found = [_site(test, node, _assert_target(test, node, imports)) for node in asserts]
+        for call in _calls(test, statements, imports):
             signature = _signature(test, call, imports)
             if signature is not None:
                 found.append(_site(test, call, _call_target(test, call, signature)))
@@ -92,17 +99,20 @@ def plain_sites(test: PlainTest, imports: ImportTable) -> tuple[Site, ...] | Non
     return tuple(sorted(found, key=lambda site: (site.start, -site.end)))
 
 
-def _asserts(block: ast.AST) -> Iterator[ast.Assert]:
-    """The `assert` statements in the blocks of a statement; expressions hold none."""
-    for name in _BLOCKS:
-        for inner in getattr(block, name, ()):
-            if isinstance(inner, ast.Assert):
-                yield inner
-            elif not isinstance(inner, ast.Expr | ast.Assign):
-                yield from _asserts(inner)
+def _statements(definition: ast.stmt) -> Iterator[ast.stmt]:
+    """The statements in all blocks of a definition; expressions hold none."""
+    pending: list[ast.AST] = [definition]
+    while pending:
+        block = pending.pop()
+        for name in _BLOCKS:
+            for inner in getattr(block, name, ()):
+                if not isinstance(inner, _WITHOUT_BLOCKS):
+                    pending.append(inner)
+                if isinstance(inner, ast.stmt):
+                    yield inner
 
 
-def _calls(test: PlainTest, imports: ImportTable) -> Sequence[ast.Call]:
+def _calls(test: PlainTest, statements: Sequence[ast.stmt], imports: ImportTable) -> Sequence[ast.Call]:
     """The calls that may be assertions, by the last name of their callee.
 
     Those that are whole statements or begin a `with` block are found without a look at other expressions; these are
@@ -112,7 +122,7 @@ def _calls(test: PlainTest, imports: ImportTable) -> Sequence[ast.Call]:
     words = len(_words(names).findall(test.whole))
     if not words:
         return ()
-    found = [call for call in _statement_calls(test.definition) if _is_candidate(call, imports)]
+    found = [call for call in _statement_calls(statements) if _is_candidate(call, imports)]
     if len(found) == words:
         return found
     found = []
@@ -125,24 +135,20 @@ def _calls(test: PlainTest, imports: ImportTable) -> Sequence[ast.Call]:
     return found
 
 
-def _statement_calls(block: ast.AST) -> Iterator[ast.Call]:
-    for name in _BLOCKS:
-        for inner in getattr(block, name, ()):
-            if isinstance(inner, ast.Expr):
-                if isinstance(inner.value, ast.Call):
-                    yield inner.value
-                continue
-            if isinstance(inner, ast.With | ast.AsyncWith):
-                yield from (item.context_expr for item in inner.items if isinstance(item.context_expr, ast.Call))
-            yield from _statement_calls(inner)
+def _statement_calls(statements: Sequence[ast.stmt]) -> Iterator[ast.Call]:
+    for statement in statements:
+        if isinstance(statement, ast.Expr):
+            if isinstance(statement.value, ast.Call):
+                yield statement.value
+        elif isinstance(statement, ast.With | ast.AsyncWith):
+            yield from (item.context_expr for item in statement.items if isinstance(item.context_expr, ast.Call))
 
 
 @lru_cache(maxsize=64)
 def _words(names: tuple[str, ...]) -> re.Pattern[bytes]:
     """Finds, at the least, every name that may be the last one of an assertion's callee."""
-    others = "|".join(re.escape(name) for name in names)
-    return re.compile(rf"(?<![A-Za-z0-9_])(?:assert[^\s(]|raises|(?:{others})(?=[\s)(\\]))".encode() if names
-                      else rb"(?<![A-Za-z0-9_])(?:assert[^\s(]|raises)")
+    known = ["assert[^\\s(]", "raises", *(rf"{re.escape(name)}(?=[\s()\\#])" for name in names)]
+    return re.compile(rf"(?<![A-Za-z0-9_])(?:{'|'.join(known)})".encode())
 
 
 def _is_candidate(call: ast.Call, imports: ImportTable) -> bool:
