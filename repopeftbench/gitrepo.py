@@ -45,6 +45,8 @@ pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 pygit2.settings.set_extensions(["partialclone"])
 # A walk comes back to few trees and needs few parts of a pack at a time: libgit2 would keep 256 MB, and all.
 pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
+# Of itself it keeps no tree of more than 4 KB, and a walk asks for each one at least twice.
+pygit2.option(Option.SET_CACHE_OBJECT_LIMIT, ObjectType.TREE, 2**20)
 pygit2.option(Option.SET_MWINDOW_SIZE, 16 * 2**20)
 pygit2.option(Option.SET_MWINDOW_MAPPED_LIMIT, 96 * 2**20)
 

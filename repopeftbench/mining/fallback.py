@@ -4,7 +4,7 @@ They all carry the given reject reason: this path exists so that no assertion is
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.keys import statement_key
@@ -78,9 +78,14 @@ def dotted_callee(node: ast.expr) -> str | None:
 
 def interpreter_imports(module: ast.Module) -> ImportTable:
     """The imports of a parsed module, as `imports.import_table` reads them from the grammar's tree."""
+    return import_nodes(ast.walk(module))
+
+
+def import_nodes(nodes: Iterable[ast.AST]) -> ImportTable:
+    """The table of the imports among some nodes; later ones win."""
     aliases: dict[str, str] = {}
     starred: set[str] = set()
-    for node in ast.walk(module):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for name in node.names:
                 head = name.name.partition(".")[0]

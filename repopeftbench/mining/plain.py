@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from repopeftbench.mining.fallback import dotted_callee
+from repopeftbench.mining.fallback import dotted_callee, import_nodes
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.keys import node_key
 from repopeftbench.mining.signatures import PYTEST_APPROX, Expected, Signature, call_signature
@@ -97,6 +97,13 @@ def plain_sites(test: PlainTest, imports: ImportTable) -> tuple[Site, ...] | Non
     except _Uncertain:
         return None
     return tuple(sorted(found, key=lambda site: (site.start, -site.end)))
+
+
+def plain_imports(test: PlainTest) -> ImportTable:
+    """The imports of a piece."""
+    found = [node for node in _statements(test.definition) if isinstance(node, ast.Import | ast.ImportFrom)]
+    in_order = sorted(found, key=lambda node: (node.lineno, node.col_offset))
+    return import_nodes(node for node in in_order if getattr(node, "module", None) != "__future__")
 
 
 def _statements(definition: ast.stmt) -> Iterator[ast.stmt]:

@@ -19,7 +19,7 @@ from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.memo import Memo
 from repopeftbench.mining.pieces import PieceText, may_leave_class, split_class, split_sections
-from repopeftbench.mining.plain import plain_sites, plain_test
+from repopeftbench.mining.plain import plain_imports, plain_sites, plain_test
 from repopeftbench.mining.signatures import ASSERTION_PREFIX, KNOWN_LIBRARIES, may_matter
 from repopeftbench.mining.sites import FileSites, PieceSites, PlacedPiece, moved
 from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source
@@ -159,8 +159,6 @@ class PieceReader:
             if section is None:
                 return None, is_open
             found.append(section)
-            if any(piece.imports.known for piece in section.pieces):
-                self._expected = _marked(found) if start == 0 else self._expected
         return found, is_open
 
     def _section(self, text: bytes) -> _Section | None:
@@ -196,7 +194,9 @@ class PieceReader:
                 return None
         imports = _NO_IMPORTS
         if _IMPORT.search(whole):
-            imports = text_imports(self._tree(whole, digest))
+            imports = text_imports(self._tree(whole, digest)) if test is None else plain_imports(test)
+            if _that_matter(imports).known:
+                self._expected = _marked((self._expected[0], imports))
         piece = _Piece(span, span.end - span.start, rows, digest, imports, outline=outline)
         # Now, since trees are large: kept until the file's imports are known, they would cost more than to parse again.
         sites = None if test is None else plain_sites(test, self._expected[0])
@@ -206,7 +206,9 @@ class PieceReader:
         return piece
 
     def _with_sites(self, source: SourceText, sections: Sequence[_Section]) -> FileVersion:
-        imports, mark = marked = _marked(sections)
+        imports, mark = marked = _marked(
+            [piece.imports for section in sections for piece in section.pieces if piece.imports.known]
+        )
         placed: list[PlacedPiece] = []
         start, row = 0, 0
         for section in sections:
@@ -282,9 +284,8 @@ def _salt(span: PieceText) -> bytes:
     return len(span.head).to_bytes(8, "big") + len(span.tail).to_bytes(8, "big")
 
 
-def _marked(sections: Sequence[_Section]) -> _Marked:
-    """The imports of sections that can matter, and their mark."""
-    tables = [piece.imports for section in sections for piece in section.pieces if piece.imports.known]
+def _marked(tables: Sequence[ImportTable]) -> _Marked:
+    """Of imports in file order those that can matter, and their mark."""
     if not tables:
         return _NOTHING_IMPORTED
     # Joined first: what does not matter in itself can take the name of something that does.
