@@ -6,6 +6,7 @@ part that is there already is not mined again. A repository that cannot be mined
 go on.
 """
 
+import gc
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -263,6 +264,7 @@ def _forget_miner() -> None:
     """Lets go of the memory of the last miner: there is no next part."""
     global _last
     _last = None
+    gc.collect()
 
 
 def before_cutoff(history: Sequence[CommitInfo], cutoff: int | None) -> tuple[CommitInfo, ...]:

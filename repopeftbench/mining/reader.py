@@ -31,7 +31,7 @@ from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_bo
 MEMO_PIECES = 8_000
 MOST_MARKS = 4
 """With how many sets of imports the sites of a piece are remembered."""
-MEMO_TREES = 256
+MEMO_TREES = 64
 MOST_KEPT_TREE = 50_000
 """Bytes of the longest text whose tree is kept: a tree takes some 25 times as much."""
 
