@@ -1,7 +1,7 @@
-"""The sites of a piece that is one test function, from the interpreter's own tree: validity, sites and keys at one cost.
+"""The sites of a piece that is one test function, from the interpreter's own tree: validity, sites and keys in one.
 
-The answer equals that of `assertions.text_sites`. Where the tree does not tell it for certain (it has no parentheses and
-no comments, and normalises names), there is no answer, and the grammar is asked.
+The answer equals that of `assertions.text_sites`. Where the tree does not tell it for certain (it has no parentheses
+and no comments, and normalises names), there is no answer, and the grammar is asked.
 """
 
 import ast
@@ -32,7 +32,7 @@ _WITHOUT_BLOCKS = (ast.Expr, ast.Assign, ast.Assert, ast.Return, ast.Import, ast
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
-class _Uncertain(Exception):
+class _UncertainError(Exception):
     """The interpreter's tree does not tell."""
 
 
@@ -57,7 +57,7 @@ class PlainTest:
     def end(self, node: ast.expr | ast.stmt) -> int:
         """Where a node ends."""
         if node.end_lineno is None or node.end_col_offset is None:
-            raise _Uncertain
+            raise _UncertainError
         return self.line_starts[node.end_lineno - 1] + node.end_col_offset
 
 
@@ -94,7 +94,7 @@ def plain_sites(test: PlainTest, imports: ImportTable) -> tuple[Site, ...] | Non
             signature = _signature(test, call, imports)
             if signature is not None:
                 found.append(_site(test, call, _call_target(test, call, signature)))
-    except _Uncertain:
+    except _UncertainError:
         return None
     return tuple(sorted(found, key=lambda site: (site.start, -site.end)))
 
@@ -138,7 +138,7 @@ def _calls(test: PlainTest, statements: Sequence[ast.stmt], imports: ImportTable
             found.append(node)
         elif isinstance(node, ast.JoinedStr) and any(isinstance(inner, ast.Call) for inner in ast.walk(node)):
             # Before Python 3.12, what stands inside an f-string has no true position.
-            raise _Uncertain
+            raise _UncertainError
     return found
 
 
@@ -172,7 +172,7 @@ def _last_name(callee: ast.expr) -> str | None:
 def _signature(test: PlainTest, call: ast.Call, imports: ImportTable) -> Signature | None:
     name, dotted = _last_name(call.func), _dotted(test, call)
     if name is None:
-        raise _Uncertain
+        raise _UncertainError
     return call_signature(dotted, name, imports)
 
 
@@ -182,9 +182,9 @@ def _dotted(test: PlainTest, call: ast.Call) -> str | None:
     written = test.whole[test.start(call) : test.end(call.func)]
     if dotted is not None:
         if written != dotted.encode("utf-8"):
-            raise _Uncertain
+            raise _UncertainError
     elif not written.endswith((_last_name(call.func) or "").encode("utf-8")):
-        raise _Uncertain
+        raise _UncertainError
     return dotted
 
 
@@ -202,7 +202,7 @@ def _assert_target(test: PlainTest, node: ast.Assert, imports: ImportTable) -> _
         before = (condition.left, *condition.comparators)[-2]
         between = test.whole[test.end(before) : start]
         if b"#" in between or b"(" not in between:
-            raise _Uncertain
+            raise _UncertainError
         start = test.end(before) + between.index(b"(")
     family = Family.APPROX if _is_approx(test, target, imports) else Family.ASSERT
     return family, (start, end), None
@@ -267,7 +267,7 @@ def _bare_span(
     between = test.whole[before:start]
     # A parenthesis, or a comment, may stand before it otherwise.
     if b"#" in between or not between.rstrip(b" \t\n\r").endswith(opening) or (not index and between.count(b"(") > 1):
-        raise _Uncertain
+        raise _UncertainError
     return start, test.end(value)
 
 

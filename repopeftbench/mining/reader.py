@@ -28,7 +28,7 @@ from repopeftbench.syntax import operands
 from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline, test_outline
 
-MEMO_PIECES = 8_000
+MEMO_PIECES = 4_000
 MOST_MARKS = 4
 """With how many sets of imports the sites of a piece are remembered."""
 MEMO_TREES = 64

@@ -11,20 +11,25 @@ from repopeftbench.mining.sites import moved
 from repopeftbench.mining.source import SourceText
 
 IMPORTS = ImportTable(
-    aliases={"pt": "pytest", "same": "numpy.testing.assert_equal", "raises": "pytest.raises", "approx": "pytest.approx"},
+    aliases={
+        "pt": "pytest",
+        "same": "numpy.testing.assert_equal",
+        "raises": "pytest.raises",
+        "approx": "pytest.approx",
+    },
     starred=frozenset(),
 )
 EXPRESSIONS = st.sampled_from(
-    ["x", "(x)", "((x))", "( # a )\n x)", "f(1)", "approx(1)", "pt.approx(1)", "(pt).approx(1)", "'é' 'b'", "f'{x!r}'"]
-    + ["(a, b)", "(i for i in x)", "not x", "x and y", "lambda: x", "x if y else z", "-1", "same(1, 2)", "[\n1,\n2]"]
+    "x|(x)|((x))|( # a )\n x)|f(1)|approx(1)|pt.approx(1)|(pt).approx(1)|'é' 'b'|f'{x!r}'|(a, b)|(i for i in x)|not x"
+    "|x and y|lambda: x|x if y else z|-1|same(1, 2)|[\n1,\n2]".split("|")
 )
 CALLS = st.sampled_from(
-    ["self.assertEqual", "same", "pt.raises", "raises", "(same)", "(pt.raises)", "f().assert_ok", "m.assert_called_with"]
-    + ["self . assertIn", "other", "same_not", "self.assertRaises", "self.assertEqual\\\n ", "self.fähig.assertEqual"]
+    "self.assertEqual|same|pt.raises|raises|(same)|(pt.raises)|f().assert_ok|m.assert_called_with|self . assertIn|other"
+    "|same_not|self.assertRaises|self.assertEqual\\\n |self.fähig.assertEqual".split("|")
 )
 ARGUMENTS = st.sampled_from(
-    ["{}, {}", "{},{},", "{}, second={}", "*{}, second={}", "second={}, first={}", "{}, # (\n {}", "{},\n\n{}"]
-    + ["{}, *{}", "({}), {}", "({}, {})", "i for i in {} if {}", "expected_exception={}, match={}", "**{}, **{}"]
+    "{}, {}|{},{},|{}, second={}|*{}, second={}|second={}, first={}|{}, # (\n {}|{},\n\n{}|{}, *{}|({}), {}|({}, {})"
+    "|i for i in {} if {}|expected_exception={}, match={}|**{}, **{}".split("|")
 )
 
 
@@ -43,8 +48,12 @@ STATEMENTS = st.one_of(
     st.builds("x = [{}, assert_not_called]".format, ASSERTING),
     st.builds("if x: {}; assert y == 1".format, ASSERTING),
     st.builds("def test_inner(): assert {}".format, COMPARED),
-    st.sampled_from(["import pt, a.b.pt", "from x import (same,\n raises as y)", "from . import pt", "# assert x == 1"]),
-    st.sampled_from(["f'{same(1, 2)}'", "'raises(same)'", "async with raises(x): pass", "match x:\n  case 1: assert x"]),
+    st.sampled_from(
+        ["import pt, a.b.pt", "from x import (same,\n raises as y)", "from . import pt", "# assert x == 1"]
+    ),
+    st.sampled_from(
+        ["f'{same(1, 2)}'", "'raises(same)'", "async with raises(x): pass", "match x:\n  case 1: assert x"]
+    ),
 )
 BODIES = st.lists(STATEMENTS, min_size=1, max_size=4)
 HEADS = st.sampled_from(["def test_a(self):", "async def test_b(a=same(1, 2)):", "@pt.mark(raises(x))\ndef test_ü():"])
@@ -90,12 +99,20 @@ def test_common_assertions_need_no_grammar(statement, target):
 
 @pytest.mark.parametrize(
     "statement",
-    ["self.assertEqual(a, (b))", "self.assertEqual(a, # (\n b)", "(same)(a, b)", "f'{same(1, 2)}'", "self . same(1, 2)"],
+    [
+        "self.assertEqual(a, (b))",
+        "self.assertEqual(a, # (\n b)",
+        "(same)(a, b)",
+        "f'{same(1, 2)}'",
+        "self . same(1, 2)",
+    ],
 )
 def test_what_the_tree_does_not_tell_is_left_to_the_grammar(statement):
     assert sites_of(f"def test_a():\n    {statement}\n") is None
 
 
-@pytest.mark.parametrize("source", ["def a(): pass\n", "def test_a(): pass\nx = 1\n", "def test_a(:\n", "class A: pass\n"])
+@pytest.mark.parametrize(
+    "source", ["def a(): pass\n", "def test_a(): pass\nx = 1\n", "def test_a(:\n", "class A: pass\n"]
+)
 def test_what_is_no_single_test_function_is_refused(source):
     assert plain_test(source.encode(), 0) is None
