@@ -23,8 +23,8 @@ from repopeftbench.sources import Source, cached_clone
 TYPICAL_COMMITS = 837
 TYPICAL_DISK_BYTES = 4_000_000
 # CPU time of `repobench mine REPOSITORY --cutoff none --workers 1`, start-up included; medians of attrs, click and
-# networkx on one core of a busy server, 24 November 2026: 365, 179 and 164 commits per second, and without snapshots 759,
-# 626 and 381; in the paper protocol 163, 191 and 138 (measured earlier).
+# networkx on one core of a busy server, 24 November 2026: 365, 179 and 164 commits per second, and without snapshots
+# 759, 626 and 381; in the paper protocol 163, 191 and 138 (measured earlier).
 COMMITS_PER_CPU_SECOND = 179.0
 COMMITS_PER_CPU_SECOND_WITHOUT_SNAPSHOTS = 626.0
 PAPER_COMMITS_PER_CPU_SECOND = 163.0

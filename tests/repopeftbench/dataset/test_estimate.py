@@ -1,6 +1,6 @@
-from dataclasses import replace
-
 """`repobench mine --dry-run`: what it says, and that it changes nothing."""
+
+from dataclasses import replace
 
 import pytest
 
