@@ -45,8 +45,9 @@ pygit2.option(Option.ENABLE_STRICT_HASH_VERIFICATION, False)
 pygit2.settings.set_extensions(["partialclone"])
 # A walk comes back to few trees and needs few parts of a pack at a time: libgit2 would keep 256 MB, and all.
 pygit2.option(Option.SET_CACHE_MAX_SIZE, 16 * 2**20)
-pygit2.option(Option.SET_MWINDOW_SIZE, 16 * 2**20)
-pygit2.option(Option.SET_MWINDOW_MAPPED_LIMIT, 96 * 2**20)
+pygit2.option(Option.SET_CACHE_OBJECT_LIMIT, ObjectType.TREE, 2**20)  # of itself it keeps none above 4 KB
+pygit2.option(Option.SET_MWINDOW_SIZE, 8 * 2**20)
+pygit2.option(Option.SET_MWINDOW_MAPPED_LIMIT, 48 * 2**20)
 
 # What libgit2 raises for an object that is missing, damaged or of another kind.
 _UNREADABLE = (KeyError, ValueError, pygit2.GitError)
@@ -231,8 +232,7 @@ class GitRepository:
             moved = f"similarity index 100%\nrename from {old_path}\nrename to {path}\n"
             return f"diff --git a/{old_path} b/{path}\n{moved}".encode()
         patch = pygit2.Patch.create_from(old, new, old_path, path, flag=DiffOption.INDENT_HEURISTIC)
-        data: bytes = patch.data
-        return data
+        return bytes(patch.data)
 
     def deltas(self, old_sha: str | None, new_sha: str) -> tuple[TreeDelta, ...]:
         """Every entry that differs between two commits (None: the empty tree), in path order, renames not followed."""
@@ -314,7 +314,7 @@ class GitRepository:
         try:
             for sha in (*shas[::step], shas[-1]):
                 for file in self.python_files(sha):
-                    if file.blob not in self._objects:
+                    if file.blob not in self._raw:
                         raise GitObjectError(f"{self.path} lacks blob {file.blob}")
         except GitObjectError as error:
             branches = " '+refs/heads/*:refs/heads/*'" if self._repo.is_bare else ""

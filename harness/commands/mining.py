@@ -14,6 +14,7 @@ from harness.commands.folders import DATA_FOLDER
 from harness.commands.refusing import refuse_options
 from harness.console import Tracker, record, repository_count, say, show
 from repopeftbench.errors import ConfigError, DatasetError, RepositoryListError
+from repopeftbench.garbage import rare_collections
 from repopeftbench.schema import Family, Track
 from repopeftbench.tasks.cut import DEFAULT_PREFIX_BYTES
 
@@ -79,8 +80,6 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
         repo_list: A list file (one URL, owner/name or path per line, optional @revision; or TOML), or one repository.
         options: Options.
     """
-    from harness.commands.paper import mine_paper, show_comparison
-
     if options.workers < 0 or options.prefix_bytes < 0:
         raise ConfigError("--workers and --prefix-bytes must not be negative; 0 means one per core and no limit")
     if options.verify:
@@ -90,12 +89,18 @@ def mine(repo_list: str | None = None, /, options: MineOptions = _DEFAULT_MINE) 
     repositories = _allowed(repo_list, options)
     if options.dry_run:
         return _dry_run(repositories, options)
-    with _engine(options) as engine:
-        if options.compare_protocols:
-            return show_comparison(repositories, engine=engine, cache=_cache(options))
-        if options.protocol == "paper":
-            return mine_paper(repositories, _paper_options(repositories, options, engine))
+    with _engine(options) as engine, rare_collections():
+        if options.protocol == "paper" or options.compare_protocols:
+            return _mine_paper(repositories, options, engine)
         return _mine_clean(repositories, _build_options(repositories, options, engine))
+
+
+def _mine_paper(repositories: "RepositoryList", options: MineOptions, engine: "Engine") -> int:
+    from harness.commands.paper import mine_paper, show_comparison
+
+    if options.compare_protocols:
+        return show_comparison(repositories, engine=engine, cache=_cache(options))
+    return mine_paper(repositories, _paper_options(repositories, options, engine))
 
 
 def _allowed(repo_list: str, options: MineOptions) -> "RepositoryList":

@@ -23,8 +23,10 @@ from repopeftbench.sources import Source, cached_clone
 TYPICAL_COMMITS = 837
 TYPICAL_DISK_BYTES = 4_000_000
 # CPU time of `repobench mine REPOSITORY --cutoff none --workers 1`, start-up included; medians of attrs, click and
-# networkx on one core of a server: 731, 586 and 313 commits per second; in the paper protocol 163, 191 and 138.
-COMMITS_PER_CPU_SECOND = 586.0
+# networkx on one core of a busy server, 24 November 2026: 365, 179 and 164 commits per second, and without snapshots
+# 759, 626 and 381; in the paper protocol 163, 191 and 138 (measured earlier).
+COMMITS_PER_CPU_SECOND = 179.0
+COMMITS_PER_CPU_SECOND_WITHOUT_SNAPSHOTS = 626.0
 PAPER_COMMITS_PER_CPU_SECOND = 163.0
 
 Look = Callable[[Source, GitRepository], tuple[int, int]]
@@ -70,7 +72,8 @@ def estimate_mining(sources: Sequence[Source], options: BuildOptions) -> tuple[E
         parts = part_plans(opened, plan, staging)
         return opened.commits, sum(part.end - part.first for part in parts if find_part(part.folder) is not None)
 
-    return estimate_sources(sources, options.cache, look, COMMITS_PER_CPU_SECOND)
+    rate = COMMITS_PER_CPU_SECOND if plan.snapshots else COMMITS_PER_CPU_SECOND_WITHOUT_SNAPSHOTS
+    return estimate_sources(sources, options.cache, look, rate)
 
 
 def estimate_sources(

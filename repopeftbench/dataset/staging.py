@@ -20,7 +20,8 @@ from repopeftbench.mining.harvest import Harvest
 from repopeftbench.schema import CommitRecord, Reject, Task, Track, content_id
 
 SUMMARY = "summary.json"
-_MOST_TEXT = 32_000_000
+_MOST_TEXT = 4_000_000
+"""Characters of prefixes, or of diffs, that wait to be written: there are up to four copies on the way."""
 _ROWS_PER_GROUP = {Task: 512, Reject: 4096, CommitRecord: 64}
 
 
@@ -127,7 +128,10 @@ class _Rows:
     def add(self, records: Iterable[Record]) -> None:
         for record in records:
             self._waiting.append(record)
-            self._text += len(record.prefix) if isinstance(record, Task) else 0
+            if isinstance(record, Task):
+                self._text += len(record.prefix)
+            elif isinstance(record, CommitRecord):
+                self._text += len(record.production_diff)
         if len(self._waiting) >= _ROWS_PER_GROUP[self._kind] or self._text > _MOST_TEXT:
             self._flush()
 

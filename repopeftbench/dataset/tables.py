@@ -11,6 +11,9 @@ import pyarrow as pa
 from repopeftbench.errors import DatasetError
 from repopeftbench.schema import CommitRecord, Event, Family, Reject, Split, TargetType, Task, Track
 
+# What Arrow's own allocator frees stays with it; what this one frees is there for all of the process.
+pa.set_memory_pool(pa.system_memory_pool())
+
 _E = TypeVar("_E", bound=StrEnum)
 _TEXT = pa.string()
 _INDEX = pa.int32()

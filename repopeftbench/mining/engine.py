@@ -8,7 +8,6 @@ go on.
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from repopeftbench.dataset.snapshot_parts import SnapshotPartWriter
 from repopeftbench.dataset.staging import Part, PartSummary, end_part, find_part, staging_folder, write_rows
 from repopeftbench.dataset.symbol_parts import SymbolPartWriter
 from repopeftbench.errors import DatasetError, SourceError
+from repopeftbench.garbage import rare_collections
 from repopeftbench.gitrepo import GitRepository
 from repopeftbench.mining.drafts import DraftOptions
 from repopeftbench.mining.harvest import Harvest
@@ -191,9 +191,8 @@ def mine_part(plan: MiningPlan, part: PartPlan, folder: Path, report: Report) ->
     Raises:
         RepoBenchError: the repository cannot be read.
     """
-    repository, history = open_at(part.repository.source, plan.cache, part.repository.revision)
-    miner = _miner(plan, repository, part)
-    with _rare_collections():
+    miner, history = _miner(plan, part)
+    with rare_collections():
         if part.first < part.end:
             harvests = _reported(miner.walk(history, part.first, part.end), part, report)
         else:
@@ -242,27 +241,30 @@ def _write_with_snapshots(
     return summary
 
 
-_last: tuple[str, int, RepositoryMiner] | None = None
-"""What this process mined last, up to where, and with which miner: the next part profits from what that remembers. So
-it is with one worker; several take the parts of a history in turn."""
+_last: tuple[str, int, RepositoryMiner, tuple[CommitInfo, ...]] | None = None
+"""What this process mined last, up to where, with which miner and of which history: the next part profits from what
+that remembers. So it is with one worker; several take the parts of a history in turn."""
 
 
-def _miner(plan: MiningPlan, repository: GitRepository, part: PartPlan) -> RepositoryMiner:
-    """A miner for a part: the one that mined the part before it in this process, or a fresh one."""
+def _miner(plan: MiningPlan, part: PartPlan) -> tuple[RepositoryMiner, tuple[CommitInfo, ...]]:
+    """A miner for a part, and the history: the one that mined the part before it in this process, or a fresh one."""
     global _last
-    key = repr((repository.identity, part.repository, plan))
+    key = repr((part.repository, plan))
     if _last is not None and _last[:2] == (key, part.first):
-        miner = _last[2]
+        miner, history = _last[2:]
     else:
-        miner = RepositoryMiner(repository, part.repository.repo_id, part.repository.source.licence, plan.options)
-    _last = (key, part.end, miner)
-    return miner
+        source = part.repository.source
+        repository, history = open_at(source, plan.cache, part.repository.revision)
+        miner = RepositoryMiner(repository, source.repo_id, source.licence, plan.options)
+    _last = (key, part.end, miner, history)
+    return miner, history
 
 
 def _forget_miner() -> None:
     """Lets go of the memory of the last miner: there is no next part."""
     global _last
     _last = None
+    gc.collect()
 
 
 def before_cutoff(history: Sequence[CommitInfo], cutoff: int | None) -> tuple[CommitInfo, ...]:
@@ -308,14 +310,3 @@ class _Progress:
         repo_id, _, first = name.rpartition(" ")
         self._done[repo_id][first] = done
         self._report(repo_id, sum(self._done[repo_id].values()), self._totals[repo_id])
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Looks for cycles seldom: mined records have none, and the usual rate doubles the time of every parse."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)

@@ -4,7 +4,7 @@ They all carry the given reject reason: this path exists so that no assertion is
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.keys import statement_key
@@ -61,11 +61,12 @@ def _family(node: ast.Assert | ast.Call, imports: ImportTable) -> Family | None:
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
     if name is None:
         return None
-    signature = call_signature(_dotted(node.func), name, imports)
+    signature = call_signature(dotted_callee(node.func), name, imports)
     return None if signature is None else signature.family
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted_callee(node: ast.expr) -> str | None:
+    """`a.b.c` of a name or a chain of attributes; None for anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -77,9 +78,14 @@ def _dotted(node: ast.expr) -> str | None:
 
 def interpreter_imports(module: ast.Module) -> ImportTable:
     """The imports of a parsed module, as `imports.import_table` reads them from the grammar's tree."""
+    return import_nodes(ast.walk(module))
+
+
+def import_nodes(nodes: Iterable[ast.AST]) -> ImportTable:
+    """The table of the imports among some nodes; later ones win."""
     aliases: dict[str, str] = {}
     starred: set[str] = set()
-    for node in ast.walk(module):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for name in node.names:
                 head = name.name.partition(".")[0]

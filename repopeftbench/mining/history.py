@@ -7,6 +7,7 @@ An assertion counts as new in a file version when the version holds more copies 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from repopeftbench.mining.keys import left_key, statement_key
@@ -76,13 +77,18 @@ def new_sites(files: Sequence[FileVersions]) -> tuple[NewSite, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Difference:
     """Two versions of a file without the pieces that both have; to cancel those is exact for a multiset difference."""
 
     old_left: Sequence[PlacedPiece]
     new_left: Sequence[PlacedPiece]
     common: Sequence[PlacedPiece]
+
+    @cached_property
+    def common_keys(self) -> list[frozenset[str]]:
+        """The keys of each piece that both have."""
+        return [placed.piece.keys for placed in self.common]
 
     def more(self, left: Sequence[PlacedPiece], other: Sequence[PlacedPiece]) -> Counter[str]:
         """By key, how many more copies one side has."""
@@ -91,7 +97,8 @@ class _Difference:
 
     def certain(self, left: Sequence[PlacedPiece], excess: Counter[str]) -> tuple[Site, ...] | None:
         """The sites of one side that the other side lacks; None where there are equal copies to choose from."""
-        if any(not placed.piece.keys.isdisjoint(excess) for placed in self.common):
+        # The common pieces are most of a file: no Python code for each.
+        if not all(map(frozenset(excess).isdisjoint, self.common_keys)):
             return None
         copies = _copies(left)
         if any(copies[key] > count for key, count in excess.items()):

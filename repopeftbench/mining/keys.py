@@ -20,14 +20,29 @@ _HOLE = "__repobench_target__"
 _ASSERT = re.compile(r"assert\b")
 
 
-@lru_cache(maxsize=32_768)
+_known: dict[str, str] = {}
+_MOST_KNOWN = 32_768
+
+
 def statement_key(statement: str) -> str:
     """Hex key of an `assert` statement or of a call expression; equal keys mean equal syntax trees.
 
     A statement that `ast` cannot parse on its own (it stands in a file that is not valid Python), or whose tree is too
     deep, gets a key of its white-space-separated words, which never equals the key of one that has a tree.
     """
-    return _tree_key(_parse(statement), statement)
+    return _known.get(statement) or _remembered(statement, _tree_key(_parse(statement), statement))
+
+
+def node_key(node: ast.AST, statement: str) -> str:
+    """The key of a statement whose syntax tree is at hand: its own, or that of where it stands in a larger one."""
+    return _known.get(statement) or _remembered(statement, _tree_key(node, statement))
+
+
+def _remembered(statement: str, key: str) -> str:
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    _known[statement] = key
+    return key
 
 
 @lru_cache(maxsize=8_192)

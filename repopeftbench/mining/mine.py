@@ -117,6 +117,8 @@ class RepositoryMiner:
     ) -> tuple[list[FileChange], tuple[NewSite, ...], list[tuple[str, str]]]:
         """The changes of test files that a commit makes, its new sites, and its unreadable files with the reason."""
         changes = [change for change in self.repository.changes(parent, commit.sha) if _concerns_tests(change)]
+        if not changes:
+            return [], (), []
         versions = [self._versions(change) for change in changes]
         unreadable = [(file.path, file.new.problem) for file in versions if file.new.problem is not None]
         return changes, new_sites(versions), unreadable
@@ -185,10 +187,14 @@ class RepositoryMiner:
         path = change.path or change.old_path or ""
         is_test = change.path is not None and file_kind(change.path) is FileKind.TEST
         old = self._version(change.old_blob) if change.old_blob is not None else FileVersion()
+        new = self._version(change.blob, old) if is_test and change.blob is not None else FileVersion()
+        if change.old_blob is not None and change.old_blob != change.blob:
+            # Nothing comes back to it but a revert: what is remembered is how files are now.
+            self._memo.drop(change.old_blob)
         return FileVersions(
             path=path,
             old=old,
-            new=self._version(change.blob, old) if is_test and change.blob is not None else FileVersion(),
+            new=new,
             changed_lines=lambda: self._changed_lines(change),
             lenient_old=lambda: self._lenient_sites(change.old_blob),
         )
@@ -249,6 +255,11 @@ class _VersionMemo:
         if found is not None:
             self._versions.move_to_end(blob)
         return found
+
+    def drop(self, blob: str) -> None:
+        """Forgets a version, if it is known."""
+        found = self._versions.pop(blob, None)
+        self._bytes -= 0 if found is None else found.size
 
     def put(self, blob: str, version: FileVersion) -> None:
         self._versions[blob] = version

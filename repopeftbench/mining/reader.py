@@ -8,6 +8,7 @@ that can matter. Memory is bounded by the number of pieces; what falls out is pa
 """
 
 import hashlib
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from repopeftbench.mining.flatten import flattened
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.memo import Memo
 from repopeftbench.mining.pieces import PieceText, may_leave_class, split_class, split_sections
+from repopeftbench.mining.plain import plain_imports, plain_sites, plain_test
 from repopeftbench.mining.signatures import ASSERTION_PREFIX, KNOWN_LIBRARIES, may_matter
 from repopeftbench.mining.sites import FileSites, PieceSites, PlacedPiece, moved
 from repopeftbench.mining.source import UNPARSABLE, SourceText, UnreadableSourceError, decode_source
@@ -26,22 +28,26 @@ from repopeftbench.syntax import operands
 from repopeftbench.tasks.layout import Layout, PlacedOutline, whole_layout
 from repopeftbench.tasks.outline import Outline, class_outline, ends_in_class_body, module_outline, test_outline
 
-MEMO_PIECES = 8_000
+MEMO_PIECES = 4_000
 MOST_MARKS = 4
 """With how many sets of imports the sites of a piece are remembered."""
-MEMO_TREES = 256
+MEMO_TREES = 64
 MOST_KEPT_TREE = 50_000
 """Bytes of the longest text whose tree is kept: a tree takes some 25 times as much."""
 
+_IMPORT = re.compile(rb"(?<!\w)import(?!\w)")
 _NO_SITES = PieceSites(())
 _NO_IMPORTS = ImportTable(aliases={}, starred=frozenset())
+_Marked = tuple[ImportTable, bytes]
+_NOTHING_IMPORTED: _Marked = _NO_IMPORTS, _NO_IMPORTS.mark
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class _Piece:
     """A piece, whatever file it stands in; what is found out about it is kept with it.
 
-    `imports` are its own; `sites` has an entry for each of the last sets of imports it was read with.
+    `imports` are its own; `sites` has an entry for each of the last sets of imports it was read with. With `is_plain`
+    the interpreter's tree tells them.
     """
 
     span: PieceText
@@ -51,6 +57,7 @@ class _Piece:
     imports: ImportTable
     sites: dict[bytes, PieceSites] = field(default_factory=dict)
     outline: Outline | None = None
+    is_plain: bool = False
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -69,6 +76,7 @@ class FileVersion(FileSites):
     source: SourceText | None = None
     sections: tuple[_Section, ...] = ()
     starts: tuple[int, ...] = ()
+    imports: _Marked = _NOTHING_IMPORTED
 
     @property
     def size(self) -> int:
@@ -84,6 +92,7 @@ class PieceReader:
         self._sections = Memo[_Section](MEMO_PIECES)
         self._pieces = Memo[_Piece](MEMO_PIECES)
         self._trees = Memo[ParsedText](MEMO_TREES)
+        self._expected = _NOTHING_IMPORTED
 
     def read(self, raw: bytes, like: FileVersion | None = None) -> FileVersion:
         """The sites of one file version; of a file with a problem, no sites.
@@ -98,6 +107,7 @@ class PieceReader:
             return FileVersion(problem=error.reason)
         if source.encoding != "utf-8" or source.parsed != source.utf8:
             return _read_whole(raw, source)
+        self._expected = _NOTHING_IMPORTED if like is None else like.imports
         try:
             sections = self._sections_like(source.utf8, like) or self._sections_of(source.utf8, 0, len(source.utf8))[0]
             return _read_whole(raw, source) if sections is None else self._with_sites(source, sections)
@@ -172,7 +182,9 @@ class PieceReader:
         )
 
     def _examined(self, whole: bytes, span: PieceText, digest: bytes, rows: int) -> _Piece | None:
-        if not is_valid(whole.decode("utf-8")):
+        outline = None if span.tail else test_outline(whole[len(span.head) :])
+        test = None if outline is None or not _is_worth_a_tree(whole) else plain_test(whole, len(span.head))
+        if test is None and not is_valid(whole.decode("utf-8")):
             return None
         if span.tail and not ends_in_class_body(self._tree(whole, digest).tree.root_node):
             return None
@@ -181,15 +193,22 @@ class PieceReader:
             if not parsed.readable or len(operands(parsed.tree.root_node)) != 1:
                 return None
         imports = _NO_IMPORTS
-        if b"import" in whole:
-            imports = text_imports(self._tree(whole, digest))
-        return _Piece(span, span.end - span.start, rows, digest, imports)
+        if _IMPORT.search(whole):
+            imports = text_imports(self._tree(whole, digest)) if test is None else plain_imports(test)
+            if _that_matter(imports).known:
+                self._expected = _marked((self._expected[0], imports))
+        piece = _Piece(span, span.end - span.start, rows, digest, imports, outline=outline)
+        # Now, since trees are large: kept until the file's imports are known, they would cost more than to parse again.
+        sites = None if test is None else plain_sites(test, self._expected[0])
+        if sites is not None:
+            piece.is_plain = True
+            piece.sites[self._expected[1]] = PieceSites(sites) if sites else _NO_SITES
+        return piece
 
     def _with_sites(self, source: SourceText, sections: Sequence[_Section]) -> FileVersion:
-        # Joined first: what does not matter in itself can take the name of something that does.
-        tables = [piece.imports for section in sections for piece in section.pieces if piece.imports.known]
-        imports = _that_matter(_joined(tables))
-        mark = imports.mark
+        imports, mark = marked = _marked(
+            [piece.imports for section in sections for piece in section.pieces if piece.imports.known]
+        )
         placed: list[PlacedPiece] = []
         start, row = 0, 0
         for section in sections:
@@ -204,7 +223,9 @@ class PieceReader:
                 start += piece.length
                 row += piece.rows
         starts = tuple(accumulate((section.length for section in sections), initial=0))
-        return FileVersion(pieces=tuple(placed), source=source, sections=tuple(sections), starts=starts[:-1])
+        return FileVersion(
+            pieces=tuple(placed), source=source, sections=tuple(sections), starts=starts[:-1], imports=marked
+        )
 
     def _sites_of(self, piece: _Piece, text: bytes, start: int, imports: ImportTable) -> PieceSites:
         """The sites of a piece that begins at `start` of the text."""
@@ -212,7 +233,12 @@ class PieceReader:
         if not _may_hold_sites(own, imports):
             return _NO_SITES
         head = piece.span.head
-        found = text_sites(self._tree(head + own + piece.span.tail, piece.digest), imports)
+        whole = head + own + piece.span.tail
+        test = plain_test(whole, len(head)) if piece.is_plain else None
+        sites = None if test is None else plain_sites(test, imports)
+        if sites is not None:
+            return PieceSites(sites) if sites else _NO_SITES
+        found = text_sites(self._tree(whole, piece.digest), imports)
         if head:
             found = tuple(moved(site, -len(head), -1) for site in found)
         return PieceSites(found) if found else _NO_SITES
@@ -220,7 +246,7 @@ class PieceReader:
     def _outline_of(self, piece: _Piece, text: bytes, start: int) -> Outline:
         if piece.outline is None:
             own = text[start : start + piece.length]
-            piece.outline = test_outline(own) or self._parsed_outline(piece, own)
+            piece.outline = self._parsed_outline(piece, own)
         return piece.outline
 
     def _parsed_outline(self, piece: _Piece, own: bytes) -> Outline:
@@ -256,6 +282,20 @@ def _whole_text(text: bytes, span: PieceText) -> bytes:
 def _salt(span: PieceText) -> bytes:
     """Tells pieces apart that are the same text with other parts of it put before and behind."""
     return len(span.head).to_bytes(8, "big") + len(span.tail).to_bytes(8, "big")
+
+
+def _marked(tables: Sequence[ImportTable]) -> _Marked:
+    """Of imports in file order those that can matter, and their mark."""
+    if not tables:
+        return _NOTHING_IMPORTED
+    # Joined first: what does not matter in itself can take the name of something that does.
+    imports = _that_matter(_joined(tables))
+    return imports, imports.mark
+
+
+def _is_worth_a_tree(whole: bytes) -> bool:
+    """Whether a piece seems to hold assertions, and is no such length that the interpreter's tree would fill memory."""
+    return len(whole) <= MOST_KEPT_TREE and (ASSERTION_PREFIX in whole or b"raises" in whole)
 
 
 def _that_matter(table: ImportTable) -> ImportTable:

@@ -1,5 +1,7 @@
 """`repobench mine --dry-run`: what it says, and that it changes nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.cli import run_command
@@ -60,6 +62,8 @@ def test_commits_and_disk_are_counted_where_the_copy_is_there(tmp_path, listing)
     assert (known.step, known.exact, known.commits, known.staged) == (Step.UPDATE, True, 4, 0)
     assert (far.step, far.exact, far.copy.parent) == (Step.CLONE, False, tmp_path / "cache")
     assert local.cpu_seconds == 6 / COMMITS_PER_CPU_SECOND
+    without = replace(options, snapshots=False)
+    assert estimate_mining(repository_list(str(listing)).sources, without)[0].cpu_seconds < local.cpu_seconds
 
 
 def test_what_is_mined_already_costs_nothing_more(tmp_path, listing):
