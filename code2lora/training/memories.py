@@ -17,8 +17,7 @@ from torch import nn
 
 from code2lora.adapters import Adapter
 from code2lora.conditioned import MemoryConfig, MemoryHead
-from code2lora.errors import TrainingError
-from code2lora.lora import target_modules, type_dims
+from code2lora.lora import target_modules
 from code2lora.symbol_features import Definition, SymbolFeatures, chosen_definitions
 from code2lora.training.data import TrainingData
 from code2lora.training.hypernetworks import NOTHING_YET, distinct, place_in_history
@@ -27,6 +26,7 @@ from code2lora.training.plan import Draw
 from code2lora.training.recipe import MethodSettings
 from code2lora.training.record import Outcome
 from code2lora.training.vectors import at_stand_ins
+from code2lora.training.weights import chosen_dims
 from repopeftbench.schema import content_id
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -120,11 +120,8 @@ def memory_config(own: MethodSettings, model: nn.Module, features: SymbolFeature
     """The sizes of a head for a model, as a checked recipe says."""
     assert own.rank is not None and own.shared_rank is not None and own.alpha is not None  # the recipe was checked
     targets = target_modules(model)
-    dims = type_dims(targets)
-    if unknown := sorted(set(own.modules or dims) - dims.keys()):
-        raise TrainingError(f"The backbone has no modules of type {', '.join(unknown)}; it has {', '.join(dims)}.")
     return MemoryConfig(
-        type_dims={name: dims[name] for name in own.modules or dims},
+        type_dims=chosen_dims(targets, own.modules),
         layers=1 + max(target.layer for target in targets) if own.layers == "each" else 1,
         key_dim=features.key_dim,
         value_dim=features.value_dim,

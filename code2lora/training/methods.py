@@ -41,7 +41,14 @@ def untrained_lora(session: "TrainingSession") -> SharedLoRA:
     """An adapter that changes nothing yet, as the recipe has it."""
     own = session.recipe.settings
     assert own.rank is not None and own.alpha is not None and own.layers is not None  # the recipe was checked
-    return SharedLoRA(session.backbone, rank=own.rank, alpha=own.alpha, layers=own.layers, seed=session.seed)
+    return SharedLoRA(
+        session.backbone,
+        rank=own.rank,
+        alpha=own.alpha,
+        layers=own.layers,
+        modules=own.modules,
+        seed=session.seed,
+    )
 
 
 def untrained_method(session: "TrainingSession", learnt: frozenset[str], draws: Iterable[Draw]) -> Method:

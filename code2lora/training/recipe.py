@@ -153,6 +153,8 @@ _OWN = {
     | {"symbols", "whitened_dim", "gated", "least_share"},
 }
 _OPTIONAL = {
+    "shared-lora": {"modules"},
+    "per-repo-lora": {"modules"},
     "text2lora": {"snapshots"},
     "code2lora-static": {"snapshots", "whiten"},
     "code2lora-memory": {"snapshots", "modules"},

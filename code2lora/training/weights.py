@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from code2lora.adapters import Adapter, Factors
-from code2lora.lora import target_modules, type_dims
+from code2lora.errors import TrainingError
+from code2lora.lora import TargetModule, target_modules, type_dims
 from code2lora.training.plan import Draw
 
 if TYPE_CHECKING:
@@ -25,7 +26,14 @@ class SharedLoRA:
     """
 
     def __init__(
-        self, backbone: "Backbone", *, rank: int, alpha: float, layers: Literal["each", "shared"], seed: int
+        self,
+        backbone: "Backbone",
+        *,
+        rank: int,
+        alpha: float,
+        layers: Literal["each", "shared"],
+        seed: int,
+        modules: Sequence[str] | None = None,
     ) -> None:
         """Makes the factors.
 
@@ -35,17 +43,22 @@ class SharedLoRA:
             alpha: Numerator of the scaling.
             layers: `each` has pairs of its own, or all share one per module type.
             seed: Seeds the factors; torch's global generator is left as it was.
+            modules: Types of the modules that get a pair; None: all of them.
+
+        Raises:
+            TrainingError: the backbone has no modules of such a type.
         """
         targets = target_modules(backbone.model)
+        dims = chosen_dims(targets, modules)
         count = 1 + max(target.layer for target in targets) if layers == "each" else 1
         generator = torch.Generator().manual_seed(seed)
         self._alpha = alpha
         self._factors = nn.ParameterDict()
-        for name, (inputs, outputs) in type_dims(targets).items():
+        for name, (inputs, outputs) in dims.items():
             A_LRI = (torch.rand(count, rank, inputs, generator=generator) * 2 - 1) * inputs**-0.5
             self._factors[f"A_{name}"] = nn.Parameter(A_LRI.to(backbone.device))
             self._factors[f"B_{name}"] = nn.Parameter(torch.zeros(count, outputs, rank, device=backbone.device))
-        self._types = tuple(type_dims(targets))
+        self._types = tuple(dims)
 
     def parameters(self) -> Mapping[str, nn.Parameter]:
         """The factors by name."""
@@ -62,6 +75,22 @@ class SharedLoRA:
             for name in self._types
         }
         return Adapter(factors=pairs, alpha=self._alpha)
+
+
+def chosen_dims(targets: tuple[TargetModule, ...], modules: Sequence[str] | None) -> dict[str, tuple[int, int]]:
+    """Features in and out of the module types that a recipe adapts, in the backbone's order.
+
+    Args:
+        targets: The modules of a backbone.
+        modules: Their types; None: all of them.
+
+    Raises:
+        TrainingError: the backbone has no modules of such a type.
+    """
+    dims = type_dims(targets)
+    if unknown := sorted(set(modules or dims) - dims.keys()):
+        raise TrainingError(f"The backbone has no modules of type {', '.join(unknown)}; it has {', '.join(dims)}.")
+    return {name: size for name, size in dims.items() if name in (modules or dims)}
 
 
 class FullFineTuning:

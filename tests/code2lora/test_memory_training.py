@@ -4,6 +4,7 @@ import pytest
 import torch
 from training_cases import MemoryData, content, make_backbone, make_recipe, run_training
 
+from code2lora.adapter_folders import load_adapter
 from code2lora.checkpoints import load_checkpoint, save_checkpoint
 from code2lora.errors import CheckpointError, TrainingError
 from code2lora.memory_checkpoints import load_memory_checkpoint
@@ -18,6 +19,8 @@ from code2lora.training.memories import (
     untrained_head,
 )
 from code2lora.training.plan import Draw
+from code2lora.training.recipe import load_recipe
+from code2lora.training.weights import SharedLoRA
 from code2lora.whitening import Whitening
 
 MEMORY = "code2lora-memory"
@@ -118,6 +121,34 @@ def test_a_type_that_the_backbone_lacks_is_one_sentence():
     backbone = make_backbone()
     with pytest.raises(TrainingError, match="no modules of type w1; it has down_proj"):
         memory_config(own, backbone.model, symbol_features("states", backbone))
+
+
+@pytest.mark.parametrize("name", ["spread", "spread-nano"])
+def test_the_shared_lora_of_these_recipes_is_matched_to_the_memory(name):
+    """Rank, scaling, layers, modules and terms are equal: what is left between the two is the repository."""
+    backbone = make_backbone()
+    shared, memory = (load_recipe(name, method) for method in ("shared-lora", MEMORY))
+    assert shared.terms == memory.terms
+    own = shared.settings
+    lora = SharedLoRA(
+        backbone, rank=own.rank, alpha=own.alpha, layers=own.layers, modules=own.modules, seed=0
+    ).factors()
+    config = memory_config(memory.settings, backbone.model, symbol_features(memory.settings.symbols, backbone))
+    head = untrained_head(config, 0)
+    empty = torch.zeros(1, len(config.types), config.rank, config.rank)
+    adapter = head.adapter(empty)
+    assert (lora.rank, lora.scaling, lora.layers) == (adapter.rank, adapter.scaling, adapter.layers)
+    assert lora.type_dims == adapter.type_dims
+
+
+def test_a_shared_lora_of_some_modules_trains_these_alone(tmp_path, monkeypatch):
+    import training_cases
+
+    monkeypatch.setitem(
+        training_cases.OWN, "shared-lora", {**training_cases.OWN["shared-lora"], "modules": ["o_proj", "q_proj"]}
+    )
+    run_training(tmp_path / "run", "shared-lora")
+    assert load_adapter(tmp_path / "run").types == ("o_proj", "q_proj")
 
 
 class TestWhitenedStaticHeads:

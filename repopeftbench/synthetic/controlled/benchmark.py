@@ -27,7 +27,7 @@ from .rendering import WORDINGS, controlled_repository, holders_of, place_of, qu
 from .values import POOLS, best_of
 from .wording import Templates
 
-GENERATOR = "1"
+GENERATOR = "2"
 """Version of the generator: another one gives other bytes."""
 LIST_NAME = "repos.toml"
 _ROLES = {"train": Role.TRAIN, "val": Role.CR_VAL, "test": Role.CR_TEST}

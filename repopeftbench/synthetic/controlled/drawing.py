@@ -12,7 +12,7 @@ from repopeftbench.dataset.truth import Stratum
 from ..draw import camel
 from ..history import identity_of
 from ..themes import THEMES
-from .facts import Blueprint, Fact, Pairs, Question, Version
+from .facts import TURNS, Blueprint, Fact, Pairs, Question, Version
 from .values import ERROR, IDIOMS, NUMBER, POOLS, WORD, idiom_chances
 
 COMMITS = 8
@@ -70,7 +70,7 @@ def blueprint(seed: int, index: int) -> Blueprint:
     asked = [_Draft(stratum, *what) for stratum in SHARES for what in _contents(stratum, rng)]
     hidden = [_Draft(Stratum.PRIVATE_DIRECT, rng.choice(DIRECT), "direct") for _ in range(DISTRACTORS)]
     rng.shuffle(asked)
-    questions = [Question(commit=commit, file=file, turn=rng.randrange(6)) for commit, file in _PLACES]
+    questions = [Question(commit=commit, file=file, turn=rng.randrange(TURNS)) for commit, file in _PLACES]
     facts: list[Fact] = []
     for draft, question in zip([*asked, *hidden], [*questions, *[None] * DISTRACTORS], strict=True):
         stated = rng.randrange(COMMITS) if question is None else max(0, question.commit - 1)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from repopeftbench.dataset.truth import Stratum
 
 Pairs = tuple[tuple[str, str], ...]
+TURNS = 6
+"""Turns that a question may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from random import Random
 from string import Template
 
 from repopeftbench.dataset.truth import Stratum
@@ -12,7 +13,7 @@ from ..history import FIRST_COMMIT_TIME, commit_between
 from ..production import pyproject_text
 from ..records import SyntheticRepository
 from ..themes import THEMES
-from .facts import Blueprint, Fact
+from .facts import TURNS, Blueprint, Fact
 from .templates_test import TEST
 from .templates_train import TRAIN
 from .values import ERROR_NAMES
@@ -91,7 +92,9 @@ def holders_of(fact: Fact, wording: Wording) -> tuple[str, ...]:
 def _ask(fact: Fact, wording: Wording) -> Ask:
     assert fact.question is not None, "only what is asked for has a way to ask"
     asks = wording.asks_of(way_of(fact, wording))
-    return asks[fact.question.turn % len(asks)]
+    # Where there are more ways than turns, the name chooses among them: it tells nothing of the value.
+    further = Random(dict(fact.names)["name"]).randrange(len(asks))
+    return asks[(fact.question.turn + TURNS * further) % len(asks)]
 
 
 def _filled(template: str, fact: Fact, commit: int, **more: str) -> str:

@@ -1,9 +1,35 @@
-"""The templates of even seeds: names are imported, definitions are bare, tests compare at once."""
+"""The templates of even seeds: names are imported, definitions are bare, tests ask in thousands of ways."""
 
 from types import MappingProxyType
 
+from .asking import asks, refusals
 from .values import ERROR, NUMBER
-from .wording import Ask, Wording, way
+from .wording import Way, Wording, way
+
+_MEMBERS = (
+    ("EXTRA", "PLAIN = $spare0", "EXTRA = $value", "SPARE = $spare1"),
+    ("BROAD", "BROAD = $value", "NARROW = $spare0", "USUAL = $spare1"),
+    ("OUTER", "INNER = $spare0", "MIDDLE = $spare1", "OUTER = $value"),
+    ("SECOND", "FIRST = $spare0", "SECOND = $value", "THIRD = $spare1"),
+)
+_KEYS = (
+    ("main", '"main": $value, "spare": $spare0'),
+    ("usual", '"rare": $spare0, "usual": $value'),
+    ("first", '"first": $value, "second": $spare0, "third": $spare1'),
+    ("here", '"there": $spare0, "here": $value'),
+)
+
+
+def _member(asked: str, *members: str) -> Way:
+    body = "\n    ".join(members)
+    return way(
+        "enum-member", f"kinds::$Name.{asked}.value", f"kinds.$Name.{asked}", kinds=f"class $Name(Enum):\n    {body}"
+    )
+
+
+def _key(asked: str, items: str) -> Way:
+    return way("config-key", f'options::$NAME["{asked}"]', "options.$NAME", options=f"$NAME = {{{items}}}")
+
 
 TRAIN = Wording(
     modules=MappingProxyType(
@@ -20,12 +46,7 @@ TRAIN = Wording(
     by_name=True,
     direct=(
         way("constant", "limits::$NAME", "limits.$NAME", limits="$NAME = $value"),
-        way(
-            "enum-member",
-            "kinds::$Name.EXTRA.value",
-            "kinds.$Name.EXTRA",
-            kinds="class $Name(Enum):\n    PLAIN = $spare0\n    EXTRA = $value\n    SPARE = $spare1",
-        ),
+        *(_member(*members) for members in _MEMBERS),
         way(
             "exception",
             "services::${Name}Error.__base__",
@@ -34,12 +55,7 @@ TRAIN = Wording(
             services="class ${Name}Error($value):\n    pass",
         ),
         way("default", "services::$name()", "services.$name", services="def $name(given=$value):\n    return given"),
-        way(
-            "config-key",
-            'options::$NAME["main"]',
-            "options.$NAME",
-            options='$NAME = {"main": $value, "spare": $spare0}',
-        ),
+        *(_key(*key) for key in _KEYS),
         way("return", "services::$name()", "services.$name", services="def $name():\n    return $value"),
     ),
     composed=(
@@ -115,18 +131,6 @@ TRAIN = Wording(
         ),
     ),
     unseen=(way("return", "figures::$name()", figures='def $name():\n    return FIGURES["$name"]'),),
-    asks=(
-        Ask("test_$name", "def test_$name():\n    assert $E == $V"),
-        Ask("test_${name}_value", "def test_${name}_value():\n    ${name}_value = $E\n    assert ${name}_value == $V"),
-        Ask(
-            "Test$Name.test_amount",
-            "class Test$Name(unittest.TestCase):\n    def test_amount(self):\n        self.assertEqual($E, $V)",
-        ),
-    ),
-    refusals=(
-        Ask(
-            "test_${name}_refuses",
-            "def test_${name}_refuses():\n    act_$name = $E\n    pytest.raises($V, act_$name)",
-        ),
-    ),
+    asks=asks(),
+    refusals=refusals(),
 )

@@ -3,7 +3,9 @@
 import builtins
 import json
 import re
+import textwrap
 import types
+import unittest
 from collections import Counter
 from pathlib import PurePosixPath
 
@@ -17,6 +19,7 @@ from repopeftbench.synthetic.themes import THEMES
 
 _TEST = re.compile(r"^(?:class|def) (\w+)|^    def (\w+)", re.MULTILINE)
 _ASKS = re.compile(r"assert (?P<assert>.+) ==$|assertEqual\((?:first=)?(?P<call>.+),(?: second=)?$|[rR]aises\($")
+_ASSIGNED = re.compile(r"^(\w+) = ", re.MULTILINE)
 _PACKAGE = re.compile(r"^from (\w+)[ .]", re.MULTILINE)
 _VALUES = tuple(value for pool in POOLS.values() for value in pool)
 
@@ -57,17 +60,15 @@ def repository_answer(task, view):
             head, _, names = line.rpartition("import ")
             for name in names.split(", "):
                 _tried(f"{head}import {name}", scope)
-    start = max(index for index, line in enumerate(lines) if line.lstrip().startswith("def "))
-    body = [line.strip() for line in lines[start + 1 : -1]]
-    steps = [line for line in body if re.match(r"\w+ = ", line)]
-    if not all(_tried(step, scope) for step in steps):
+    start = max(index for index, line in enumerate(lines) if line.lstrip().startswith("def test_"))
+    *steps, last = textwrap.dedent("\n".join(lines[start + 1 :])).split("\n")
+    asked = _ASKS.search(last)
+    expression = asked["assert"] or asked["call"] or _ASSIGNED.findall("\n".join(steps))[-1]
+    indent = " " * (len(last) - len(last.lstrip()))
+    scope["self"] = unittest.TestCase()
+    if not _tried("\n".join([*steps, f"{indent}asked_for = {expression}"]), scope):
         return None
-    asked = _ASKS.search(lines[-1])
-    expression = asked["assert"] or asked["call"]
-    try:
-        return _literal(eval(expression, scope)) if expression else _raised(scope[steps[-1].partition(" ")[0]])
-    except (NameError, AttributeError, OSError):
-        return None
+    return _literal(scope["asked_for"]) if asked["assert"] or asked["call"] else _raised(scope["asked_for"])
 
 
 def _tried(statement, scope):

@@ -188,7 +188,7 @@ def head_of(repository):
 def test_recipe_is_kept_with_the_truth(tmp_path):
     folder = made(tmp_path / "data", 1, seed=3, templates=Templates.TRAIN, role="val")
     assert read_recipe(folder) == {
-        "generator": "1",
+        "generator": "2",
         "repos": "1",
         "seed": "3",
         "templates": "train",

@@ -5,9 +5,11 @@ import os
 import re
 import subprocess  # the generated tests run in an interpreter of their own, as a user would run them
 import sys
+import unittest
 from collections import Counter
 from functools import cache
 from itertools import pairwise
+from string import Template
 
 import pytest
 from hypothesis import given, settings
@@ -119,10 +121,53 @@ def test_sets_of_templates_share_no_surface_form():
     assert not {ask.text for ask in (*train.asks, *train.refusals)} & {ask.text for ask in (*test.asks, *test.refusals)}
 
 
+def test_even_seeds_ask_in_thousands_of_ways_and_in_no_way_of_odd_seeds():
+    train, test = WORDINGS[Templates.TRAIN], WORDINGS[Templates.TEST]
+    assert len({ask.text for ask in train.asks}) == len(train.asks) > 5_000
+    assert len({ask.text for ask in train.refusals}) == len(train.refusals) > 100
+    signs = (":=", "[0]", "first=", "subTest", "assertRaises")
+    assert all(any(sign in ask.text for sign in signs) for ask in (*test.asks, *test.refusals))
+    assert not any(sign in ask.text for sign in signs for ask in (*train.asks, *train.refusals))
+
+
+def test_repositories_of_a_family_are_asked_in_many_ways():
+    """Which way is taken depends on the name alone, so that a hundred facts are asked for in nearly a hundred ways."""
+    texts = [text for made in blueprints()[:4] for text in shapes(controlled_repository(made, Templates.TRAIN))]
+    assert len(set(texts)) > 0.7 * len(texts) > 80
+
+
+def shapes(repository):
+    """The tests of a repository without what is theirs: names that stand only once in all of them, and values."""
+    tests = "".join(text.decode() for path, text in repository.tree().items() if path.startswith("tests/"))
+    bodies = re.split(r"\n\n\n(?=def |class )", tests)[1:]
+    return [re.sub(r"\w*(?:_\w+)+|[A-Z]\w+|\d+", "x", body.split("\n", 1)[1]) + body[:3] for body in bodies]
+
+
+def test_every_way_to_ask_is_a_test_that_tells_right_from_wrong():
+    train = WORDINGS[Templates.TRAIN]
+    for ask in train.asks[::11]:
+        run(ask, "6 * 7", "42")
+        with pytest.raises(AssertionError):
+            run(ask, "6 * 7", "43")
+    for ask in train.refusals:
+        run(ask, "{}.popitem", "KeyError")
+        with pytest.raises(KeyError):
+            run(ask, "{}.popitem", "TypeError")
+
+
+def run(ask, expression, value):
+    """Runs a test as it is rendered."""
+    words = {"name": "sum_of", "Name": "SumOf"}
+    scope = {"unittest": unittest, "pytest": pytest}
+    exec(Template(ask.text).substitute(words, E=expression, V=value), scope)
+    owner, _, method = Template(ask.identity).substitute(words).partition(".")
+    getattr(scope[owner](), method)() if method else scope[owner]()
+
+
 def test_sets_of_templates_state_the_same_kinds_of_facts():
     def kinds(wording):
         ways = (*wording.direct, *wording.composed, *wording.copied, *wording.unseen)
-        return sorted((way.kind, way.form, way.pools) for way in ways)
+        return {(way.kind, way.form, way.pools) for way in ways}
 
     assert kinds(WORDINGS[Templates.TRAIN]) == kinds(WORDINGS[Templates.TEST])
 
