@@ -8,10 +8,8 @@ of this process: both end the run, and the same command goes on from the parts t
 import os
 import platform
 import re
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -125,10 +123,8 @@ class RayEngine:
         # Ray prints what it has to say about lost workers, and stdout is for results. After an interrupt nothing is
         # cancelled: Ray ends a job's work when its driver leaves, and ray.cancel(force=True) of a task that is done at
         # that moment ends the driver ("Tried to complete task that was not pending", Ray 2.60).
-        with redirect_stdout(sys.stderr), _interrupts_noted() as interrupts:
+        with redirect_stdout(sys.stderr):
             while True:
-                if interrupts:
-                    raise KeyboardInterrupt
                 # Asked each time: nodes come and go.
                 most = max(1, int(_PER_CPU * ray.cluster_resources().get("CPU", 1)))
                 for index, item in islice(waiting, max(0, most - len(running))):
@@ -141,25 +137,6 @@ class RayEngine:
                 for name, (count, total) in answer.reports.items():
                     report(name, count, total)
                 yield index, answer.outcome
-
-
-@contextmanager
-def _interrupts_noted() -> Iterator[list[int]]:
-    """What it yields holds a number for every interrupt since: Ray loses some that are raised within it."""
-    noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield noted
-        return
-
-    def note(number: int, _frame: object) -> None:
-        noted.append(number)
-        raise KeyboardInterrupt
-
-    handler = signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 @dataclass(frozen=True, slots=True)

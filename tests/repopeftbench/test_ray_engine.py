@@ -3,7 +3,6 @@
 Skipped where Ray is not installed; `make test-ray` installs it and runs them.
 """
 
-import contextlib
 import importlib
 import os
 import signal
@@ -258,22 +257,6 @@ def wait_for_the_loss(item, _report):
     while not lost.exists() or lost.read_text() in ("", node):
         time.sleep(0.02)
     return node
-
-
-def test_interrupt_that_is_lost_on_the_way_ends_the_work_all_the_same(engine):
-    def lose_an_interrupt(*_):
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        engine.map([1, 2], report_once, lose_an_interrupt)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert engine.map([1, 2], report_once, lambda *_: None) == (1, 2)
-
-
-def report_once(item, report):
-    report("items", 1, 1)
-    return item
 
 
 def test_interrupt_ends_a_cluster_of_our_own_and_the_same_command_goes_on(tmp_path):
