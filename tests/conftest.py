@@ -1,8 +1,13 @@
 import os
+import signal
 
 import pytest
 
 from sandboxes.errors import SandboxUnavailableError
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets its background jobs ignore interrupts, and commands that tests start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

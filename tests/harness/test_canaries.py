@@ -75,7 +75,7 @@ def checkpoints(data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trained_checkpoints, "REPOSITORIES", [entry.repo_id for entry in data.manifest.repositories])
         trained = {name: str(write_checkpoint(folder / name, name)) for name in ("fft", "per-repo-lora", "text2lora")}
-    return trained | {"fft-rag": trained["fft"]} | save_small_checkpoints(folder)
+    return save_small_checkpoints(folder / "small") | trained | {"fft-rag": trained["fft"]}
 
 
 @pytest.fixture
