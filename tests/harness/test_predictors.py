@@ -50,7 +50,7 @@ def predictors(tmp_path_factory):
         name: str(write_checkpoint(folder / name, name))
         for name in LEARNING_METHODS
         if not name.startswith("code2lora")
-    } | save_small_checkpoints(folder)
+    } | save_small_checkpoints(folder / "small")
     checkpoints |= {f"{name}-rag": checkpoints[name] for name in ("shared-lora", "fft")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hypernetworks, "vector_store_path", lambda: folder / "vectors.sqlite")
