@@ -189,12 +189,8 @@ def _prepare(session: NanoSession, folder: Path) -> None:
 def _record(settings: NanoSettings, outcome: NanoOutcome, facts: dict[str, object]) -> NanoRecord:
     standing = outcome.standing
     return NanoRecord(
+        **settings.model_dump(exclude={"sources"}),
         settings_sha256=settings.sha256(),
-        recipe=settings.recipe,
-        source_bytes=settings.source_bytes,
-        device=settings.device,
-        compiled=settings.compiled,
-        versions=settings.versions,
         corpus=facts,
         parameters=sum(weight.numel() for weight in trained_weights(outcome.model).values()),
         steps=standing.step,

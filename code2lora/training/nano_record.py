@@ -18,41 +18,44 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NanoSettings(_Strict):
-    """Everything that the weights depend on.
+class _Terms(_Strict):
+    """What settings and record both say.
 
     Attributes:
         recipe: Every number of the recipe.
-        sources: The releases, each with its file's hash.
-        source_bytes: Most bytes of text that one of them gives.
+        source_bytes: Most bytes of text that one release gives.
         device: Kind of device; rounding differs between kinds.
         compiled: Whether steps were compiled, which rounds otherwise too.
         versions: Of Python, whose parser chooses files, and of what tokenizes and trains.
     """
 
     recipe: dict[str, int | float]
-    sources: tuple[dict[str, Any], ...]
     source_bytes: int
     device: str
     compiled: bool = False
     versions: dict[str, str]
+
+
+class NanoSettings(_Terms):
+    """Everything that the weights depend on.
+
+    Attributes:
+        sources: The releases, each with its file's hash.
+    """
+
+    sources: tuple[dict[str, Any], ...]
 
     def sha256(self) -> str:
         """What identifies the training."""
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
 
-class NanoRecord(_Strict):
+class NanoRecord(_Terms):
     """The whole record.
 
     Attributes:
         schema_version: Of this layout.
         settings_sha256: The settings, as one hash.
-        recipe: As in the settings.
-        source_bytes: As in the settings.
-        device: As in the settings.
-        compiled: As in the settings.
-        versions: As in the settings.
         corpus: `sha256`, `files` and `tokens` of `train`, `val` and `unseen`, and what each of the `sources` gave.
         parameters: Numbers that were trained.
         steps: Optimizer steps done.
@@ -65,11 +68,6 @@ class NanoRecord(_Strict):
 
     schema_version: int = SCHEMA_VERSION
     settings_sha256: str
-    recipe: dict[str, int | float]
-    source_bytes: int
-    device: str
-    compiled: bool = False
-    versions: dict[str, str]
     corpus: dict[str, Any]
     parameters: int
     steps: int

@@ -58,11 +58,18 @@ def _test_nodes(module: ast.Module) -> Iterator[tuple[ast.Assert | ast.Call, str
 def _family(node: ast.Assert | ast.Call, imports: ImportTable) -> Family | None:
     if isinstance(node, ast.Assert):
         return Family.ASSERT
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+    name = last_name(node.func)
     if name is None:
         return None
     signature = call_signature(dotted_callee(node.func), name, imports)
     return None if signature is None else signature.family
+
+
+def last_name(callee: ast.expr) -> str | None:
+    """`c` of `a.b.c`, of `c` and of `f().c`; None for anything else."""
+    if isinstance(callee, ast.Attribute):
+        return callee.attr
+    return callee.id if isinstance(callee, ast.Name) else None
 
 
 def dotted_callee(node: ast.expr) -> str | None:

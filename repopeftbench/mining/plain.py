@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from repopeftbench.mining.fallback import dotted_callee, import_nodes
+from repopeftbench.mining.fallback import dotted_callee, import_nodes, last_name
 from repopeftbench.mining.imports import ImportTable
 from repopeftbench.mining.keys import node_key
 from repopeftbench.mining.signatures import PYTEST_APPROX, Expected, Signature, call_signature
@@ -159,18 +159,12 @@ def _words(names: tuple[str, ...]) -> re.Pattern[bytes]:
 
 
 def _is_candidate(call: ast.Call, imports: ImportTable) -> bool:
-    name = _last_name(call.func)
+    name = last_name(call.func)
     return name is not None and (name.startswith("assert") or name == "raises" or name in imports.aliases)
 
 
-def _last_name(callee: ast.expr) -> str | None:
-    if isinstance(callee, ast.Attribute):
-        return callee.attr
-    return callee.id if isinstance(callee, ast.Name) else None
-
-
 def _signature(test: PlainTest, call: ast.Call, imports: ImportTable) -> Signature | None:
-    name, dotted = _last_name(call.func), _dotted(test, call)
+    name, dotted = last_name(call.func), _dotted(test, call)
     if name is None:
         raise _UncertainError
     return call_signature(dotted, name, imports)
@@ -183,7 +177,7 @@ def _dotted(test: PlainTest, call: ast.Call) -> str | None:
     if dotted is not None:
         if written != dotted.encode("utf-8"):
             raise _UncertainError
-    elif not written.endswith((_last_name(call.func) or "").encode("utf-8")):
+    elif not written.endswith((last_name(call.func) or "").encode("utf-8")):
         raise _UncertainError
     return dotted
 
